@@ -1,0 +1,50 @@
+"""The values that go to a chat model and come back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Dialect = Literal["ratio1", "openai"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """Where a chat model answers. ``repr`` never shows the key."""
+
+    base_url: str  # scheme, host, port and perhaps a prefix; no trailing slash
+    path: str  # e.g. /create_chat_completion
+    model: str | None = None  # name the server knows; None = the server's own choice
+    dialect: Dialect = "ratio1"
+    api_key: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """One turn of the conversation; content is never empty."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChatCall:
+    """One request, free of any dialect."""
+
+    messages: tuple[Message, ...]
+    schema: Mapping[str, Any] | None = None  # ask for JSON that fits it; None = any JSON
+    temperature: float = 0.7  # 0-1.5
+    max_tokens: int = 1024  # 16-4096; a node's own default of 512 cuts long records
+    parameters: Mapping[str, Any] = field(default_factory=dict)  # passed on as they are
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChatReply:
+    """One answer, free of any dialect. The text is hostile: parse it, never render it."""
+
+    text: str
+    finish_reason: str | None = None  # "length" = cut off: never repair it into a record
+    prompt_tokens: int | None = None  # None = the server did not say
+    completion_tokens: int | None = None
+    model: str | None = None

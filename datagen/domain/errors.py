@@ -1,0 +1,131 @@
+"""Everything DataGen can report to a person, drawn once.
+
+::
+
+    DatagenError
+    ├── SettingsError        the environment is wrong; lists every problem
+    ├── InputError           400  what was sent does not fit; one Problem per field
+    ├── SignInFailed         401  user name or password wrong (never says which)
+    ├── SessionEnded         401  no session, or one that ended
+    ├── NotAllowed           403  signed in, but not for this
+    ├── NotThere             404  does not exist, or belongs to somebody else
+    ├── Conflict             409  the state of things forbids it
+    ├── StoreError           503  the store can't be read or written now
+    │   └── StoreFull        503  no room left on its disk
+    └── ModelError           502  the model server; ``advice`` says what to do
+        ├── ModelUnreachable      no connection, or no answer in time
+        ├── ModelOverloaded       429, 503, "rate_limited"; ``retry_after`` seconds
+        ├── ModelRefused          the key or the permission was refused
+        ├── ModelRejected         the request was not accepted (4xx)
+        ├── ModelFailed           the server broke (5xx, "failed", "error")
+        └── ReplyUnusable         an answer came, but there is nothing usable in it
+
+A message says what happened and what the reader can do; it never holds a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One thing that is wrong, and where."""
+
+    path: str  # dotted path of the field, e.g. ``items[].price``; "" for the whole
+    message: str  # a sentence for the person who can mend it
+
+
+class DatagenError(Exception):
+    """Root of all errors DataGen raises on purpose."""
+
+
+class SettingsError(DatagenError):
+    """The environment does not describe a working replica."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class InputError(DatagenError):
+    """What a person or script sent does not fit."""
+
+    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+
+
+class SignInFailed(DatagenError):
+    """User name or password is wrong; the message never says which."""
+
+
+class SessionEnded(DatagenError):
+    """There is no session, or it ended."""
+
+
+class NotAllowed(DatagenError):
+    """The acting user may not do this."""
+
+
+class NotThere(DatagenError):
+    """Nothing by this name, or it belongs to somebody else."""
+
+
+class Conflict(DatagenError):
+    """The state of things forbids it; the message says what would help."""
+
+
+class StoreError(DatagenError):
+    """The store can't be read or written now; nothing stored was lost."""
+
+
+class StoreFull(StoreError):
+    """The disk that holds the store is full."""
+
+
+class ModelError(DatagenError):
+    """The model server did not give an answer that can be used."""
+
+    advice = "Check the model server and try again."
+
+
+class ModelUnreachable(ModelError):
+    """No connection, or no answer in time."""
+
+    advice = "Check that the model server runs and that its address is right."
+
+
+class ModelOverloaded(ModelError):
+    """The server asks us to slow down."""
+
+    advice = "The model server is overloaded. Wait, or lower DATAGEN_MAX_IN_FLIGHT."
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after  # seconds, where the server said so
+
+
+class ModelRefused(ModelError):
+    """The key or the permission was refused."""
+
+    advice = "The model server refused the key. Check DATAGEN_INFERENCE_API_KEY."
+
+
+class ModelRejected(ModelError):
+    """The request was not accepted as it is."""
+
+    advice = "The model server does not take this request. Check model, path and parameters."
+
+
+class ModelFailed(ModelError):
+    """The server broke while answering."""
+
+    advice = "The model server failed. Look at its log, then try again."
+
+
+class ReplyUnusable(ModelError):
+    """An answer came, but nothing in it can be used."""
+
+    advice = "The model answered with something unusable. Try again or use a stronger model."

@@ -1,0 +1,192 @@
+"""Jobs, shares and the fold that turns what peers say into progress.
+
+Field meanings follow DATA.md section 2 (the contract with stored data); the JSON
+spelling lives in ``protocol/codec.py``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+Status = Literal["queued", "running", "succeeded", "failed"]
+
+MAX_LATEST_ERRORS = 20  # failures a peer's state carries, newest last
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """The half-open range of record indices one peer answers for."""
+
+    start: int
+    end: int
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+
+@dataclass(frozen=True, kw_only=True)
+class InFlight:
+    """A record that waits for its model call."""
+
+    index: int
+    attempt: int  # 1 = first
+    started_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordError:
+    """Why one record failed, in a sentence."""
+
+    index: int
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inference:
+    """The endpoint a job was confirmed with; never an API key."""
+
+    base_url: str
+    path: str
+    model: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    use_external_api: bool = False
+    profile_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobDetails:
+    """What the job was asked to make; one immutable file."""
+
+    id: str
+    owner: str
+    description: str
+    instructions: str
+    schema: Mapping[str, Any]
+    inference: Inference
+    dataset_mode: bool
+    created_at: datetime
+    schema_generated_at: datetime
+    schema_duration_ms: int
+    schema_refreshes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """The job's entry in the list: what was asked, and a projection of how far it is."""
+
+    id: str
+    owner: str
+    title: str
+    status: Status
+    total_records: int
+    dataset_mode: bool = False
+    peers: tuple[str, ...]
+    total_generated: int = 0
+    total_ok: int = 0
+    total_failed: int = 0
+    details_cid: str
+    created_at: datetime
+    schema_generated_at: datetime
+    schema_duration_ms: int = 0
+    schema_refreshes: int = 0
+    updated_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    records_duration_ms: int | None = None
+    error: str | None = None  # ours: why a job as a whole failed
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing will be generated any more."""
+        return self.status in {"succeeded", "failed"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeerState:
+    """What one peer says of its share; only that peer's worker writes it."""
+
+    peer_id: str
+    share: Share
+    generated_ok: int = 0  # distinct final records, never attempts
+    generated_failed: int = 0
+    started_at: datetime | None = None
+    last_update_at: datetime | None = None
+    finished_at: datetime | None = None
+    result_cid: str | None = None
+    errors_cid: str | None = None
+    errors: tuple[RecordError, ...] = ()  # the latest, at most MAX_LATEST_ERRORS
+    in_flight: tuple[InFlight, ...] = ()  # as of last_update_at
+    calls: int = 0  # model calls made, retries and failures included
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    trouble: str | None = None  # why nothing moves right now, in a sentence
+    inc: int = 0  # grows at every start of the worker
+    rev: int = 0  # grows at every write
+
+    @property
+    def generated(self) -> int:
+        return self.generated_ok + self.generated_failed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """A job as its peers' own words add up, at read time."""
+
+    status: Status
+    ok: int
+    failed: int
+    total: int
+    started_at: datetime | None
+    finished_at: datetime | None
+    in_flight: tuple[InFlight, ...]
+
+    @property
+    def done(self) -> int:
+        return self.ok + self.failed
+
+
+def shares(total: int, peers: Sequence[str]) -> dict[str, Share]:
+    """Contiguous shares in the order of ``peers``; the first ``total % n`` get one more."""
+    size, longer = divmod(total, len(peers))
+    result: dict[str, Share] = {}
+    start = 0
+    for position, peer in enumerate(peers):
+        end = start + size + (1 if position < longer else 0)
+        result[peer] = Share(start=start, end=end)
+        start = end
+    return result
+
+
+def job_id(created_at: datetime, draft_id: str) -> str:
+    """``job_{epoch ms}_{6 hex}``; the same draft always gives the same id."""
+    digest = hashlib.sha256(draft_id.encode()).hexdigest()[:6]
+    return f"job_{int(created_at.timestamp() * 1000)}_{digest}"
+
+
+def fold(job: Job, states: Mapping[str, PeerState]) -> Progress:
+    """What the peers' fields say together; a stored final status stands."""
+    if job.is_over:
+        return Progress(
+            status=job.status,
+            ok=job.total_ok,
+            failed=job.total_failed,
+            total=job.total_records,
+            started_at=job.started_at,
+            finished_at=job.finished_at,
+            in_flight=(),
+        )
+    known = [states[peer] for peer in job.peers if peer in states]
+    starts = [state.started_at for state in known if state.started_at]
+    return Progress(
+        status="running" if starts else "queued",
+        ok=sum(state.generated_ok for state in known),
+        failed=sum(state.generated_failed for state in known),
+        total=job.total_records,
+        started_at=min(starts, default=None),
+        finished_at=None,
+        in_flight=tuple(item for state in known for item in state.in_flight),
+    )

@@ -1,0 +1,40 @@
+"""Who acts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+Role = Literal["admin", "user"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class User:
+    """The person every service acts for."""
+
+    name: str  # canonical: trimmed, lower-cased, [a-z0-9._-]{3,64}
+    role: Role
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """An account without its password."""
+
+    name: str
+    role: Role
+    active: bool  # False: deactivated, can't sign in
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """A signed-in user, as proven by a token."""
+
+    user: User
+    id: str  # hash of the token: safe to store and to log
+    issued_at: datetime
+    expires_at: datetime

@@ -1,0 +1,100 @@
+"""What the inside needs from the outside, in the domain's words.
+
+Every adapter of a port passes the same contract suite (``tests/contracts``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, BinaryIO, Protocol
+
+from datagen.domain.chat import ChatCall, ChatReply, Endpoint
+
+
+class HashStore(Protocol):
+    """Replicated keys and hashes; values are JSON strings, ``None`` deletes.
+
+    Raises StoreError when the store can't be used now. Safe to call from any
+    thread and any process of the replica.
+    """
+
+    def get(self, key: str) -> str | None: ...
+    def set(self, key: str, value: str | None) -> None: ...
+    def hget(self, hkey: str, field: str) -> str | None: ...
+    def hset(self, hkey: str, field: str, value: str | None) -> None: ...
+    def hgetall(self, hkey: str) -> dict[str, str]: ...
+
+
+class FileStore(Protocol):
+    """Immutable files by content id. Raises StoreError; NotThere for an unknown id."""
+
+    def add(self, source: BinaryIO, filename: str) -> str:
+        """Store all of ``source`` and return its id; the file is whole or not there."""
+        ...
+
+    def open(self, cid: str) -> BinaryIO:
+        """The file's bytes as a stream; the caller closes it."""
+        ...
+
+
+class Desk(Protocol):
+    """Notes that the processes of ONE replica leave for one another on their own disk.
+
+    The web process hands jobs over to the worker here (DATA.md, rule 12), so that
+    no person waits for a shared store. Raises StoreError.
+    """
+
+    def put_once(self, topic: str, key: str, value: str) -> str:
+        """Store ``value`` unless ``key`` has one; return the value that stands."""
+        ...
+
+    def notes(self, topic: str) -> dict[str, str]:
+        """All notes of a topic, key to value, oldest first."""
+        ...
+
+    def drop(self, topic: str, key: str) -> None: ...
+
+
+class ChatModel(Protocol):
+    """One chat completion per call. Raises the ModelError family."""
+
+    async def complete(self, endpoint: Endpoint, call: ChatCall) -> ChatReply: ...
+
+    async def aclose(self) -> None:
+        """Close pooled connections; the model can't be used afterwards."""
+        ...
+
+
+class Clock(Protocol):
+    """Time as an argument, so that tests never sleep."""
+
+    def now(self) -> datetime:
+        """The present moment, aware, in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go back, from an arbitrary start."""
+        ...
+
+
+class PasswordHasher(Protocol):
+    """Password records byte-compatible with the npm auth library (WIRE.md, 5)."""
+
+    def hash(self, password: str) -> dict[str, Any]:
+        """A new argon2id record ``{algo, hash, salt, version, params}``."""
+        ...
+
+    def verify(self, password: str, record: Mapping[str, Any] | None) -> bool:
+        """Whether they match. ``None`` or an unreadable record: False, after the same time."""
+        ...
+
+
+class TokenSigner(Protocol):
+    """The one place that makes and reads signed tokens (HS256)."""
+
+    def sign(self, claims: Mapping[str, Any]) -> str: ...
+
+    def read(self, token: str) -> dict[str, Any]:
+        """The claims of a token that is ours and in time. Raises SessionEnded."""
+        ...

@@ -1,0 +1,1 @@
+"""How processes agree: keys, codec, board."""

@@ -1,0 +1,114 @@
+"""What is on the shared board: jobs, what each peer says of them, and who is alive.
+
+Foreign or damaged values are skipped and logged once: anyone on a node may write our keys.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from datagen.domain.jobs import Job, PeerState
+from datagen.ports import HashStore
+from datagen.protocol import keys
+from datagen.protocol.codec import (
+    dumps,
+    from_iso,
+    job_record,
+    load_job,
+    load_peer,
+    peer_record,
+    to_iso,
+)
+
+_LOG = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beat:
+    """A peer's sign of life, written by its worker every 30 s."""
+
+    peer_id: str
+    inc: int
+    seq: int
+    version: str
+    at: datetime  # by that peer's own clock
+
+
+class Board:
+    """Typed reads and writes of the job keys of one hash store. Raises StoreError."""
+
+    def __init__(self, store: HashStore) -> None:
+        self._store = store
+        self._complained: set[str] = set()
+
+    def jobs(self) -> dict[str, Job]:
+        """All readable jobs by id; those of other applications are left out."""
+        return {
+            job_id: job
+            for job_id, job in self._readable(keys.JOBS, load_job)
+            if job.id == job_id
+        }
+
+    def job(self, job_id: str) -> Job | None:
+        text = self._store.hget(keys.JOBS, job_id)
+        if text is None:
+            return None
+        try:
+            job = load_job(text)
+        except ValueError as exc:
+            self._complain(keys.JOBS, job_id, exc)
+            return None
+        return job if job.id == job_id else None
+
+    def states(self, job_id: str) -> dict[str, PeerState]:
+        """What each peer last said of a job, by peer id."""
+        return dict(self._readable(keys.job_peers(job_id), load_peer))
+
+    def publish(self, job: Job) -> None:
+        """Write the job and its projection in the owner's list."""
+        self._store.hset(keys.JOBS, job.id, dumps(job_record(job)))
+        short = {"id": job.id, "title": job.title, "status": job.status,
+                 "createdAt": to_iso(job.created_at), "updatedAt": to_iso(job.updated_at)}
+        self._store.hset(keys.user_jobs(job.owner), job.id, dumps(short))
+
+    def report(self, job_id: str, state: PeerState) -> None:
+        """Write a peer's own field; only that peer's worker may."""
+        self._store.hset(keys.job_peers(job_id), state.peer_id, dumps(peer_record(state)))
+
+    def beat(self, beat: Beat) -> None:
+        record = {"inc": beat.inc, "seq": beat.seq, "version": beat.version,
+                  "at": to_iso(beat.at)}
+        self._store.hset(keys.PEERS, beat.peer_id, dumps(record))
+
+    def beats(self) -> dict[str, Beat]:
+        """The last sign of life of every peer, by peer id."""
+        return {
+            peer_id: Beat(peer_id=peer_id, inc=record["inc"], seq=record["seq"],
+                          version=record["version"], at=record["at"])
+            for peer_id, record in self._readable(keys.PEERS, _load_beat)
+        }
+
+    def _readable(self, hkey: str, load: Callable[[str], T]) -> Iterator[tuple[str, T]]:
+        for field, text in self._store.hgetall(hkey).items():
+            try:
+                yield field, load(text)
+            except (ValueError, TypeError, AttributeError, KeyError) as exc:
+                self._complain(hkey, field, exc)
+
+    def _complain(self, hkey: str, field: str, exc: Exception) -> None:
+        name = f"{hkey}/{field}"[:200]
+        if name not in self._complained and len(self._complained) < 10_000:
+            self._complained.add(name)
+            _LOG.warning("Ignored a value that is not ours: %r (%s)", name, type(exc).__name__)
+
+
+def _load_beat(text: str) -> dict[str, Any]:
+    record = json.loads(text)
+    return {"inc": int(record["inc"]), "seq": int(record["seq"]),
+            "version": str(record["version"]), "at": from_iso(record["at"])}
