@@ -1,0 +1,136 @@
+"""Pieces that more than one page draws."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from datetime import datetime
+from urllib.parse import quote
+
+import pandas as pd
+import streamlit as st
+
+from datagen.domain.jobs import Job
+from datagen.services.jobs import JobView
+from datagen.ui import pages
+from datagen.ui.session import app
+from datagen.ui.words import ago, count, duration, plain, when
+
+_BADGES = {
+    "queued": ("Queued", "gray", ":material/schedule:"),
+    "running": ("Running", "blue", ":material/progress_activity:"),
+    "succeeded": ("Done", "green", ":material/check_circle:"),
+    "failed": ("Failed", "red", ":material/error:"),
+}
+
+
+def title(text: str) -> None:
+    """A page title; user text is never markup."""
+    st.html(f'<div class="dg-title">{html.escape(text)}</div>')
+
+
+def quiet(text: str) -> None:
+    """A small grey line."""
+    st.html(f'<div class="dg-quiet">{html.escape(text)}</div>')
+
+
+def prose(text: str) -> None:
+    """A user's or model's own text, line breaks kept, never markup."""
+    st.html(f'<div class="dg-text">{html.escape(text)}</div>')
+
+
+def status_badge(view: JobView) -> None:
+    """The job's status as a word, a colour and an icon."""
+    label, color, icon = _BADGES[view.progress.status]
+    st.badge(label, color=color, icon=icon)  # type: ignore[arg-type]  # the table above holds Streamlit's own names
+
+
+def progress_line(view: JobView) -> str:
+    """How far a job is: ``12 of 20 records · 3.1/s · 3 s left``."""
+    progress = view.progress
+    parts = [f"{progress.done:,} of {count(progress.total, 'record')}"]
+    if progress.status == "running" and view.rate:
+        parts.append(f"{view.rate:.1f}/s")
+        if view.eta is not None:
+            parts.append(f"about {duration(view.eta)} left")
+    if progress.failed and app().settings.show_failures:
+        parts.append(f"{progress.failed:,} failed")
+    return " · ".join(parts)
+
+
+def times_line(job: Job) -> str:
+    """When a job was made, and how long it took."""
+    now = app().clock.now()
+    parts = [f"Created {ago(job.created_at, now)}"]
+    if job.finished_at and job.started_at:
+        parts.append(f"took {duration((job.finished_at - job.started_at).total_seconds())}")
+    elif job.started_at:
+        parts.append(f"running for {duration((now - job.started_at).total_seconds())}")
+    return " · ".join(parts)
+
+
+def job_card(view: JobView) -> None:
+    """One job of the list, collapsed."""
+    job = view.job
+    with st.container(border=True, key=f"card_{job.id}", gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center",
+                          horizontal_alignment="distribute"):
+            st.page_link(pages.JOB, label=f"**{plain(job.title)}**",
+                         query_params={"id": job.id})
+            status_badge(view)
+        st.progress(fraction(view))
+        quiet(f"{progress_line(view)}   ·   {times_line(job)}")
+        if view.waiting and not job.is_over:
+            st.caption(f":material/hourglass_empty: {plain(view.waiting)}")
+
+
+def fraction(view: JobView) -> float:
+    """Progress between 0 and 1."""
+    return min(view.progress.done / max(view.progress.total, 1), 1.0)
+
+
+def export_url(job_id: str, form: str) -> str:
+    """The download address with the pages' friendlier options."""
+    return f"/api/tasks/{quote(job_id)}/export?format={form}&failed=skip&safe=true"
+
+
+def download_buttons(job_id: str) -> None:
+    """JSON and CSV, streamed by the API route as attachments."""
+    for form, kind in (("json", "secondary"), ("csv", "primary")):
+        st.link_button(f"Download {form.upper()}", export_url(job_id, form),
+                       icon=":material/download:",
+                       type=kind)  # type: ignore[arg-type]  # one of Streamlit's literals
+
+
+def back_to_jobs(message: str) -> None:
+    """The state of a page that has nothing to show, with the way out."""
+    st.info(message, icon=":material/info:")
+    st.page_link(pages.JOBS, label="Back to your jobs", icon=":material/arrow_back:")
+
+
+def facts(pairs: Sequence[tuple[str, str]]) -> None:
+    """A quiet two-column list of facts."""
+    frame = pd.DataFrame(pairs, columns=["", " "])
+    st.table(frame, border="horizontal", hide_index=True, hide_header=True)
+
+
+def moment(value: object) -> str:
+    """A time in the reader's own zone, or a dash."""
+    return when(value, st.context.timezone) if isinstance(value, datetime) else "—"
+
+
+def weak_model_note() -> None:
+    """Says once, where it matters, that the built-in model's texts are poor."""
+    settings = app().settings
+    if settings.mock_model:
+        who = "The built-in sample model answers: its records fit the schema and mean nothing."
+    elif settings.own_model:
+        who = ("The small local model answers. It proves that everything works; "
+               "its texts are poor.")
+    else:
+        return
+    st.caption(
+        f":material/info: {who} To connect a real one, set `DATAGEN_INFERENCE_BASE_URL`, "
+        "`DATAGEN_INFERENCE_PATH`, `DATAGEN_INFERENCE_MODEL` and `DATAGEN_INFERENCE_API_KEY`, "
+        "then start again."
+    )

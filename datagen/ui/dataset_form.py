@@ -1,0 +1,91 @@
+"""The form of a new dataset: its fields keep their text across pages and failed calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from datagen.domain.errors import Problem
+from datagen.domain.examples import Example
+from datagen.services.drafts import DraftRequest
+from datagen.settings import Settings
+from datagen.ui.words import plain
+
+_TITLE, _DESCRIPTION, _INSTRUCTIONS = "form_title", "form_description", "form_instructions"
+_RECORDS, _MODE = "form_records", "form_mode"
+_PRESET_DONE = "form_preset_done"
+_DEFAULT_RECORDS = 20
+
+
+def fill(example: Example) -> None:
+    """Put an example into the form."""
+    _set(example.title, example.description, example.instructions, example.records,
+         example.dataset_mode)
+
+
+def clear() -> None:
+    """Empty the form after its dataset was created."""
+    _set("", "", "", _DEFAULT_RECORDS, False)
+
+
+def apply_preset(preset: Mapping[str, Any] | None) -> None:
+    """Fill the form once per session from ``DATAGEN_UI_TEST_PRESET``."""
+    if preset is None or st.session_state.get(_PRESET_DONE):
+        return
+    st.session_state[_PRESET_DONE] = True
+    records = preset.get("totalRecords", _DEFAULT_RECORDS)
+    _set(str(preset.get("title", "")), str(preset.get("description", "")),
+         str(preset.get("instructions", "")),
+         records if isinstance(records, int) else _DEFAULT_RECORDS,
+         preset.get("datasetMode") is True)
+
+
+def draw(settings: Settings, problems: Sequence[Problem]) -> DraftRequest:
+    """Draw the fields, with what is wrong beneath each, and return what they hold now."""
+    st.session_state.setdefault(_RECORDS, min(_DEFAULT_RECORDS, settings.max_records_per_job))
+    title = st.text_input(
+        "Title", key=_TITLE, max_chars=200, persist_state="session",
+        placeholder="Support tickets")
+    _complain(problems, "title")
+    description = st.text_area(
+        "What is one record?", key=_DESCRIPTION, max_chars=2000, height=96,
+        persist_state="session",
+        placeholder="A support ticket of an online shop, as a customer wrote it.")
+    _complain(problems, "description")
+    instructions = st.text_area(
+        "Instructions", key=_INSTRUCTIONS, max_chars=8000, height=140, persist_state="session",
+        placeholder="Fields: ticket id, subject, message, priority (low, normal, urgent) … "
+                    "Tone, languages, what must vary, what must never appear.")
+    _complain(problems, "instructions")
+    left, right = st.columns(2)
+    with left:
+        records = st.number_input(
+            "Number of records", key=_RECORDS, min_value=1, step=10,
+            max_value=settings.max_records_per_job, persist_state="session",
+            help=f"At most {settings.max_records_per_job:,} here; the limit is "
+                 "`DATAGEN_MAX_RECORDS_PER_JOB`.")
+        _complain(problems, "totalRecords")
+    with right:
+        st.space("small")
+        mode = st.toggle(
+            "Dataset mode", key=_MODE, persist_state="session",
+            help="For training and testing models: every record carries a ground-truth "
+                 "`label`, which no other field gives away.")
+    return DraftRequest(title=title or "", description=description or "",
+                        instructions=instructions or "", total_records=int(records),
+                        dataset_mode=mode)
+
+
+def _set(title: str, description: str, instructions: str, records: int, mode: bool) -> None:
+    values = {_TITLE: title, _DESCRIPTION: description, _INSTRUCTIONS: instructions,
+              _RECORDS: min(records, 10**9), _MODE: mode}
+    for key, value in values.items():
+        st.session_state[key] = value
+
+
+def _complain(problems: Sequence[Problem], path: str) -> None:
+    for problem in problems:
+        if problem.path == path:
+            st.markdown(f":red[:material/error: {plain(problem.message)}]")

@@ -1,0 +1,36 @@
+"""What an open page says unasked: a job finished, the session ended."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from datagen.domain.errors import StoreError
+from datagen.domain.users import User
+from datagen.ui import session
+from datagen.ui.words import count, plain
+
+_OPEN = "notices.open_jobs"  # ids of jobs that were not over when last looked at
+
+
+@st.fragment(run_every=5)
+def watch(user: User) -> None:
+    """Every few seconds: leave if the session ended, tell what finished meanwhile."""
+    if not session.is_alive():
+        st.logout()
+        return
+    try:
+        jobs = session.app().jobs.list(user)
+    except StoreError:
+        return  # the page itself says so
+    waiting: set[str] = st.session_state.get(_OPEN, set())
+    for view in jobs:
+        if view.job.id in waiting and view.job.is_over:
+            if view.job.status == "succeeded":
+                st.toast(f"**{plain(view.job.title)}** is ready: "
+                         f"{count(view.job.total_ok, 'record')}.", icon=":material/task_alt:",
+                         duration="long")
+            else:
+                st.toast(f"**{plain(view.job.title)}** failed. "
+                         f"{plain(view.job.error or '')}", icon=":material/error:",
+                         duration="long")
+    st.session_state[_OPEN] = {view.job.id for view in jobs if not view.job.is_over}

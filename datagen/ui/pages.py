@@ -1,0 +1,12 @@
+"""Where the pages are; links between them go through here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_FOLDER = Path(__file__).parents[2] / "pages"
+
+JOBS = _FOLDER / "jobs.py"
+NEW = _FOLDER / "new.py"
+JOB = _FOLDER / "job.py"  # ?id=
+DATASET = _FOLDER / "dataset.py"  # ?id=

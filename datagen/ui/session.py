@@ -1,0 +1,52 @@
+"""Who looks at the page, and for how long still.
+
+The gate puts the verified user into trusted headers, which Streamlit shows as ``st.user``;
+an open tab outlives its handshake, so every run checks the session again.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from datagen import bootstrap
+from datagen.bootstrap import Services
+from datagen.domain.users import User
+
+COOKIE = "datagen_session"
+
+
+def app() -> Services:
+    """The services of this web process."""
+    return bootstrap.shared()
+
+
+def require_user() -> User:
+    """The signed-in user; a run without one ends here, on the sign-in page."""
+    name, role = st.user.get("name"), st.user.get("role")
+    if not isinstance(name, str) or not name or not is_alive():
+        st.info("Your session ended. Taking you to the sign-in page …", icon=":material/lock:")
+        st.logout()  # leads the browser to /auth/logout, a route of ours
+        st.stop()
+    return User(name=name, role="admin" if role == "admin" else "user")
+
+
+def is_alive() -> bool:
+    """Whether the session this tab was opened with still holds."""
+    name, session, expires = (st.user.get(key) for key in ("name", "session", "expires"))
+    if not (isinstance(name, str) and isinstance(session, str) and isinstance(expires, str)):
+        return False
+    try:
+        until = datetime.fromtimestamp(int(expires), UTC)
+    except ValueError:
+        return False
+    return app().accounts.session_alive(session, name, until)
+
+
+def sign_out() -> None:
+    """End the session everywhere on this replica and leave."""
+    token = st.context.cookies.get(COOKIE)
+    if token:
+        app().accounts.sign_out(token)
+    st.logout()

@@ -1,0 +1,40 @@
+"""The frame around every page: guard, navigation, user menu, notices.
+
+It lives apart from ``pages/`` on purpose: beside it, a fresh process would run a page
+for an anonymous deep link without this guard.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from datagen.ui import notices, pages, session
+
+_STATIC = Path(__file__).parent / "static"
+
+st.set_page_config(page_title="DataGen", page_icon=str(_STATIC / "icon.svg"), layout="wide")
+st.html(_STATIC / "frame.css")
+st.logo(str(_STATIC / "logo.svg"), size="large")
+user = session.require_user()
+page = st.navigation(
+    [
+        st.Page(pages.JOBS, title="Jobs", icon=":material/list_alt:", default=True),
+        st.Page(pages.NEW, title="New dataset", icon=":material/add_circle:"),
+        st.Page(pages.JOB, title="Job", visibility="hidden"),
+        st.Page(pages.DATASET, title="Dataset", visibility="hidden"),
+    ],
+    position="top",
+)
+
+with st.container(key="user_menu"):
+    choice = st.menu_button(
+        user.name, ["Sign out"], icon=":material/person:", type="tertiary", key="account_menu"
+    )
+if choice == "Sign out":
+    session.sign_out()
+    st.stop()
+
+notices.watch(user)
+page.run()

@@ -1,0 +1,51 @@
+"""Values as people read them, and foreign text that stays text."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+_SYNTAX = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&^=])")
+
+
+def plain(text: str) -> str:
+    """``text`` with every Markdown and Streamlit directive character taken literally."""
+    return _SYNTAX.sub(r"\\\1", " ".join(text.split()))
+
+
+def count(number: int, noun: str) -> str:
+    """``1 record``, ``1,200 records``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """``0.4 s``, ``12 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    if seconds < 9.95:
+        return f"{max(seconds, 0):.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    """``just now``, ``5 min ago``, ``3 h ago``, else the number of days."""
+    seconds = (now - moment).total_seconds()
+    for limit, unit, name in ((60, 0, ""), (3600, 60, "min"), (86_400, 3600, "h")):
+        if seconds < limit:
+            return f"{int(seconds // unit)} {name} ago" if unit else "just now"
+    return count(int(seconds // 86_400), "day") + " ago"
+
+
+def when(moment: datetime, zone: str | None) -> str:
+    """``22 Nov 2026, 10:34`` in the reader's zone; UTC, and so named, where it is unknown."""
+    try:
+        local = moment.astimezone(ZoneInfo(zone)) if zone else moment
+    except (ZoneInfoNotFoundError, ValueError):
+        local, zone = moment, None
+    return f"{local.day} {local:%b %Y, %H:%M}" + ("" if zone else " UTC")

@@ -1,0 +1,66 @@
+"""One dataset: the whole table, page by page, and what each column holds."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from datagen.domain.errors import Conflict, DatagenError, NotThere
+from datagen.ui import components, pages, table
+from datagen.ui.session import app, require_user
+from datagen.ui.words import count, plain
+
+PAGE_SIZES = (25, 50, 100, 200)
+
+user = require_user()
+services = app()
+job_id = st.query_params.get("id", "")
+
+try:
+    view = services.jobs.get(user, job_id)
+    with st.spinner("Reading the dataset …"):
+        columns = services.datasets.columns(user, job_id)
+except NotThere:
+    components.back_to_jobs("There is no such dataset among yours.")
+    st.stop()
+except Conflict:
+    st.info("This dataset isn't finished yet; its table appears here when it is.",
+            icon=":material/hourglass_empty:")
+    st.page_link(pages.JOB, label="Watch its progress", query_params={"id": job_id},
+                 icon=":material/arrow_back:")
+    st.stop()
+except DatagenError as exc:
+    st.error(f"The dataset can't be read now. {plain(str(exc))} Reload the page to try again.",
+             icon=":material/cloud_off:")
+    st.stop()
+
+with st.container(horizontal=True, vertical_alignment="center",
+                  horizontal_alignment="distribute"):
+    with st.container(width="content", gap=None):
+        components.title(view.job.title)
+        failed = f" · {count(view.job.total_failed, 'record')} failed and left out" \
+            if view.job.total_failed else ""
+        components.quiet(f"{count(view.job.total_ok, 'row')} · "
+                         f"{count(len(columns), 'column')}{failed}")
+    with st.container(horizontal=True, width="content"):
+        st.page_link(pages.JOB, label="Job", query_params={"id": job_id},
+                     icon=":material/list_alt:")
+        components.download_buttons(job_id)
+components.quiet("In the downloaded CSV, a text that starts like a formula gets an apostrophe "
+                 "in front, so that no spreadsheet runs it.")
+
+if not view.job.total_ok:
+    components.back_to_jobs("No record of this job succeeded, so there is no table. "
+                            "Its page tells why each record failed.")
+    st.stop()
+
+rows_tab, columns_tab = st.tabs(["Rows", "Columns"])
+with rows_tab:
+    choice = table.controls(columns)
+    result = services.datasets.page(
+        user, job_id, offset=choice.offset, limit=choice.limit, sort=choice.sort,
+        descending=choice.descending, search=choice.search, filters=choice.filters,
+    )
+    table.draw(result, columns)
+    table.pages(result.matching, result.total)
+with columns_tab:
+    table.profiles(services.datasets.profile(user, job_id))

@@ -1,0 +1,88 @@
+"""Jobs: a card per job of the user, newest first."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from datagen.domain.errors import StoreError
+from datagen.domain.examples import EXAMPLES
+from datagen.ui import components, dataset_form, pages
+from datagen.ui.session import app, require_user
+from datagen.ui.words import count, plain
+
+CARDS = 20  # per page of the list
+
+user = require_user()
+services = app()
+
+with st.container(horizontal=True, vertical_alignment="center",
+                  horizontal_alignment="distribute"):
+    components.title("Jobs")
+    if st.button("New dataset", icon=":material/add:", type="primary"):
+        st.switch_page(pages.NEW)
+
+
+def draw_examples() -> None:
+    """The first visit: something ready to start from."""
+    st.markdown("You have no jobs yet. Describe your own dataset, or start from an example:")
+    for column, example in zip(st.columns(len(EXAMPLES)), EXAMPLES, strict=True):
+        with column, st.container(border=True, height="stretch"):
+            st.markdown(f"**{plain(example.title)}**")
+            components.quiet(example.description)
+            if st.button("Use this example", key=f"example_{example.title}",
+                         icon=":material/bolt:"):
+                dataset_form.fill(example)
+                st.switch_page(pages.NEW)
+    components.weak_model_note()
+
+
+def draw_totals(views: tuple[components.JobView, ...]) -> None:
+    """Four figures over all of the user's jobs."""
+    figures = {
+        "Datasets": sum(v.job.status == "succeeded" for v in views),
+        "Running or waiting": sum(not v.job.is_over for v in views),
+        "Records made": sum(v.progress.ok for v in views),
+        "Records failed": sum(v.progress.failed for v in views),
+    }
+    for column, (label, value) in zip(st.columns(4), figures.items(), strict=True):
+        column.metric(label, f"{value:,}", border=True)
+
+
+def interval() -> float:
+    """Seconds between two refreshes: quick while something runs."""
+    busy = any(not view.job.is_over for view in services.jobs.list(user))
+    settings = services.settings
+    return settings.active_poll_seconds if busy else settings.idle_poll_seconds
+
+
+try:
+    every = interval()
+except StoreError as exc:
+    st.error(f"{exc} This page tries again by itself.", icon=":material/cloud_off:")
+    every = services.settings.idle_poll_seconds
+
+
+@st.fragment(run_every=every)
+def draw_jobs() -> None:
+    """The live part."""
+    try:
+        views = services.jobs.list(user)
+    except StoreError:
+        return
+    if not views:
+        draw_examples()
+        return
+    draw_totals(views)
+    shown = st.session_state.get("jobs_page", 1)
+    last = max(1, -(-len(views) // CARDS))
+    start = (min(shown, last) - 1) * CARDS
+    for view in views[start : start + CARDS]:
+        components.job_card(view)
+    if last > 1:
+        st.pagination(last, key="jobs_page")
+        components.quiet(count(len(views), "job"))
+    if interval() != every:
+        st.rerun()
+
+
+draw_jobs()

@@ -1,0 +1,93 @@
+"""New dataset: describe one record, draft its schema, edit it, create the job."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import streamlit as st
+
+from datagen.domain.errors import DatagenError, InputError, ModelError
+from datagen.services.drafts import Draft, DraftRequest
+from datagen.ui import components, dataset_form, pages, schema_editor
+from datagen.ui.session import app, require_user
+from datagen.ui.words import count, duration, plain
+
+_DRAFT, _PROBLEMS = "new_draft", "new_problems"
+
+user = require_user()
+services = app()
+dataset_form.apply_preset(services.settings.ui_preset)
+draft: Draft | None = st.session_state.get(_DRAFT)
+
+
+def make_draft(request: DraftRequest, previous: Draft | None) -> None:
+    """One call to the model; what the form holds stays whatever comes back."""
+    st.session_state[_PROBLEMS] = ()
+    try:
+        with st.spinner("The model drafts a schema …", show_time=True):
+            made = asyncio.run(services.drafts.draft(user, request, previous=previous))
+    except InputError as exc:
+        st.session_state[_PROBLEMS] = exc.problems
+        st.rerun()
+    except ModelError as exc:
+        st.error(f"{plain(str(exc))} {exc.advice}", icon=":material/error:")
+    except DatagenError as exc:
+        st.error(plain(str(exc)), icon=":material/error:")
+    else:
+        st.session_state[_DRAFT] = made
+        schema_editor.load(made.schema)
+        st.rerun()
+
+
+def create(request: DraftRequest, current: Draft) -> None:
+    """Confirm: the schema is checked again where it is stored."""
+    schema = schema_editor.result()
+    changed = replace(current, title=request.title.strip(), description=request.description,
+                      instructions=request.instructions, total_records=request.total_records)
+    try:
+        services.drafts.check(request)
+        job_id = services.jobs.confirm(user, services.drafts.sign(user, changed), schema=schema)
+    except InputError as exc:
+        st.session_state[_PROBLEMS] = exc.problems
+        st.error(plain(str(exc)), icon=":material/error:")
+        for problem in exc.problems:
+            st.markdown(f"- `{problem.path or 'schema'}`: {plain(problem.message)}")
+        return
+    except DatagenError as exc:
+        st.error(plain(str(exc)), icon=":material/error:")
+        return
+    del st.session_state[_DRAFT]
+    dataset_form.clear()
+    st.switch_page(pages.JOB, query_params={"id": job_id})
+
+
+components.title("New dataset")
+with st.container(border=True):
+    request = dataset_form.draw(services.settings, st.session_state.get(_PROBLEMS, ()))
+    components.weak_model_note()
+    if draft is None and st.button("Draft schema", type="primary", icon=":material/draw:"):
+        make_draft(request, None)
+
+if draft is None:
+    components.quiet("One call to the model drafts the schema; nothing is generated before you "
+                     "have seen and confirmed it.")
+else:
+    with st.container(border=True):
+        st.markdown("#### Schema of one record")
+        again = f" · drafted again {count(draft.schema_refreshes, 'time')}" \
+            if draft.schema_refreshes else ""
+        components.quiet(f"Drafted in {duration(draft.schema_duration_ms / 1000)}{again}. "
+                         "Edit the table or the JSON; each updates the other.")
+        if draft.changes:
+            with st.expander(f"{count(len(draft.changes), 'change')} made to the model's draft"):
+                for change in draft.changes:
+                    st.markdown(f"- {plain(change)}")
+        ready = schema_editor.draw()
+        with st.container(horizontal=True):
+            if st.button("Create dataset", type="primary", icon=":material/play_arrow:",
+                         disabled=not ready):
+                create(request, draft)
+            if st.button("Draft again", icon=":material/refresh:",
+                         help="Asks the model once more and replaces the schema above."):
+                make_draft(request, draft)
