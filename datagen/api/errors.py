@@ -1,0 +1,129 @@
+"""Errors to status codes, and JSON in and out of handlers with bounds.
+
+Every handler is wrapped in ``answering``; what it raises becomes
+``{"error": "<sentence>", "details"?: …}`` (API.md), and nothing else leaks.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import math
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from datagen.domain.errors import (
+    Conflict,
+    DatagenError,
+    InputError,
+    ModelError,
+    ModelOverloaded,
+    NotAllowed,
+    NotThere,
+    SessionEnded,
+    SignInFailed,
+    StoreError,
+)
+
+_LOG = logging.getLogger(__name__)
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+_STATUSES: tuple[tuple[type[DatagenError], int], ...] = (
+    (InputError, 400),
+    (SignInFailed, 401),
+    (SessionEnded, 401),
+    (NotAllowed, 403),
+    (NotThere, 404),
+    (Conflict, 409),
+    (ModelError, 502),
+    (StoreError, 503),
+)
+
+
+class RequestRefused(DatagenError):
+    """A request that HTTP itself forbids: its size, its kind, its method."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def body_too_large(limit: int) -> RequestRefused:
+    """413 for a body of more than ``limit`` bytes."""
+    return RequestRefused(413, f"The request is too large: {limit // 1024:,} KiB at most.")
+
+
+def failure(status: int, message: str, *, details: Any = None) -> JSONResponse:
+    """The one shape of an answer that reports a failure."""
+    body: dict[str, Any] = {"error": message}
+    if details is not None:
+        body["details"] = details
+    return JSONResponse(body, status_code=status)
+
+
+def answer_for(exc: Exception) -> JSONResponse:
+    """What the person or script is told; the unexpected is logged and told as such."""
+    if isinstance(exc, RequestRefused):
+        return failure(exc.status, str(exc))
+    for kind, status in _STATUSES:
+        if isinstance(exc, kind):
+            return _known(exc, status)
+    _LOG.error("A request failed unexpectedly.", exc_info=exc)
+    return failure(500, "Something broke on our side; it was logged. Please try again.")
+
+
+def _known(exc: DatagenError, status: int) -> JSONResponse:
+    message = str(exc)
+    details = None
+    if isinstance(exc, InputError) and exc.problems:
+        details = [{"path": p.path, "message": p.message} for p in exc.problems]
+    if isinstance(exc, ModelError) and exc.advice not in message:
+        message = f"{message} {exc.advice}".strip()
+    answer = failure(status, message, details=details)
+    if isinstance(exc, ModelOverloaded) and exc.retry_after is not None:
+        answer.headers["Retry-After"] = str(max(1, math.ceil(exc.retry_after)))
+    return answer
+
+
+def answering(handler: Handler) -> Handler:
+    """Wrap a handler so that whatever it raises becomes a JSON answer."""
+
+    @functools.wraps(handler)
+    async def wrapped(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody is left to read it
+        except Exception as exc:  # noqa: BLE001 - the outermost seam: logged and answered
+            return answer_for(exc)
+
+    return wrapped
+
+
+async def read_json(request: Request) -> dict[str, Any]:
+    """The JSON object a request carries; the gate bounds its size.
+
+    Raises RequestRefused (415) for another kind of body, InputError for anything
+    that is not a JSON object.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise RequestRefused(415, "Send JSON, with the header Content-Type: application/json.")
+    body = await request.body()
+    try:
+        value = json.loads(body, parse_constant=_no_constant)
+        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair can't be stored
+    except (ValueError, RecursionError) as exc:
+        raise InputError("The request's body is not valid JSON.") from exc
+    if not isinstance(value, dict):
+        raise InputError("The request's body must be a JSON object.")
+    return value
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
