@@ -46,14 +46,24 @@ class Board:
     def __init__(self, store: HashStore) -> None:
         self._store = store
         self._complained: set[str] = set()
+        self._decoded: dict[str, Job] = {}  # by stored text, as of the last ``jobs()``
 
     def jobs(self) -> dict[str, Job]:
-        """All readable jobs by id; those of other applications are left out."""
-        return {
-            job_id: job
-            for job_id, job in self._readable(keys.JOBS, load_job)
-            if job.id == job_id
+        """All readable jobs by id; those of other applications are left out.
+
+        A job whose stored text did not change is the very same object as last time.
+        """
+        before, after = self._decoded, {}
+
+        def load(text: str) -> Job:
+            job = after[text] = before.get(text) or load_job(text)
+            return job
+
+        found = {
+            job_id: job for job_id, job in self._readable(keys.JOBS, load) if job.id == job_id
         }
+        self._decoded = after
+        return found
 
     def job(self, job_id: str) -> Job | None:
         text = self._store.hget(keys.JOBS, job_id)

@@ -1,0 +1,252 @@
+"""A user's jobs: confirm a draft, look at what runs, read what was asked."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
+
+from datagen.domain.errors import InputError, NotThere, Problem, StoreError
+from datagen.domain.jobs import Job, JobDetails, PeerState, job_id, shares
+from datagen.domain.schema import problems, sanitise
+from datagen.domain.users import User
+from datagen.ports import Clock, Desk, FileStore
+from datagen.protocol import keys
+from datagen.protocol.board import Board
+from datagen.protocol.codec import (
+    details_record,
+    dumps,
+    job_record,
+    load_details,
+    load_job,
+    peer_record,
+    to_iso,
+)
+from datagen.services.drafts import Draft, Drafts
+from datagen.services.snapshots import JobsSnapshot, JobView, Snapshots
+
+__all__ = ["JobView", "Jobs", "JobsSnapshot", "Recent"]
+
+_MAX_DETAILS_BYTES = 4 * 1024 * 1024  # a schema is far smaller; more is not ours
+_OURS = ("inFlight", "calls", "tokens", "inc", "rev")  # an earlier peer's entry never had them
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Recent(Generic[K, V]):
+    """The most recently used values, at most ``size``. Safe to call from any thread."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._lock = threading.Lock()
+        self._values: OrderedDict[K, V] = OrderedDict()
+
+    def get(self, key: K) -> V | None:
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+            return self._values.get(key)
+
+    def put(self, key: K, value: V) -> V:
+        with self._lock:
+            self._values[key] = value
+            self._values.move_to_end(key)
+            while len(self._values) > self._size:
+                self._values.popitem(last=False)
+        return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class _FinalStates:
+    job: Job
+    states: Mapping[str, PeerState]
+    good_until: float  # monotonic; infinite once every peer told its end
+
+
+class Jobs:
+    """What a user may do with jobs. Everything but ``confirm`` answers from memory mostly."""
+
+    def __init__(
+        self,
+        *,
+        board: Board,
+        desk: Desk,
+        files: FileStore,
+        drafts: Drafts,
+        clock: Clock,
+        peers: tuple[str, ...],
+        peer_id: str,
+        max_records: int,
+        active_poll: float,
+        idle_poll: float,
+    ) -> None:
+        self._board = board
+        self._desk = desk
+        self._files = files
+        self._drafts = drafts
+        self._clock = clock
+        self._peers = peers
+        self._peer_id = peer_id
+        self._max_records = max_records
+        self._active_poll = active_poll
+        self._confirming = threading.Lock()
+        self._details: Recent[str, JobDetails] = Recent(64)
+        self._finals: Recent[str, _FinalStates] = Recent(64)
+        self._snapshots = Snapshots(
+            board=board, desk=desk, clock=clock, active_poll=active_poll, idle_poll=idle_poll
+        )
+
+    def confirm(self, user: User, token: str, *, schema: Mapping[str, Any] | None = None) -> str:
+        """Make the job of a signed draft, and answer its id; the second time only answers it.
+
+        ``schema`` is the user's edited version; None = as drafted. Raises InputError,
+        Conflict, StoreError and what ``Drafts.read`` raises.
+        """
+        draft = self._drafts.read(user, token)
+        new_id = job_id(draft.created_at, draft.id)
+        with self._confirming:  # a double click must not store the details twice
+            if self._is_confirmed(draft.id, new_id):
+                return new_id
+            details = self._details_of(draft, new_id, user, schema)
+            job = self._queued(draft, details)
+            standing = self._desk.put_once(keys.DESK_JOBS, draft.id, dumps(job_record(job)))
+        self._snapshots.invalidate()
+        return load_job(standing).id
+
+    def list(self, user: User) -> tuple[JobView, ...]:
+        """The user's jobs, newest first; ``states`` of finished ones are left empty."""
+        return self._snapshots.current().by_owner.get(user.name, ())
+
+    def get(self, user: User, job_id: str) -> JobView:
+        """One job with what each peer says of it. Raises NotThere, StoreError."""
+        view = self._snapshots.current().views.get(job_id)
+        if view is None or view.job.owner != user.name:
+            raise NotThere("There is no such job among yours.")
+        if view.job.is_over:
+            return replace(view, states=self._final_states(view.job))
+        return view
+
+    def details(self, user: User, job_id: str) -> JobDetails:
+        """What the job was asked to make. Raises NotThere, StoreError."""
+        job = self.get(user, job_id).job
+        known = self._details.get(job.details_cid)
+        return known or self._details.put(job.details_cid, self._read_details(job))
+
+    def snapshot(self) -> JobsSnapshot:
+        """The shared picture behind ``list`` and ``get``, to tell how old it is."""
+        return self._snapshots.current()
+
+    def invalidate(self) -> None:
+        """The next look reads the store again."""
+        self._snapshots.invalidate()
+
+    def metrics(self, user: User) -> dict[str, Any]:
+        """Totals in the API's shape, over the user's own jobs.
+
+        The earlier application counted everybody's; ours never tells one user of another.
+        ``lastJobAt`` is when the latest job started, or None.
+        """
+        jobs = [view.job for view in self.list(user)]
+        starts = [job.started_at for job in jobs if job.started_at]
+        return {
+            "totalJobs": len(jobs),
+            "totalRecordsRequested": sum(job.total_records for job in jobs),
+            "totalRecordsGenerated": sum(job.total_generated for job in jobs),
+            "activeJobs": sum(not job.is_over for job in jobs),
+            "failedJobs": sum(job.status == "failed" for job in jobs),
+            "lastJobAt": to_iso(max(starts)) if starts else None,
+        }
+
+    def _is_confirmed(self, draft_id: str, new_id: str) -> bool:
+        # The desk first: a job leaves it only after it is on the board.
+        return (
+            draft_id in self._desk.notes(keys.DESK_JOBS) or self._board.job(new_id) is not None
+        )
+
+    def _details_of(
+        self, draft: Draft, new_id: str, user: User, edited: Mapping[str, Any] | None
+    ) -> JobDetails:
+        schema = sanitise(draft.schema if edited is None else edited)
+        wrong = problems(schema)
+        if wrong:
+            raise InputError("The schema can't be used as it is.", wrong)
+        if not 1 <= draft.total_records <= self._max_records:
+            text = f"must be from 1 to {self._max_records} (DATAGEN_MAX_RECORDS_PER_JOB)."
+            raise InputError(f"The number of records {text}",
+                             [Problem(path="totalRecords", message=f"It {text}")])
+        return JobDetails(
+            id=new_id, owner=user.name, description=draft.description,
+            instructions=draft.instructions, schema=schema, inference=draft.inference,
+            dataset_mode=draft.dataset_mode, created_at=self._clock.now(),
+            schema_generated_at=draft.schema_generated_at,
+            schema_duration_ms=draft.schema_duration_ms,
+            schema_refreshes=draft.schema_refreshes,
+        )
+
+    def _queued(self, draft: Draft, details: JobDetails) -> Job:
+        content = io.BytesIO(dumps(details_record(details)).encode())
+        return Job(
+            id=details.id, owner=details.owner, title=draft.title, status="queued",
+            total_records=draft.total_records, dataset_mode=details.dataset_mode,
+            peers=self._peers, details_cid=self._files.add(content, f"{details.id}_details.json"),
+            created_at=details.created_at, schema_generated_at=details.schema_generated_at,
+            schema_duration_ms=details.schema_duration_ms,
+            schema_refreshes=details.schema_refreshes, updated_at=details.created_at,
+        )
+
+    def _read_details(self, job: Job) -> JobDetails:
+        try:
+            with self._files.open(job.details_cid) as stream:
+                text = stream.read(_MAX_DETAILS_BYTES).decode()
+            details = load_details(text)
+        except NotThere as exc:
+            raise StoreError(
+                "What this job was asked to make can't be read right now. Try again in a moment."
+            ) from exc
+        except ValueError as exc:
+            raise StoreError("The file that says what this job should make is damaged.") from exc
+        if details.id != job.id:
+            raise StoreError("The file that says what this job should make belongs to another.")
+        return details
+
+    def _final_states(self, job: Job) -> Mapping[str, PeerState]:
+        now = self._clock.monotonic()
+        known = self._finals.get(job.id)
+        if known is not None and known.job == job and now < known.good_until:
+            return known.states
+        states = self._board.states(job.id)
+        whole = all(
+            peer in states and states[peer].finished_at
+            for peer, share in shares(job.total_records, job.peers).items() if len(share)
+        )
+        self._finals.put(job.id, _FinalStates(
+            job=job, states=states,
+            good_until=float("inf") if whole else now + self._active_poll,
+        ))
+        return states
+
+
+def job_answer(view: JobView) -> dict[str, Any]:
+    """The job as the API shows it."""
+    return job_record(view.job)
+
+
+def peer_answers(view: JobView) -> list[dict[str, Any]]:
+    """One entry per peer of the job, in its order; one that did not report yet shows zeros."""
+    answers = []
+    for peer, share in shares(view.job.total_records, view.job.peers).items():
+        state = view.states.get(peer)
+        answer = peer_record(state or PeerState(peer_id=peer, share=share))
+        if state is None or state.inc == 0:
+            answer = {key: value for key, value in answer.items() if key not in _OURS}
+        answers.append({key: v for key, v in answer.items() if key not in {"inc", "rev"}})
+    return answers
+
+
+def details_answer(details: JobDetails) -> dict[str, Any]:
+    """The details as the API shows them."""
+    return details_record(details)

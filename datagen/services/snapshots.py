@@ -1,0 +1,240 @@
+"""One picture of all jobs per process, shared by everybody who looks.
+
+Open pages ask every second; the store is read at most once per polling interval, however
+many ask, and slowly while nothing runs. A store that fails leaves the last picture standing.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import defaultdict, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from datagen.domain.errors import StoreError
+from datagen.domain.jobs import Job, PeerState, Progress, fold, shares
+from datagen.ports import Clock, Desk
+from datagen.protocol import keys
+from datagen.protocol.board import Beat, Board
+from datagen.protocol.codec import load_job
+
+_LOG = logging.getLogger(__name__)
+
+GONE_AFTER = 90.0  # seconds without a sign of life: three beats missed
+_RATE_WINDOW = 30.0  # seconds: long enough to be calm, short enough to notice a change
+_RATE_MIN_SPAN = 3.0  # seconds of own observation before it beats the job's average
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobView:
+    """A job as a person sees it."""
+
+    job: Job  # of an open job, status, totals and times are the fold's, not the stored ones
+    progress: Progress
+    states: Mapping[str, PeerState] = field(default_factory=dict)  # by peer id
+    rate: float | None = None  # records per second of late; None = can't be told, or over
+    eta: float | None = None  # seconds until the last record; None = can't be told
+    waiting: str | None = None  # why nothing moves, in a sentence; None = a worker is alive
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobsSnapshot:
+    """All jobs at one moment."""
+
+    views: Mapping[str, JobView]  # by job id
+    by_owner: Mapping[str, tuple[JobView, ...]]  # newest first
+    active: bool  # some job is open
+    read_at: datetime
+    stale_since: datetime | None = None  # since when the store can't be read; None = fresh
+    order: int = 0  # which ``invalidate`` it obeys
+
+    @property
+    def stale(self) -> bool:
+        """Whether the store could not be read, so that this is older than it should be."""
+        return self.stale_since is not None
+
+
+class Snapshots:
+    """Keeps the present JobsSnapshot. Safe to call from any thread."""
+
+    def __init__(
+        self, *, board: Board, desk: Desk, clock: Clock, active_poll: float, idle_poll: float
+    ) -> None:
+        self._board = board
+        self._desk = desk
+        self._clock = clock
+        self._active_poll = active_poll  # seconds between reads while a job is open
+        self._idle_poll = idle_poll  # seconds between reads otherwise
+        self._lock = threading.Lock()
+        self._last: JobsSnapshot | None = None
+        self._due = 0.0  # monotonic moment of the next read
+        self._wanted = 0
+        self._pulse = _Pulse()
+        self._paces: dict[str, _Pace] = {}
+
+    def invalidate(self) -> None:
+        """Whoever asks next waits for a new picture."""
+        self._wanted += 1
+
+    def current(self) -> JobsSnapshot:
+        """The last picture, or a new one when it is due; one thread reads, the others don't wait.
+
+        Raises StoreError only while no picture was ever taken.
+        """
+        last = self._last
+        if last is not None and self._is_fresh(last):
+            return last
+        outdated = last is None or last.order != self._wanted
+        if not self._lock.acquire(blocking=outdated) and last is not None:
+            return last
+        try:
+            last = self._last
+            if last is None or not self._is_fresh(last):
+                last = self._last = self._refreshed(last)
+                pause = self._active_poll if last.active else self._idle_poll
+                self._due = self._clock.monotonic() + pause
+            return last
+        finally:
+            self._lock.release()
+
+    def _is_fresh(self, snapshot: JobsSnapshot) -> bool:
+        return snapshot.order == self._wanted and self._clock.monotonic() < self._due
+
+    def _refreshed(self, last: JobsSnapshot | None) -> JobsSnapshot:
+        order = self._wanted
+        try:
+            return self._read(last, order)
+        except StoreError:
+            if last is None:
+                raise
+            if not last.stale:
+                _LOG.warning("The store can't be read; pages show what was read before.",
+                             exc_info=True)
+            return replace(last, order=order, stale_since=last.stale_since or self._clock.now())
+
+    def _read(self, last: JobsSnapshot | None, order: int) -> JobsSnapshot:
+        handed_over = self._on_desk()  # before the board: a job leaves the desk after it is there
+        jobs = {**handed_over, **self._board.jobs()}
+        still_open = [job for job in jobs.values() if not job.is_over]
+        self._pulse.feel(self._board.beats() if still_open else {}, self._clock)
+        self._paces = {job.id: self._paces.get(job.id, _Pace()) for job in still_open}
+        views = {job.id: self._view(job, last) for job in jobs.values()}
+        return JobsSnapshot(
+            views=views, by_owner=_by_owner(views), active=bool(still_open),
+            read_at=self._clock.now(), order=order,
+        )
+
+    def _on_desk(self) -> dict[str, Job]:
+        found = {}
+        for text in self._desk.notes(keys.DESK_JOBS).values():
+            try:
+                job = load_job(text)
+            except ValueError:
+                _LOG.warning("A note on the desk is not a job; it is left alone.")
+            else:
+                found[job.id] = job
+        return found
+
+    def _view(self, job: Job, last: JobsSnapshot | None) -> JobView:
+        if job.is_over:
+            before = last.views.get(job.id) if last else None
+            if before is not None and before.job is job:
+                return before
+            return JobView(job=job, progress=fold(job, {}))
+        states = self._board.states(job.id)
+        progress = fold(job, states)
+        rate = self._paces[job.id].rate(progress, self._clock)
+        updates = [s.last_update_at for s in states.values() if s.last_update_at]
+        shown = replace(
+            job, status=progress.status, total_generated=progress.done, total_ok=progress.ok,
+            total_failed=progress.failed, started_at=progress.started_at or job.started_at,
+            updated_at=max([job.updated_at, *updates]),
+        )
+        left = max(progress.total - progress.done, 0)
+        return JobView(
+            job=shown, progress=progress, states=states, rate=rate,
+            eta=left / rate if rate else None, waiting=self._pulse.missing(job, states),
+        )
+
+
+def _by_owner(views: Mapping[str, JobView]) -> dict[str, tuple[JobView, ...]]:
+    groups: defaultdict[str, list[JobView]] = defaultdict(list)
+    for view in views.values():
+        groups[view.job.owner].append(view)
+    return {
+        owner: tuple(sorted(group, key=lambda v: (v.job.created_at, v.job.id), reverse=True))
+        for owner, group in groups.items()
+    }
+
+
+class _Pace:
+    """How fast one job moved of late."""
+
+    def __init__(self) -> None:
+        self._points: deque[tuple[float, int]] = deque()  # (monotonic, records done)
+
+    def rate(self, progress: Progress, clock: Clock) -> float | None:
+        """Records per second, after noting how far the job is now."""
+        points, now = self._points, clock.monotonic()
+        if points and progress.done < points[-1][1]:
+            points.clear()
+        points.append((now, progress.done))
+        while len(points) > 2 and points[1][0] <= now - _RATE_WINDOW:
+            points.popleft()
+        span, made = now - points[0][0], progress.done - points[0][1]
+        if span < _RATE_MIN_SPAN and progress.started_at is not None:
+            span, made = (clock.now() - progress.started_at).total_seconds(), progress.done
+        return made / span if span > 0 and made > 0 else None
+
+
+class _Pulse:
+    """Which workers are alive, by their beats.
+
+    A beat carries its peer's own clock, which may be wrong; so a beat that changes while
+    we watch counts from the moment we saw it.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[tuple[int, int], float]] = {}  # beat, monotonic of life
+        self._felt_at = float("-inf")
+        self._now = 0.0
+
+    def feel(self, beats: Mapping[str, Beat], clock: Clock) -> None:
+        """Take in the beats as just read."""
+        self._now = clock.monotonic()
+        watching = self._now - self._felt_at < GONE_AFTER
+        for peer, beat in beats.items():
+            known, mark = self._seen.get(peer), (beat.inc, beat.seq)
+            if known is not None and known[0] == mark:
+                continue
+            age = abs((clock.now() - beat.at).total_seconds())
+            self._seen[peer] = (mark, self._now if known and watching else self._now - age)
+        self._felt_at = self._now
+
+    def missing(self, job: Job, states: Mapping[str, PeerState]) -> str | None:
+        """A sentence when a peer that still has work shows no sign of life."""
+        busy = [
+            peer for peer, share in shares(job.total_records, job.peers).items()
+            if len(share) and not (peer in states and states[peer].finished_at)
+        ]
+        ages = {peer: self._now - self._seen[peer][1] for peer in busy if peer in self._seen}
+        silent = [peer for peer in busy if ages.get(peer, GONE_AFTER) >= GONE_AFTER]
+        if not silent:
+            return None
+        if len(job.peers) > 1 and len(silent) < len(busy):
+            return (f"No sign of life from {', '.join(silent)}. "
+                    "Those records wait until the worker there runs again.")
+        if not ages:
+            return "No worker has been seen yet. Start one with `python worker.py`."
+        return (f"The worker was last seen {_ago(min(ages.values()))} ago. "
+                "Start it with `python worker.py`.")
+
+
+def _ago(seconds: float) -> str:
+    for size, word in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= size:
+            number = int(seconds // size)
+            return f"{number} {word}{'s' if number > 1 else ''}"
+    return f"{int(seconds)} seconds"
