@@ -1,0 +1,123 @@
+"""Stores that live and die with the process: for tests, and faithful to the real ones."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import threading
+from typing import BinaryIO
+
+from datagen.domain.errors import NotThere, StoreError
+
+
+class _Faults:
+    """Makes the next calls fail, so that a test can see what its subject does then."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._left = 0
+        self._error: StoreError = StoreError("The store can't be reached.")
+
+    def fail_next(self, calls: int = 1, error: StoreError | None = None) -> None:
+        """Let the next ``calls`` calls raise ``error`` and change nothing; 0 ends it."""
+        with self._lock:
+            self._left = calls
+            self._error = error or StoreError("The store can't be reached.")
+
+    def _check(self) -> None:
+        if self._left > 0:
+            self._left -= 1
+            raise self._error
+
+
+class MemoryStore(_Faults):
+    """A HashStore and a Desk in one process's memory. Thread-safe."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._keys: dict[str, str] = {}
+        self._hashes: dict[str, dict[str, str]] = {}
+        self._notes: dict[str, dict[str, str]] = {}
+
+    def get(self, key: str) -> str | None:
+        with self._lock:
+            self._check()
+            return self._keys.get(key)
+
+    def set(self, key: str, value: str | None) -> None:
+        _must_be_unicode(key, value)
+        with self._lock:
+            self._check()
+            _put(self._keys, key, value)
+
+    def hget(self, hkey: str, field: str) -> str | None:
+        with self._lock:
+            self._check()
+            return self._hashes.get(hkey, {}).get(field)
+
+    def hset(self, hkey: str, field: str, value: str | None) -> None:
+        _must_be_unicode(hkey, field, value)
+        with self._lock:
+            self._check()
+            _put(self._hashes.setdefault(hkey, {}), field, value)
+
+    def hgetall(self, hkey: str) -> dict[str, str]:
+        with self._lock:
+            self._check()
+            return dict(self._hashes.get(hkey, {}))
+
+    def put_once(self, topic: str, key: str, value: str) -> str:
+        _must_be_unicode(topic, key, value)
+        with self._lock:
+            self._check()
+            return self._notes.setdefault(topic, {}).setdefault(key, value)
+
+    def notes(self, topic: str) -> dict[str, str]:
+        with self._lock:
+            self._check()
+            return dict(self._notes.get(topic, {}))
+
+    def drop(self, topic: str, key: str) -> None:
+        with self._lock:
+            self._check()
+            self._notes.get(topic, {}).pop(key, None)
+
+    def close(self) -> None:
+        """Nothing to close; here so that it can stand in for LocalStore."""
+
+
+class MemoryFiles(_Faults):
+    """A FileStore in one process's memory, by content. Thread-safe."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._files: dict[str, bytes] = {}
+
+    def add(self, source: BinaryIO, filename: str) -> str:
+        content = source.read()
+        cid = hashlib.sha256(content).hexdigest()
+        with self._lock:
+            self._check()
+            self._files[cid] = content
+        return cid
+
+    def open(self, cid: str) -> BinaryIO:
+        with self._lock:
+            self._check()
+            if cid not in self._files:
+                raise NotThere("There is no file with this id.")
+            return io.BytesIO(self._files[cid])
+
+
+def _put(values: dict[str, str], name: str, value: str | None) -> None:
+    if value is None:
+        values.pop(name, None)
+    else:
+        values[name] = value
+
+
+def _must_be_unicode(*texts: str | None) -> None:
+    """Raise UnicodeEncodeError for half a surrogate pair, as every real store does."""
+    for text in texts:
+        if text is not None:
+            text.encode()
