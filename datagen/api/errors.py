@@ -45,7 +45,7 @@ _STATUSES: tuple[tuple[type[DatagenError], int], ...] = (
 )
 
 
-class RequestRefused(DatagenError):
+class RequestError(DatagenError):
     """A request that HTTP itself forbids: its size, its kind, its method."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -53,9 +53,9 @@ class RequestRefused(DatagenError):
         self.status = status
 
 
-def body_too_large(limit: int) -> RequestRefused:
+def body_too_large(limit: int) -> RequestError:
     """413 for a body of more than ``limit`` bytes."""
-    return RequestRefused(413, f"The request is too large: {limit // 1024:,} KiB at most.")
+    return RequestError(413, f"The request is too large: {limit // 1024:,} KiB at most.")
 
 
 def failure(status: int, message: str, *, details: Any = None) -> JSONResponse:
@@ -68,7 +68,7 @@ def failure(status: int, message: str, *, details: Any = None) -> JSONResponse:
 
 def answer_for(exc: Exception) -> JSONResponse:
     """What the person or script is told; the unexpected is logged and told as such."""
-    if isinstance(exc, RequestRefused):
+    if isinstance(exc, RequestError):
         return failure(exc.status, str(exc))
     for kind, status in _STATUSES:
         if isinstance(exc, kind):
@@ -108,12 +108,12 @@ def answering(handler: Handler) -> Handler:
 async def read_json(request: Request) -> dict[str, Any]:
     """The JSON object a request carries; the gate bounds its size.
 
-    Raises RequestRefused (415) for another kind of body, InputError for anything
+    Raises RequestError (415) for another kind of body, InputError for anything
     that is not a JSON object.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
-        raise RequestRefused(415, "Send JSON, with the header Content-Type: application/json.")
+        raise RequestError(415, "Send JSON, with the header Content-Type: application/json.")
     body = await request.body()
     try:
         value = json.loads(body, parse_constant=_no_constant)
