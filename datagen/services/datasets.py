@@ -1,0 +1,198 @@
+"""A finished job's records: the stream, the table, the profile, the failures, the files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from datagen.domain.errors import Conflict, StoreError
+from datagen.domain.exports import ResultLine, attachment_name, csv_chunks, json_chunks
+from datagen.domain.users import User
+from datagen.ports import FileStore
+from datagen.services import columns as columnar
+from datagen.services import results, tables
+from datagen.services.columns import Column, Table
+from datagen.services.jobs import Jobs, JobView, Recent
+from datagen.services.tables import Bin, ColumnProfile, Filter, Page, Top
+
+__all__ = ["Bin", "Column", "ColumnProfile", "Datasets", "Export", "Failure", "Filter",
+           "Page", "ResultLine", "Top"]
+
+_LOG = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """A file on its way to the user."""
+
+    disposition: str  # the Content-Disposition value; carries the file's name
+    media_type: str
+    chunks: Iterator[bytes]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A record that failed."""
+
+    index: int  # from 0
+    message: str  # why, in a sentence
+    raw: str | None  # the model's reply where it was kept: hostile text, for the owner only
+
+
+class Datasets:
+    """What a user may do with the records of a finished job of theirs.
+
+    Everything raises NotThere for a job that isn't the user's, Conflict while it runs,
+    and StoreError when its files can't be read.
+    """
+
+    def __init__(self, *, jobs: Jobs, files: FileStore, cache_dir: Path) -> None:
+        self._jobs = jobs
+        self._files = files
+        self._folder = cache_dir / "datasets"
+        self._guard = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}  # by job: its table is built once
+        self._profiles: Recent[str, tuple[ColumnProfile, ...]] = Recent(32)
+        self._failures: Recent[tuple[str, int], tuple[Failure, ...]] = Recent(32)
+
+    def lines(self, user: User, job_id: str) -> Iterator[ResultLine]:
+        """Every record's outcome in index order, each index once."""
+        return self._lines(self._finished(user, job_id))
+
+    def export(
+        self,
+        user: User,
+        job_id: str,
+        kind: Literal["json", "csv"],
+        *,
+        skip_failed: bool = False,
+        safe: bool = False,
+    ) -> Export:
+        """The whole dataset as a file; see ``domain/exports.py`` for the two forms."""
+        view = self._finished(user, job_id)
+        disposition = attachment_name(view.job.title, kind)
+        if kind == "json":
+            return Export(
+                disposition=disposition, media_type="application/json",
+                chunks=json_chunks(self._lines(view), skip_failed=skip_failed),
+            )
+        names = columnar.columns_in_order(self._schema(user, job_id), self._lines(view))
+        return Export(
+            disposition=disposition, media_type="text/csv; charset=utf-8",
+            chunks=csv_chunks(self._lines(view), names, safe=safe),
+        )
+
+    def columns(self, user: User, job_id: str) -> tuple[Column, ...]:
+        """The dataset's columns: the schema's first, then others in order of appearance."""
+        return self._ask(user, job_id, lambda table: table.columns)
+
+    def page(
+        self,
+        user: User,
+        job_id: str,
+        *,
+        offset: int = 0,
+        limit: int = 50,
+        sort: str | None = None,
+        descending: bool = False,
+        search: str = "",
+        filters: Mapping[str, Filter] | None = None,
+    ) -> Page:
+        """A page of the good records, sorted and filtered over the whole dataset.
+
+        ``search`` is looked for in all text columns, upper and lower case alike; ``sort``
+        and ``filters`` name columns or ``#``. Raises InputError for those that don't fit.
+        """
+        return self._ask(user, job_id, lambda table: tables.page(
+            table, offset=offset, limit=limit, sort=sort, descending=descending,
+            search=search, filters=filters,
+        ))
+
+    def profile(self, user: User, job_id: str) -> tuple[ColumnProfile, ...]:
+        """What each column holds, in the columns' order."""
+        key = f"{job_id} {_fingerprint(self._finished(user, job_id))}"
+        known = self._profiles.get(key)
+        return known or self._profiles.put(key, self._ask(user, job_id, tables.profile))
+
+    def failures(self, user: User, job_id: str, *, limit: int = 50) -> tuple[Failure, ...]:
+        """The first failed records, at most ``limit``."""
+        view = self._finished(user, job_id)
+        key = (f"{job_id} {_fingerprint(view)}", limit)
+        known = self._failures.get(key)
+        if known is not None:
+            return known
+        failed = (line for line in self._lines(view) if not line.ok)
+        return self._failures.put(key, tuple(
+            Failure(index=line.i, message=line.error or "", raw=line.raw)
+            for line in islice(failed, limit)
+        ))
+
+    def _finished(self, user: User, job_id: str) -> JobView:
+        view = self._jobs.get(user, job_id)
+        if not view.job.is_over:
+            raise Conflict(
+                "This job has not finished yet. Its dataset can be taken when it has."
+            )
+        return view
+
+    def _lines(self, view: JobView) -> Iterator[ResultLine]:
+        return results.lines(view.job, view.states, self._files)
+
+    def _schema(self, user: User, job_id: str) -> Mapping[str, Any]:
+        """The job's schema; empty when it can't be read, since the records are there anyway."""
+        try:
+            return self._jobs.details(user, job_id).schema
+        except StoreError:
+            _LOG.warning("The schema of a job can't be read; its columns follow the records.",
+                         exc_info=True)
+            return {}
+
+    def _ask(self, user: User, job_id: str, question: Callable[[Table], T]) -> T:
+        """Answer from the job's table; one that turns out damaged is built again, once."""
+        import polars as pl
+
+        view = self._finished(user, job_id)
+        try:
+            return question(self._table(user, view))
+        except (pl.exceptions.PolarsError, OSError):
+            _LOG.warning("The table of a dataset is damaged; it is built again.", exc_info=True)
+            return question(self._table(user, view, anew=True))
+
+    def _table(self, user: User, view: JobView, *, anew: bool = False) -> Table:
+        path = self._folder / f"{_file_name(view.job.id)}.parquet"
+        fingerprint = _fingerprint(view)
+        with self._lock(view.job.id):
+            table = None if anew else columnar.read(path, fingerprint)
+            if table is None:
+                schema = self._schema(user, view.job.id)
+                columnar.build(path, lambda: self._lines(view), schema, fingerprint)
+                table = columnar.read(path, fingerprint)
+        if table is None:
+            raise StoreError("The table of this dataset can't be read. The download still works.")
+        return table
+
+    def _lock(self, job_id: str) -> threading.Lock:
+        with self._guard:
+            return self._locks.setdefault(job_id, threading.Lock())
+
+
+def _fingerprint(view: JobView) -> str:
+    """Changes when the records do."""
+    said = [view.job.id, view.job.total_records, results.file_ids(view.job, view.states)]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+def _file_name(job_id: str) -> str:
+    """The id where it is a plain one; ids come from a store that neighbours can write."""
+    if re.fullmatch(r"[A-Za-z0-9_-]{1,100}", job_id):
+        return job_id
+    return hashlib.sha256(job_id.encode()).hexdigest()
