@@ -1,0 +1,240 @@
+"""Accounts and sessions: the CStore auth client, byte-compatible with the npm library.
+
+An account is one field of the auth hash (WIRE.md, 5). A session is a signed token; what a
+token can't say (signed out, account gone, password changed) is asked here, from memory that
+is at most ``FRESH`` seconds old, so that the gate costs no store read per request.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from datagen.domain.errors import Conflict, InputError, NotThere, Problem, SignInFailed
+from datagen.domain.users import Account, Role, Session, User
+from datagen.ports import Clock, Desk, HashStore, PasswordHasher, TokenSigner
+from datagen.protocol.codec import dumps, to_iso
+from datagen.services.sessions import (
+    SESSION_LIFE,
+    AccountRecord,
+    Sessions,
+    load_account,
+    password_stamp,
+)
+
+ADMIN = "admin"
+MAX_PASSWORD = 1024  # characters
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+
+_NAME = re.compile(r"[a-z0-9._-]{3,64}")
+_WRONG = "The user name or the password is wrong."
+_NAME_RULE = "A user name has 3 to 64 letters (a-z), digits, dots, dashes or underscores."
+_PASSWORD_RULE = f"A password has 1 to {MAX_PASSWORD:,} characters."
+
+
+def canonical(name: str) -> str:
+    """The one spelling of a user name; whether it is allowed is another question."""
+    return name.strip().lower()
+
+
+class Accounts:
+    """Who may sign in, and who is signed in. Methods raise StoreError besides their own."""
+
+    def __init__(
+        self,
+        *,
+        store: HashStore,
+        desk: Desk,
+        clock: Clock,
+        hasher: PasswordHasher,
+        signer: TokenSigner,
+        hkey: str,
+        draw: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._hasher = hasher
+        self._signer = signer
+        self._hkey = hkey
+        self._draw = draw
+        self._sessions = Sessions(desk=desk, clock=clock, signer=signer, read=self._read)
+
+    def init(self, password: str | None) -> str | None:
+        """Create ``admin`` when there is none; an existing one is never rewritten.
+
+        Dated 1970, so that any other copy of the account wins over it (DATA.md, rule 11).
+        Returns the password that was made up, to be shown once, or None. One process of
+        a replica calls this. Raises InputError for a password nobody could sign in with.
+        """
+        if self._store.hget(self._hkey, ADMIN) is not None:
+            return None
+        made = None if password else self._made_up()
+        first = password or made or ""
+        if problems := _password_problems("password", first):
+            raise InputError("The first password of admin can't be used.", problems)
+        self._write(ADMIN, self._new(first, "admin", {}, BEGINNING))
+        return made
+
+    def sign_in(self, name: str, password: str) -> tuple[str, Session]:
+        """A session token and what it says. Raises SignInFailed.
+
+        One hash whatever is wrong: unknown user, deactivated account, wrong password.
+        """
+        name = canonical(name)
+        record = self._read(name) if _NAME.fullmatch(name) else None
+        stored = record.password if record else None
+        if not 0 < len(password) <= MAX_PASSWORD:
+            password, stored = "", None
+        if not self._hasher.verify(password, stored) or record is None:
+            raise SignInFailed(_WRONG)
+        start = int(self._clock.now().timestamp())
+        token = self._signer.sign({
+            "username": name,
+            "role": record.account.role,
+            "iat": start,
+            "exp": start + int(SESSION_LIFE.total_seconds()),
+            "typ": "session",
+            "jti": self._draw(12).hex(),
+            "pwd": password_stamp(record.password),
+        })
+        return token, self._sessions.opened(token, record)
+
+    def verify(self, token: str) -> Session:
+        """The session of a token. Raises SessionEnded; may read the store."""
+        return self._sessions.verify(token)
+
+    def remembered(self, token: str) -> Session | None:
+        """As ``verify``, but None where the store would have to be read first."""
+        return self._sessions.remembered(token)
+
+    def session_alive(self, session_id: str, username: str, expires_at: datetime) -> bool:
+        """Whether a session that was verified when a page opened still holds."""
+        return self._sessions.alive(session_id, username, expires_at)
+
+    def sign_out(self, token: str) -> None:
+        """End the session of a token, for good; a token that is none is left alone."""
+        self._sessions.end(token)
+
+    def signed_out(self, token: str) -> bool:
+        """Whether this token's session was ended by signing out."""
+        return self._sessions.was_ended(token)
+
+    def create(
+        self,
+        name: str,
+        password: str,
+        *,
+        role: Role = "user",
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Account:
+        """The new account. Raises InputError, or Conflict for a name that is taken."""
+        name = canonical(name)
+        problems = [] if _NAME.fullmatch(name) else [Problem(path="name", message=_NAME_RULE)]
+        problems += _password_problems("password", password)
+        problems += _role_problems(role)
+        if problems:
+            raise InputError("This account can't be made as it is.", problems)
+        if self._store.hget(self._hkey, name) is not None:
+            raise Conflict(f"There is an account named {name} already. Choose another name.")
+        self._write(name, self._new(password, role, metadata or {}, self._clock.now()))
+        return self.get(name)
+
+    def get(self, name: str) -> Account:
+        """Raises NotThere."""
+        return self._known(name).account
+
+    def list(self) -> list[Account]:
+        """All readable accounts, by name."""
+        found = (load_account(n, text) for n, text in self._store.hgetall(self._hkey).items())
+        return sorted((r.account for r in found if r), key=lambda account: account.name)
+
+    def update(
+        self, name: str, *, role: Role | None = None, metadata: Mapping[str, Any] | None = None
+    ) -> Account:
+        """Change what is given. Raises NotThere, InputError."""
+        record = self._known(name)
+        if role is not None and (problems := _role_problems(role)):
+            raise InputError("This role does not exist.", problems)
+        changes: dict[str, Any] = {} if role is None else {"role": role}
+        if metadata is not None:
+            changes["metadata"] = dict(metadata)
+        self._change(record, changes)
+        return self.get(name)
+
+    def change_password(self, user: User, current: str, new: str) -> None:
+        """Set a new password; all sessions of the account end. Raises InputError."""
+        record = self._known(user.name)
+        if problems := _password_problems("newPassword", new):
+            raise InputError("The new password can't be used.", problems)
+        if not self._hasher.verify(current, record.password):
+            message = "The current password is not right."
+            raise InputError(message, [Problem(path="currentPassword", message=message)])
+        self._change(record, {"password": self._hasher.hash(new)})
+
+    def reset(self, name: str) -> str:
+        """A new random password; all sessions end and a deactivated account is active again.
+
+        ``admin`` is made if it is missing. Raises NotThere for other names.
+        """
+        made = self._made_up()
+        if canonical(name) == ADMIN and self._read(ADMIN) is None:
+            self._write(ADMIN, self._new(made, "admin", {}, self._clock.now()))
+        else:
+            self._change(self._known(name), {"password": self._hasher.hash(made)})
+        return made
+
+    def _made_up(self) -> str:
+        """Four groups of five letters and digits that can be read aloud: 100 bits."""
+        text = base64.b32encode(self._draw(15)).decode().lower()[:20]
+        return "-".join(text[start:start + 5] for start in range(0, 20, 5))
+
+    def _new(
+        self, password: str, role: Role, metadata: Mapping[str, Any], at: datetime
+    ) -> dict[str, Any]:
+        return {
+            "type": "simple",
+            "password": self._hasher.hash(password),
+            "role": role,
+            "metadata": dict(metadata),
+            "createdAt": to_iso(at),
+            "updatedAt": to_iso(at),
+        }
+
+    def _change(self, record: AccountRecord, changes: Mapping[str, Any]) -> None:
+        """Rewrite an account, later than it was (DATA.md, rule 11), unknown fields kept."""
+        account = record.account
+        at = max(self._clock.now(), account.updated_at + timedelta(milliseconds=1))
+        self._write(account.name, {**record.raw, **changes, "updatedAt": to_iso(at)})
+
+    def _write(self, name: str, record: Mapping[str, Any]) -> None:
+        self._store.hset(self._hkey, name, dumps(record))
+        self._sessions.forget(name)
+
+    def _read(self, name: str) -> AccountRecord | None:
+        text = self._store.hget(self._hkey, name)
+        return None if text is None else load_account(name, text)
+
+    def _known(self, name: str) -> AccountRecord:
+        name = canonical(name)
+        record = self._read(name) if _NAME.fullmatch(name) else None
+        if record is None:
+            raise NotThere(f"There is no account named {name[:64]!r}.")
+        return record
+
+
+def _password_problems(path: str, password: str) -> list[Problem]:
+    fits = 0 < len(password) <= MAX_PASSWORD
+    try:
+        password.encode()
+    except UnicodeEncodeError:  # half a surrogate pair
+        fits = False
+    return [] if fits else [Problem(path=path, message=_PASSWORD_RULE)]
+
+
+def _role_problems(role: str) -> list[Problem]:
+    known = role in {"admin", "user"}
+    return [] if known else [Problem(path="role", message="A role is admin or user.")]

@@ -1,0 +1,261 @@
+"""What a session token means now: read accounts and revocations, remembered for a moment.
+
+Revocations live on the desk (session id -> end of the session), so that they survive a
+restart; each is dropped once its session would be over anyway.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from datagen.domain.errors import SessionEnded, StoreError
+from datagen.domain.users import Account, Role, Session, User
+from datagen.ports import Clock, Desk, TokenSigner
+from datagen.protocol import keys
+from datagen.protocol.codec import from_iso, to_iso
+
+_LOG = logging.getLogger(__name__)
+
+SESSION_LIFE = timedelta(days=7)
+FRESH = 5.0  # seconds for which accounts and revocations are remembered
+MAX_STAMPS = 10_000  # sessions whose password stamp is kept for open pages
+
+_OLD_CLAIMS = frozenset({"username", "role", "iat", "exp"})  # the earlier application's
+_YEAR_9999 = 253_370_764_800  # seconds; what a datetime can hold
+_ENDED = "Your session ended. Sign in again."
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountRecord:
+    """An account as it is stored."""
+
+    account: Account
+    password: Mapping[str, Any] | None = field(repr=False)  # None: deactivated
+    raw: Mapping[str, Any] = field(repr=False)  # all fields, those we don't know too
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Remembered:
+    record: AccountRecord | None
+    read_at: float  # monotonic seconds
+
+
+def load_account(name: str, text: str) -> AccountRecord | None:
+    """The stored account; None, and a line in the log, for one that can't be read."""
+    try:
+        raw = json.loads(text)
+        return _account_record(name, raw)
+    except (ValueError, RecursionError) as exc:
+        _LOG.warning("The account %.64r can't be read: %s", name, type(exc).__name__)
+        return None
+
+
+def _account_record(name: str, raw: object) -> AccountRecord:
+    if not isinstance(raw, dict) or raw.get("type") != "simple":
+        raise ValueError("not an account")
+    password, metadata = raw.get("password"), raw.get("metadata")
+    if password is not None and not isinstance(password, dict):
+        raise ValueError("not a password record")
+    role: Role
+    match raw.get("role"):
+        case "admin":
+            role = "admin"
+        case "user":
+            role = "user"
+        case _:
+            raise ValueError("not a role")
+    created = from_iso(raw.get("createdAt"))
+    return AccountRecord(
+        account=Account(
+            name=name,
+            role=role,
+            active=password is not None,
+            metadata=metadata if isinstance(metadata, dict) else {},
+            created_at=created,
+            updated_at=from_iso(raw.get("updatedAt", raw.get("createdAt"))),
+        ),
+        password=password,
+        raw=raw,
+    )
+
+
+def password_stamp(password: Mapping[str, Any] | None) -> str:
+    """Names a password record without telling it: a new password ends older sessions."""
+    text = json.dumps(password, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def session_id(token: str) -> str:
+    """What a session is called where its token must not appear."""
+    return hashlib.sha256(token.encode(errors="replace")).hexdigest()
+
+
+class Sessions:
+    """Verifies tokens for ``Accounts``. Safe to call from any thread."""
+
+    def __init__(
+        self,
+        *,
+        desk: Desk,
+        clock: Clock,
+        signer: TokenSigner,
+        read: Callable[[str], AccountRecord | None],
+    ) -> None:
+        self._desk = desk
+        self._clock = clock
+        self._signer = signer
+        self._read = read
+        self._accounts: dict[str, _Remembered] = {}
+        self._ended: dict[str, str] = {}  # session id -> end of its life
+        self._ended_read_at: float | None = None  # monotonic seconds
+        self._stamps: dict[str, tuple[str, float]] = {}  # session id -> stamp, end
+        self._writes = 0  # by this process, to any account
+        self._lock = threading.Lock()
+
+    def verify(self, token: str) -> Session:
+        """Raises SessionEnded; StoreError only where nothing was ever read."""
+        claims = self._claims(token)
+        return self._session(token, claims, self._account(claims["username"]))
+
+    def remembered(self, token: str) -> Session | None:
+        """The session, or None where something must be read first. Raises SessionEnded."""
+        claims = self._claims(token)
+        known, now = self._accounts.get(claims["username"]), self._clock.monotonic()
+        if known is None or self._is_old(known.read_at, now) or self._is_old(
+            self._ended_read_at, now
+        ):
+            return None
+        return self._session(token, claims, known.record)
+
+    def opened(self, token: str, record: AccountRecord) -> Session:
+        """The session of a token just signed for an account just read."""
+        claims = self._claims(token)
+        with self._lock:
+            self._accounts[record.account.name] = _Remembered(
+                record=record, read_at=self._clock.monotonic()
+            )
+        return self._session(token, claims, record)
+
+    def alive(self, identity: str, username: str, expires_at: datetime) -> bool:
+        """Whether a session verified earlier by this process still holds."""
+        if self._clock.now() >= expires_at:
+            return False
+        record = self._account(username)
+        stamp, _ = self._stamps.get(identity, ("", 0.0))
+        return self._holds(identity, record, stamp)
+
+    def end(self, token: str) -> None:
+        """Revoke: in memory at once, then on the desk."""
+        try:
+            claims = self._claims(token)
+        except SessionEnded:
+            return
+        identity = session_id(token)
+        until = to_iso(datetime.fromtimestamp(claims["exp"], UTC))
+        with self._lock:
+            self._ended = {**self._ended, identity: until}
+        self._desk.put_once(keys.DESK_REVOKED, identity, until)
+
+    def was_ended(self, token: str) -> bool:
+        """Whether the token's session was revoked; as far as is remembered."""
+        return session_id(token) in self._ended
+
+    def forget(self, username: str) -> None:
+        """Read the account again at the next question."""
+        with self._lock:
+            self._accounts.pop(username, None)
+            self._writes += 1
+
+    def _claims(self, token: str) -> dict[str, Any]:
+        """Claims of a session token, ours or the earlier application's. Raises SessionEnded."""
+        claims = self._signer.read(token)
+        ours = claims.get("typ") == "session"
+        fits = (
+            (ours or claims.keys() == _OLD_CLAIMS)
+            and isinstance(claims.get("username"), str)
+            and type(claims.get("iat")) is int
+            and 0 <= claims["iat"] <= claims["exp"] < _YEAR_9999
+        )
+        if not fits:
+            raise SessionEnded(_ENDED)
+        return claims
+
+    def _session(
+        self, token: str, claims: Mapping[str, Any], record: AccountRecord | None
+    ) -> Session:
+        identity = session_id(token)
+        stamp = str(claims.get("pwd", ""))
+        if record is None or not self._holds(identity, record, stamp):
+            raise SessionEnded(_ENDED)
+        if stamp:
+            self._keep_stamp(identity, stamp, claims["exp"])
+        return Session(
+            user=User(name=record.account.name, role=record.account.role),
+            id=identity,
+            issued_at=datetime.fromtimestamp(claims["iat"], UTC),
+            expires_at=datetime.fromtimestamp(claims["exp"], UTC),
+        )
+
+    def _holds(self, identity: str, record: AccountRecord | None, stamp: str) -> bool:
+        if identity in self._ended or record is None or not record.account.active:
+            return False
+        return not stamp or stamp == password_stamp(record.password)
+
+    def _keep_stamp(self, identity: str, stamp: str, end: float) -> None:
+        with self._lock:
+            if len(self._stamps) >= MAX_STAMPS:
+                now = self._clock.now().timestamp()
+                self._stamps = {i: kept for i, kept in self._stamps.items() if kept[1] > now}
+            if len(self._stamps) < MAX_STAMPS:
+                self._stamps[identity] = (stamp, end)
+
+    @staticmethod
+    def _is_old(read_at: float | None, now: float) -> bool:
+        return read_at is None or now - read_at >= FRESH
+
+    def _account(self, username: str) -> AccountRecord | None:
+        """The account, read if it is older than FRESH; revocations are then no older either.
+
+        While the store fails, what is known stands.
+        """
+        now = self._clock.monotonic()
+        if self._is_old(self._ended_read_at, now):
+            self._refresh_ended(now)
+        known, writes = self._accounts.get(username), self._writes
+        if known is not None and not self._is_old(known.read_at, now):
+            return known.record
+        try:
+            record = self._read(username)
+        except StoreError as exc:
+            if known is None:
+                raise
+            _LOG.warning("Accounts can't be read; sessions go on as last known. %s", exc)
+            record = known.record
+        with self._lock:
+            if self._writes == writes:  # else what was read may be older than the write
+                self._accounts[username] = _Remembered(record=record, read_at=now)
+        return record
+
+    def _refresh_ended(self, now: float) -> None:
+        present = to_iso(self._clock.now())  # one fixed form: compares as text
+        notes: dict[str, str] = {}
+        try:
+            notes = self._desk.notes(keys.DESK_REVOKED)
+            for identity, until in notes.items():
+                if until <= present:
+                    self._desk.drop(keys.DESK_REVOKED, identity)
+        except StoreError as exc:
+            if self._ended_read_at is None:
+                raise
+            _LOG.warning("Ended sessions can't be read; those last known count. %s", exc)
+        with self._lock:
+            merged = {**self._ended, **notes}
+            self._ended = {i: until for i, until in merged.items() if until > present}
+            self._ended_read_at = now
