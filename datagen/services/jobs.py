@@ -22,7 +22,6 @@ from datagen.protocol.codec import (
     job_record,
     load_details,
     load_job,
-    peer_record,
     to_iso,
 )
 from datagen.services.drafts import Draft, Drafts
@@ -31,7 +30,6 @@ from datagen.services.snapshots import JobsSnapshot, JobView, Snapshots
 __all__ = ["JobView", "Jobs", "JobsSnapshot", "Recent"]
 
 _MAX_DETAILS_BYTES = 4 * 1024 * 1024  # a schema is far smaller; more is not ours
-_OURS = ("inFlight", "calls", "tokens", "inc", "rev")  # an earlier peer's entry never had them
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -188,11 +186,15 @@ class Jobs:
         )
 
     def _queued(self, draft: Draft, details: JobDetails) -> Job:
-        content = io.BytesIO(dumps(details_record(details)).encode())
+        try:
+            content = dumps(details_record(details)).encode()
+        except UnicodeEncodeError as exc:
+            raise InputError("The schema holds characters that are not valid text.") from exc
+        cid = self._files.add(io.BytesIO(content), f"{details.id}_details.json")
         return Job(
             id=details.id, owner=details.owner, title=draft.title, status="queued",
             total_records=draft.total_records, dataset_mode=details.dataset_mode,
-            peers=self._peers, details_cid=self._files.add(content, f"{details.id}_details.json"),
+            peers=self._peers, details_cid=cid,
             created_at=details.created_at, schema_generated_at=details.schema_generated_at,
             schema_duration_ms=details.schema_duration_ms,
             schema_refreshes=details.schema_refreshes, updated_at=details.created_at,
@@ -228,25 +230,3 @@ class Jobs:
             good_until=float("inf") if whole else now + self._active_poll,
         ))
         return states
-
-
-def job_answer(view: JobView) -> dict[str, Any]:
-    """The job as the API shows it."""
-    return job_record(view.job)
-
-
-def peer_answers(view: JobView) -> list[dict[str, Any]]:
-    """One entry per peer of the job, in its order; one that did not report yet shows zeros."""
-    answers = []
-    for peer, share in shares(view.job.total_records, view.job.peers).items():
-        state = view.states.get(peer)
-        answer = peer_record(state or PeerState(peer_id=peer, share=share))
-        if state is None or state.inc == 0:
-            answer = {key: value for key, value in answer.items() if key not in _OURS}
-        answers.append({key: v for key, v in answer.items() if key not in {"inc", "rev"}})
-    return answers
-
-
-def details_answer(details: JobDetails) -> dict[str, Any]:
-    """The details as the API shows them."""
-    return details_record(details)

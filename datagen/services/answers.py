@@ -1,0 +1,45 @@
+"""Jobs and drafts in the shapes of the HTTP API (API.md), which are those of the store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from datagen.domain.jobs import JobDetails, PeerState, shares
+from datagen.protocol.codec import details_record, job_record, peer_record, to_iso
+from datagen.services.drafts import Draft
+from datagen.services.snapshots import JobView
+
+_INTERNAL = frozenset({"inc", "rev"})
+_OURS = frozenset({"inFlight", "calls", "tokens"})  # the earlier application's peers don't say
+
+
+def job_answer(view: JobView) -> dict[str, Any]:
+    """The job; of one that is open, as far as its peers say it is."""
+    return job_record(view.job)
+
+
+def peer_answers(view: JobView) -> list[dict[str, Any]]:
+    """One entry per peer, in the job's order; who did not report yet shows zeros."""
+    answers = []
+    for peer, share in shares(view.job.total_records, view.job.peers).items():
+        state = view.states.get(peer) or PeerState(peer_id=peer, share=share)
+        hidden = _INTERNAL if state.inc else _INTERNAL | _OURS
+        answers.append({k: v for k, v in peer_record(state).items() if k not in hidden})
+    return answers
+
+
+def details_answer(details: JobDetails) -> dict[str, Any]:
+    """What the job was asked to make."""
+    return details_record(details)
+
+
+def draft_answer(draft: Draft, token: str) -> dict[str, Any]:
+    """A drafted schema and the token that confirms it."""
+    return {
+        "schema": draft.schema,
+        "schemaGeneratedAt": to_iso(draft.schema_generated_at),
+        "schemaDurationMs": draft.schema_duration_ms,
+        "schemaRefreshes": draft.schema_refreshes,
+        "draftToken": token,
+        "failedAttempts": draft.failed_attempts,
+    }
