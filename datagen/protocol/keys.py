@@ -8,6 +8,7 @@ METRICS = "datagen:metrics"  # {peer}:{disk id} -> counters; that peer's worker
 
 # Topics of the desk, the notes between the processes of one replica.
 DESK_JOBS = "jobs"  # draft id -> Job: confirmed, to be published by the worker
+DESK_CREATED = "created"  # job id -> "": made here, this replica's worker closes it
 DESK_REVOKED = "revoked"  # session id -> expiry: sessions that were ended
 
 

@@ -1,0 +1,252 @@
+"""The records of one share on this peer's own disk: what was paid for is never lost.
+
+``{cache}/{job}/{peer}/journal.jsonl``. Each entry is a newline, eight hex digits of CRC32
+and the compact JSON of the result line, and a newline again::
+
+    d9a43c0f {"i":17,"ok":true,"data":{..}}
+    0b1f77aa {"i":18,"ok":false,"error":"..","raw":".."}
+
+An entry brings both of its newlines, so that whatever happens to one entry (torn by a
+crash, a flipped bit, even in a newline) costs no neighbour. For one index the first stands.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import re
+import zlib
+from array import array
+from collections import deque
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from datagen.domain.errors import InputError, StoreError, StoreFull
+from datagen.domain.jobs import MAX_LATEST_ERRORS, RecordError, Share
+from datagen.protocol.codec import dumps
+
+MAX_RAW = 8 * 1024  # bytes of an unusable reply that are kept for its owner
+_JOB = re.compile(r"job_[A-Za-z0-9_-]{1,100}")
+_PEER = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.-]{1,128}")
+_MISSING, _OK, _FAILED = 0, 1, 2
+
+
+class JournalError(StoreError):
+    """An entry that was good is not readable any more; opening again finds out which."""
+
+
+def folder_of(cache: Path, job_id: str, peer_id: str) -> Path:
+    """Where a share's journal lives. Raises InputError for ids that must not name a path."""
+    if not _JOB.fullmatch(job_id) or not _PEER.fullmatch(peer_id):
+        raise InputError("The id of this job or peer can't be used as a file name.")
+    return cache / job_id / peer_id
+
+
+@contextlib.contextmanager
+def disk_faults(path: Path) -> Iterator[None]:
+    """Translates the operating system's errors about ``path`` into ours."""
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise StoreFull(
+                f"The disk that holds {path} is full. Free some space; work then goes on by itself."
+            ) from exc
+        raise StoreError(
+            f"{path} can't be used ({exc.strerror or type(exc).__name__}). "
+            "Check the disk and the folder's permissions."
+        ) from exc
+
+
+def ok_line(index: int, data: Any) -> bytes:
+    """The result line of a record. Raises ValueError for what JSON in UTF-8 can't hold."""
+    try:
+        text = json.dumps({"i": index, "ok": True, "data": data}, ensure_ascii=False,
+                          separators=(",", ":"), allow_nan=False)
+    except RecursionError as exc:
+        raise ValueError("nested too deeply") from exc
+    return text.encode()
+
+
+def failed_line(index: int, error: str, raw: str) -> bytes:
+    """The result line of a record that failed, with at most MAX_RAW bytes of its reply."""
+    kept = raw.encode("utf-8", "replace")[:MAX_RAW].decode("utf-8", "ignore")
+    line = {"i": index, "ok": False, "error": error, "raw": kept}
+    return dumps(line).encode("utf-8", "replace")
+
+
+class Journal:
+    """Append-only, one process at a time (the peer's lock sees to it); 9 bytes per record.
+
+    Methods that touch the disk raise StoreError, StoreFull when there is no room.
+    """
+
+    def __init__(self, folder: Path, share: Share) -> None:
+        """Open or start the journal and read it through (blocking)."""
+        self.folder = folder
+        self._path = folder / "journal.jsonl"
+        self._share = share
+        self._offsets = array("q", bytes(8 * len(share)))  # of the entry's CRC
+        self._results = bytearray(len(share))
+        self._latest: deque[RecordError] = deque(maxlen=MAX_LATEST_ERRORS)
+        self.ok = 0  # distinct final records
+        self.failed = 0
+        with disk_faults(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            with disk_faults(folder):
+                self._end = os.fstat(self._file).st_size
+                self._scan()
+                self._sync_folder()
+        except BaseException:
+            self.close()
+            raise
+        self._dirty = self._end > 0  # a killed process may have left unsynced entries
+
+    @property
+    def left(self) -> int:
+        """Records of the share that are still to do."""
+        return len(self._share) - self.ok - self.failed
+
+    @property
+    def latest_errors(self) -> tuple[RecordError, ...]:
+        """The last failures, newest last, with their whole messages."""
+        return tuple(self._latest)
+
+    @property
+    def dirty(self) -> bool:
+        """Whether a power cut could take entries that are counted."""
+        return self._dirty
+
+    def missing(self) -> Iterator[int]:
+        """Indices without a record, ascending; lazy: what is appended meanwhile is skipped."""
+        at = self._results.find(_MISSING)
+        while at >= 0:
+            yield self._share.start + at
+            at = self._results.find(_MISSING, at + 1)
+
+    def append(self, line: bytes) -> None:
+        """Keep a result line; it survives a ``kill -9`` from here on. Nothing counts if it fails.
+
+        A second line for one index is dropped: the first stands.
+        """
+        record = json.loads(line)
+        if not self._is_new(record):
+            return
+        entry = b"\n%08x %b\n" % (zlib.crc32(line), line)
+        with disk_faults(self._path):
+            written = os.pwrite(self._file, entry, self._end)
+            if written < len(entry):
+                with contextlib.suppress(OSError):  # the next entry is written over the torn one
+                    os.ftruncate(self._file, self._end)
+                raise OSError(errno.ENOSPC, "no room for the whole entry")
+        self._note(record, self._end + 1)
+        self._end += len(entry)
+        self._dirty = True
+
+    def sync(self) -> None:
+        """Make what was appended survive a power cut (blocking)."""
+        if self._dirty:
+            self._dirty = False
+            try:
+                with disk_faults(self._path):
+                    os.fsync(self._file)
+            except StoreError:
+                self._dirty = True
+                raise
+
+    def ordered(self, out: BinaryIO) -> None:
+        """Write all result lines by index to ``out`` (blocking; one record in memory).
+
+        Raises JournalError when an entry can't be read back.
+        """
+        for line in self._lines(_OK, _FAILED):
+            with disk_faults(self.folder):
+                out.write(line + b"\n")
+
+    def errors(self, out: BinaryIO) -> None:
+        """Write ``[{"index","message"}]`` of the failed records to ``out``, as ``ordered``."""
+        separator = b"["
+        for line in self._lines(_FAILED):
+            record = json.loads(line)
+            item = dumps({"index": record["i"], "message": record["error"]})
+            with disk_faults(self.folder):
+                out.write(separator + item.encode())
+            separator = b","
+        with disk_faults(self.folder):
+            out.write(b"]" if separator == b"," else b"[]")
+
+    def close(self) -> None:
+        """Release the file; the journal can't be used afterwards."""
+        os.close(self._file)
+
+    def _lines(self, *kinds: int) -> Iterator[bytes]:
+        with disk_faults(self._path), self._path.open("rb") as source:
+            for at, result in enumerate(self._results):
+                if result in kinds:
+                    source.seek(self._offsets[at])
+                    line = _checked(source.readline())
+                    if line is None:
+                        raise JournalError(
+                            f"{self._path} was damaged after it was written. "
+                            "What is lost is generated again."
+                        )
+                    yield line
+
+    def _scan(self) -> None:
+        offset = 0
+        with self._path.open("rb") as source:
+            for entry in source:
+                record = _record(_checked(entry))
+                if record is not None and self._is_new(record):
+                    self._note(record, offset)
+                offset += len(entry)
+
+    def _is_new(self, record: Mapping[str, Any]) -> bool:
+        at = int(record["i"]) - self._share.start
+        return 0 <= at < len(self._share) and self._results[at] == _MISSING
+
+    def _note(self, record: Mapping[str, Any], offset: int) -> None:
+        at = int(record["i"]) - self._share.start
+        self._offsets[at] = offset
+        if record["ok"] is True:
+            self._results[at] = _OK
+            self.ok += 1
+        else:
+            self._results[at] = _FAILED
+            self.failed += 1
+            self._latest.append(RecordError(index=record["i"], message=record["error"]))
+
+    def _sync_folder(self) -> None:
+        for folder in (self.folder, self.folder.parent):
+            descriptor = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+def _checked(entry: bytes) -> bytes | None:
+    """The result line of an entry (without its first newline); None when it is not whole."""
+    line = entry[9:].removesuffix(b"\n")
+    return line if entry[:9] == b"%08x " % zlib.crc32(line) else None
+
+
+def _record(line: bytes | None) -> Mapping[str, Any] | None:
+    """A result line's value, where it is one of ours."""
+    if line is None:
+        return None
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    fits = (
+        isinstance(record, dict)
+        and isinstance(record.get("i"), int)
+        and (record.get("ok") is True or isinstance(record.get("error"), str))
+    )
+    return record if fits else None

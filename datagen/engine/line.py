@@ -1,0 +1,97 @@
+"""The line to one model endpoint: its troubles are waited out here."""
+
+from __future__ import annotations
+
+import asyncio
+
+from datagen.domain.chat import ChatCall, ChatReply, Endpoint
+from datagen.domain.errors import (
+    ModelError,
+    ModelOverloaded,
+    ModelRefused,
+    ModelRejected,
+    ReplyUnusable,
+)
+from datagen.engine.pace import Backoff, Pace
+from datagen.engine.tally import Tally
+from datagen.ports import ChatModel
+
+MAX_RETRY_AFTER = 600.0  # seconds; a server can't send us to sleep for longer
+
+
+class Line:
+    """Calls of one share to one endpoint.
+
+    A fault holds back all calls; one record then tries again after a pause, and the
+    first answer lets the others go on.
+    """
+
+    def __init__(
+        self, *, model: ChatModel, endpoint: Endpoint, slots: asyncio.Semaphore, tally: Tally,
+        pace: Pace,
+    ) -> None:
+        """``slots``: the worker's calls in flight, shared by all its shares."""
+        self._model, self._endpoint, self._slots = model, endpoint, slots
+        self._tally, self._pace = tally, pace
+        self._passing = Backoff(pace)  # faults that end by themselves
+        self._lasting = Backoff(pace, first=10.0, cap=120.0)  # those that need a person
+        self._probing = asyncio.Lock()
+        self._pause: float | None = None  # seconds until the next try; None = all is well
+        self._faults = 0
+
+    async def complete(
+        self, call: ChatCall, index: int, attempt: int, stop: asyncio.Event
+    ) -> ChatReply | None:
+        """The answer, however long it takes; None when ``stop`` came first.
+
+        Raises ReplyUnusable: the server answered, but not with a text.
+        """
+        while not stop.is_set():
+            if self._pause is None:
+                reply = await self._try(call, index, attempt)
+            else:
+                async with self._probing:
+                    if self._pause is None:
+                        continue
+                    await self._pace.pause(self._pause, stop)
+                    if stop.is_set():
+                        break
+                    reply = await self._try(call, index, attempt)
+            if reply is not None:
+                return reply
+        return None
+
+    async def _try(self, call: ChatCall, index: int, attempt: int) -> ChatReply | None:
+        """One call; None when it met a fault of the endpoint."""
+        async with self._slots:
+            faults = self._faults
+            try:
+                with self._tally.calling(index, attempt):
+                    reply = await self._model.complete(self._endpoint, call)
+            except ReplyUnusable:
+                self._works(faults)
+                raise
+            except ModelError as exc:
+                self._fails(exc, faults)
+                return None
+        self._works(faults)
+        self._tally.answered(reply)
+        return reply
+
+    def _works(self, faults: int) -> None:
+        if faults == self._faults:  # not a call from before the fault
+            self._pause = None
+            self._passing.reset()
+            self._lasting.reset()
+            self._tally.trouble("model", None)
+
+    def _fails(self, exc: ModelError, faults: int) -> None:
+        message = str(exc).strip() or "The model server did not answer as it should."
+        advice = "" if exc.advice in message else f" {exc.advice}"
+        self._tally.trouble("model", f"{message}{advice} DataGen keeps trying.")
+        if faults == self._faults:  # one pause for all the calls that met the same fault
+            lasting = isinstance(exc, ModelRefused | ModelRejected)
+            self._pause = (self._lasting if lasting else self._passing).next()
+            self._faults += 1
+        if isinstance(exc, ModelOverloaded) and exc.retry_after is not None:
+            self._pause = max(self._pause or 0.0, min(exc.retry_after, MAX_RETRY_AFTER))

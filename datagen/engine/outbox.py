@@ -1,0 +1,103 @@
+"""From a complete journal to files in the file store, once."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from datagen.domain.errors import StoreError
+from datagen.engine.journal import Journal, disk_faults
+from datagen.engine.lock import replace_file
+from datagen.ports import FileStore
+from datagen.protocol.codec import dumps, from_iso, to_iso
+
+_CHUNK = 256 * 1024  # bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """Where a finished share's files are; kept beside the journal."""
+
+    result_cid: str
+    errors_cid: str
+    finished_at: datetime
+
+
+def deliver(
+    journal: Journal, files: FileStore, *, job_id: str, peer_id: str, now: datetime
+) -> Receipt:
+    """Upload the ordered records and the list of failures (blocking). Raises StoreError.
+
+    What was uploaded before a crash is not uploaded again, once its receipt was kept.
+    """
+    path = journal.folder / "receipt.json"
+    receipt = _read(path)
+    if receipt is None:
+        name = f"{job_id}_{peer_id}"
+        receipt = Receipt(
+            result_cid=_upload(journal.folder, journal.ordered, files, f"{name}.jsonl"),
+            errors_cid=_upload(journal.folder, journal.errors, files, f"{name}_errors.json"),
+            finished_at=now,
+        )
+        replace_file(path, dumps({
+            "resultCid": receipt.result_cid,
+            "errorsCid": receipt.errors_cid,
+            "finishedAt": to_iso(receipt.finished_at),
+        }).encode())
+    return receipt
+
+
+def take_back(journal: Journal) -> None:
+    """Forget the receipt: the journal has lost records since. Raises StoreError."""
+    path = journal.folder / "receipt.json"
+    with disk_faults(path):
+        path.unlink(missing_ok=True)
+
+
+def clear(folder: Path, files: FileStore, result_cid: str) -> None:
+    """Delete a closed share's journal once its result can be read (blocking).
+
+    Raises StoreError or NotThere while it can't; the journal then stays.
+    """
+    with files.open(result_cid) as stream:
+        while stream.read(_CHUNK):
+            pass
+    with disk_faults(folder):
+        shutil.rmtree(folder)
+        if not any(folder.parent.iterdir()):
+            folder.parent.rmdir()
+
+
+def _upload(
+    folder: Path, fill: Callable[[BinaryIO], None], files: FileStore, filename: str
+) -> str:
+    with disk_faults(folder):
+        scratch = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed below, outside the translation of its own errors
+    with scratch:
+        stream = cast("BinaryIO", scratch)
+        fill(stream)
+        with disk_faults(folder):
+            stream.seek(0)
+        return files.add(stream, filename)
+
+
+def _read(path: Path) -> Receipt | None:
+    try:
+        record = json.loads(path.read_bytes())
+        return Receipt(
+            result_cid=str(record["resultCid"]),
+            errors_cid=str(record["errorsCid"]),
+            finished_at=from_iso(record["finishedAt"]),
+        )
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        raise StoreError(f"{path} can't be read ({exc.strerror}).") from exc
+    except (ValueError, KeyError, TypeError):
+        return None  # damaged: uploading again gives the same end

@@ -1,0 +1,69 @@
+"""Time, waiting and chance as arguments, so that tests never sleep."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import ParamSpec, Protocol, TypeVar
+
+from datagen.ports import Clock
+
+P = ParamSpec("P")
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Aside(Protocol):
+    """Runs blocking work away from the event loop."""
+
+    def __call__(
+        self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Awaitable[T]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How the worker waits."""
+
+    clock: Clock
+    nap: Callable[[float], Awaitable[None]] = asyncio.sleep  # waits so many seconds
+    chance: Callable[[], float] = random.random  # 0 <= x < 1; spreads retries, decides nothing
+    aside: Aside = asyncio.to_thread
+
+    async def pause(self, seconds: float, *events: asyncio.Event) -> None:
+        """Wait ``seconds``, or less: until one of ``events`` is set."""
+        if any(event.is_set() for event in events):
+            await asyncio.sleep(0)  # a loop around a set event must not starve the others
+            return
+        waits = [asyncio.ensure_future(self.nap(seconds))]
+        waits += [asyncio.ensure_future(_until(event)) for event in events]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+
+async def _until(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+class Backoff:
+    """Doubling pauses with jitter, for one thing that keeps failing."""
+
+    def __init__(self, pace: Pace, *, first: float = 1.0, cap: float = 30.0) -> None:
+        self._pace = pace
+        self._first, self._cap = first, cap  # seconds
+        self._failures = 0
+
+    def next(self) -> float:
+        """Seconds to wait after one more failure: half to all of the doubled pause."""
+        pause = min(self._cap, self._first * 2.0 ** min(self._failures, 30))
+        self._failures += 1
+        return pause * (0.5 + self._pace.chance() / 2)
+
+    def reset(self) -> None:
+        """It worked: start small again."""
+        self._failures = 0

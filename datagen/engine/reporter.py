@@ -1,0 +1,97 @@
+"""A share's progress on its way to the board. Never in the way of generation."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+
+from datagen.domain.errors import StoreError
+from datagen.domain.jobs import PeerState
+from datagen.engine.journal import Journal
+from datagen.engine.pace import Backoff, Pace
+from datagen.engine.tally import Tally
+from datagen.protocol.board import Board
+
+_LOG = logging.getLogger(__name__)
+EVERY = 1.0  # seconds between two writes of one job, at least
+AT_LATEST = 5.0  # seconds until a change is written, whatever changed
+
+
+class Reporter:
+    """Writes the newest PeerState, one write at a time; older ones are skipped.
+
+    At the start, then every ``update_every`` records, at most once a second; anything
+    else that changed within 5 s. What can't be written now is written later.
+    """
+
+    def __init__(
+        self, *, board: Board, job_id: str, tally: Tally, journal: Journal, pace: Pace,
+        update_every: int,
+    ) -> None:
+        self._board, self._job_id = board, job_id
+        self._tally, self._journal, self._pace = tally, journal, pace
+        self._update_every = update_every
+        self._backoff = Backoff(pace)
+        self._told: tuple[int, int] | None = None  # records and changes as of the last write
+        self._tried_at = -math.inf  # monotonic seconds
+        self._not_before = -math.inf
+
+    async def run(self, done: asyncio.Event) -> None:
+        """Write when a write is due, until ``done``."""
+        while not done.is_set():
+            if self._due():
+                await self._tell()
+            elif self._journal.dirty:
+                await self._quietly(None)
+            await self._pace.pause(EVERY, done)
+
+    async def last_word(self, stop: asyncio.Event) -> bool:
+        """Write what there is to say; True when it is stored.
+
+        Tries again until it works; after ``stop`` one failure is enough, since the
+        next start says it again.
+        """
+        while True:
+            now = self._pace.clock.monotonic()
+            await self._pace.pause(max(0.0, min(EVERY, self._tried_at + EVERY - now)))
+            if await self._tell():
+                return True
+            if stop.is_set():
+                return False
+            await self._pace.pause(self._not_before - self._pace.clock.monotonic(), stop)
+
+    def _due(self) -> bool:
+        now = self._pace.clock.monotonic()
+        if now < self._not_before:
+            return False
+        if self._told is None:
+            return True
+        records, changes = self._told
+        if self._tally.records - records >= self._update_every:
+            return True
+        return self._tally.changes != changes and now - self._tried_at >= AT_LATEST
+
+    async def _tell(self) -> bool:
+        telling = (self._tally.records, self._tally.changes)
+        self._tried_at = self._pace.clock.monotonic()
+        if not await self._quietly(self._tally.state()):
+            self._not_before = self._pace.clock.monotonic() + self._backoff.next()
+            return False
+        self._told = telling
+        self._not_before = -math.inf
+        self._backoff.reset()
+        return True
+
+    async def _quietly(self, state: PeerState | None) -> bool:
+        try:
+            await self._pace.aside(self._write, state)
+        except StoreError as exc:
+            _LOG.warning("Progress of %s is not written yet: %s", self._job_id, exc)
+            return False
+        return True
+
+    def _write(self, state: PeerState | None) -> None:
+        self._journal.sync()
+        if state is not None:
+            self._board.report(self._job_id, state)

@@ -1,0 +1,154 @@
+"""Makes the missing records of one share, several at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+
+from datagen.domain import plan
+from datagen.domain.chat import ChatCall
+from datagen.domain.errors import ReplyUnusable, StoreError
+from datagen.domain.jobs import JobDetails
+from datagen.domain.prompts import record_messages
+from datagen.domain.records import Accepted, RecordReader
+from datagen.engine.journal import Journal, failed_line, ok_line
+from datagen.engine.line import Line
+from datagen.engine.pace import Backoff, Pace
+from datagen.engine.tally import Tally
+from datagen.protocol.codec import dumps
+
+GRACE = 2.5  # seconds that calls in flight get at a stop
+MIN_TOKENS, MAX_TOKENS = 256, 4096  # of one answer
+_OURS = frozenset({  # parameters that DataGen itself decides
+    "temperature", "max_tokens", "messages", "response_format", "stream", "model", "n",
+    "authorization",
+})
+
+
+class Runner:
+    """Turns indices into journal entries.
+
+    A wrong answer uses up one of the record's ``attempts``; trouble of the endpoint or
+    the disk uses up none.
+    """
+
+    def __init__(
+        self, *, details: JobDetails, total: int, journal: Journal, line: Line, tally: Tally,
+        pace: Pace, max_in_flight: int, attempts: int,
+    ) -> None:
+        """Raises ValueError or InputError when no record could ever fit the schema's form."""
+        self._details, self._total = details, total
+        self._journal, self._line, self._tally, self._pace = journal, line, tally, pace
+        self._max_in_flight, self._attempts = max_in_flight, attempts
+        self._reader = RecordReader(details.schema)
+        self._parameters = details.inference.parameters
+        self._max_tokens = max_tokens(details)
+        self._disk = Backoff(pace)
+
+    async def run(self, stop: asyncio.Event) -> bool:
+        """Whether the share is complete; False when ``stop`` came first."""
+        crew = asyncio.create_task(self._crew(stop))
+        over = asyncio.Event()
+        crew.add_done_callback(lambda _: over.set())
+        try:
+            await _either(over, stop)
+            if not crew.done():
+                await self._pace.pause(GRACE, over)
+        finally:
+            crew.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await crew
+        return self._journal.left == 0
+
+    async def _crew(self, stop: asyncio.Event) -> None:
+        indices = self._journal.missing()
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(self._max_in_flight, self._journal.left)):
+                group.create_task(self._work(indices, stop))
+
+    async def _work(self, indices: Iterator[int], stop: asyncio.Event) -> None:
+        for index in indices:
+            if stop.is_set():
+                return
+            line = await self._record(index, stop)
+            if line is not None:
+                await self._keep(line, stop)
+
+    async def _record(self, index: int, stop: asyncio.Event) -> bytes | None:
+        """The result line of one record; None when ``stop`` came first."""
+        problem, raw, tokens = None, "", self._max_tokens
+        for attempt in range(1, self._attempts + 1):
+            call = self._call(index, attempt, problem, tokens)
+            try:
+                reply = await self._line.complete(call, index, attempt, stop)
+            except ReplyUnusable as exc:
+                problem, raw = str(exc), ""
+                continue
+            if reply is None:
+                return None
+            if reply.finish_reason == "length":
+                tokens = min(MAX_TOKENS, tokens * 2)
+            verdict = self._reader.read(reply)
+            if not isinstance(verdict, Accepted):
+                problem, raw = verdict.reason, verdict.raw
+                continue
+            try:
+                return ok_line(index, verdict.data)
+            except ValueError:
+                problem, raw = "The record holds characters or numbers that no file can.", ""
+        return failed_line(index, problem or "The answer could not be used.", raw)
+
+    def _call(self, index: int, attempt: int, problem: str | None, tokens: int) -> ChatCall:
+        temperature = self._parameters.get("temperature")
+        return ChatCall(
+            messages=record_messages(
+                self._details, index, salt=plan.salt(self._details.id, index),
+                total=self._total, attempt=attempt, problem=problem,
+            ),
+            schema=self._details.schema,
+            temperature=(
+                min(1.5, max(0.0, temperature))
+                if isinstance(temperature, int | float)
+                else ChatCall.temperature
+            ),
+            max_tokens=tokens,
+            parameters={k: v for k, v in self._parameters.items() if k not in _OURS},
+        )
+
+    async def _keep(self, line: bytes, stop: asyncio.Event) -> None:
+        """Journal a result; a full disk is waited out with the result in hand."""
+        while True:
+            try:
+                self._journal.append(line)
+            except StoreError as exc:
+                self._tally.trouble("disk", str(exc))
+                await self._pace.pause(self._disk.next(), stop)
+                if stop.is_set():
+                    return
+            else:
+                self._disk.reset()
+                self._tally.trouble("disk", None)
+                self._tally.recorded()
+                return
+
+
+def max_tokens(details: JobDetails) -> int:
+    """Most tokens one answer may have: as asked for, else by the size of the schema.
+
+    A field takes more characters to declare than its value takes tokens; the constant
+    leaves room for one long text.
+    """
+    asked = details.inference.parameters.get("max_tokens")
+    if isinstance(asked, int) and asked > 0:
+        return min(MAX_TOKENS, max(16, asked))
+    return min(MAX_TOKENS, max(MIN_TOKENS, 256 + len(dumps(details.schema))))
+
+
+async def _either(*events: asyncio.Event) -> None:
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()

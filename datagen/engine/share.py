@@ -1,0 +1,117 @@
+"""One peer's share of one job, from the first record to the uploaded files."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from datagen.domain.chat import Endpoint
+from datagen.domain.errors import StoreError
+from datagen.domain.jobs import Job, JobDetails, PeerState, Share
+from datagen.engine.journal import Journal, JournalError, folder_of
+from datagen.engine.line import Line
+from datagen.engine.outbox import deliver, take_back
+from datagen.engine.pace import Backoff, Pace
+from datagen.engine.reporter import Reporter
+from datagen.engine.runner import Runner
+from datagen.engine.tally import Tally
+from datagen.ports import ChatModel, FileStore
+from datagen.protocol.board import Board
+from datagen.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workshop:
+    """What all shares of one worker have in common."""
+
+    settings: Settings
+    board: Board
+    files: FileStore
+    chat: ChatModel
+    pace: Pace
+    slots: asyncio.Semaphore  # model calls in flight
+    inc: int  # this start of the worker
+    next_rev: Callable[[], int]  # numbers of its writes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """One share, ready to be worked on."""
+
+    job: Job
+    share: Share
+    details: JobDetails
+    endpoint: Endpoint
+    before: PeerState | None  # what this peer said of it in an earlier start
+
+
+async def work(shop: Workshop, task: Assignment, stop: asyncio.Event) -> None:
+    """Generate what is missing, upload, report. Returns when all is said, or after ``stop``.
+
+    Raises StoreError when the journal can't be opened or was damaged: call it again later.
+    """
+    folder = folder_of(shop.settings.cache_dir, task.job.id, shop.settings.peer_id)
+    journal = await shop.pace.aside(Journal, folder, task.share)
+    try:
+        tally = Tally(
+            peer_id=shop.settings.peer_id, share=task.share, inc=shop.inc,
+            next_rev=shop.next_rev, journal=journal, clock=shop.pace.clock, before=task.before,
+        )
+        runner = _runner(shop, task, journal, tally)
+        reporter = Reporter(
+            board=shop.board, job_id=task.job.id, tally=tally, journal=journal, pace=shop.pace,
+            update_every=shop.settings.update_every,
+        )
+        done = asyncio.Event()
+        reporting = asyncio.create_task(reporter.run(done))
+        try:
+            await _complete(shop, task, journal, runner, tally, stop)
+        finally:
+            done.set()
+            await reporting  # never cut off: an older word must not overtake the last one
+        await reporter.last_word(stop)
+    finally:
+        journal.close()
+
+
+def _runner(shop: Workshop, task: Assignment, journal: Journal, tally: Tally) -> Runner:
+    line = Line(
+        model=shop.chat, endpoint=task.endpoint, slots=shop.slots, tally=tally, pace=shop.pace
+    )
+    return Runner(
+        details=task.details, total=task.job.total_records, journal=journal, line=line,
+        tally=tally, pace=shop.pace, max_in_flight=shop.settings.max_in_flight,
+        attempts=shop.settings.attempts,
+    )
+
+
+async def _complete(
+    shop: Workshop,
+    task: Assignment,
+    journal: Journal,
+    runner: Runner,
+    tally: Tally,
+    stop: asyncio.Event,
+) -> None:
+    if journal.left:
+        await shop.pace.aside(take_back, journal)
+        if not await runner.run(stop):
+            return
+    backoff = Backoff(shop.pace)
+    while True:
+        try:
+            receipt = await shop.pace.aside(
+                deliver, journal, shop.files, job_id=task.job.id,
+                peer_id=shop.settings.peer_id, now=shop.pace.clock.now(),
+            )
+        except JournalError:
+            raise
+        except StoreError as exc:
+            tally.trouble("files", str(exc))
+            await shop.pace.pause(backoff.next(), stop)
+            if stop.is_set():
+                return
+        else:
+            tally.finished(receipt.result_cid, receipt.errors_cid, receipt.finished_at)
+            return

@@ -1,0 +1,129 @@
+"""What one share has come to so far, and the PeerState that says so."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from datagen.domain.chat import ChatReply
+from datagen.domain.jobs import MAX_LATEST_ERRORS, InFlight, PeerState, RecordError, Share
+from datagen.engine.journal import Journal
+from datagen.ports import Clock
+from datagen.protocol.codec import dumps
+
+# With these bounds a PeerState stays below 16 KB, what a replicated store likes to carry.
+MAX_MESSAGE = 300  # characters of one message
+MAX_MESSAGE_BYTES = 450  # of its JSON: some characters need up to six bytes
+MAX_SHOWN_IN_FLIGHT = 48  # the calls that wait longest
+
+
+class Tally:
+    """Counts of one share; lives in the event loop, is read from there too."""
+
+    def __init__(
+        self,
+        *,
+        peer_id: str,
+        share: Share,
+        inc: int,
+        next_rev: Callable[[], int],
+        journal: Journal,
+        clock: Clock,
+        before: PeerState | None,
+    ) -> None:
+        """``before``: what this peer said of the share before it was started again."""
+        self._peer_id, self._share = peer_id, share
+        self._inc, self._next_rev = inc, next_rev
+        self._journal, self._clock = journal, clock
+        self._started_at = (before and before.started_at) or clock.now()
+        self._calls = before.calls if before else 0
+        self._prompt_tokens = before.prompt_tokens if before else 0
+        self._completion_tokens = before.completion_tokens if before else 0
+        self._in_flight: dict[int, InFlight] = {}
+        self._troubles: dict[str, str] = {}
+        self._finish: tuple[str | None, str | None, datetime] | None = None
+        self.records = 0  # journalled since the start
+        self.changes = 0  # grows with everything a reader could see
+
+    @contextlib.contextmanager
+    def calling(self, index: int, attempt: int) -> Iterator[None]:
+        """Shows a record as in flight while its model call lasts."""
+        self._calls += 1
+        self.changes += 1
+        self._in_flight[index] = InFlight(
+            index=index, attempt=attempt, started_at=self._clock.now()
+        )
+        try:
+            yield
+        finally:
+            self.changes += 1
+            del self._in_flight[index]
+
+    def answered(self, reply: ChatReply) -> None:
+        """Count a reply's tokens, where the server says them."""
+        self._prompt_tokens += max(0, reply.prompt_tokens or 0)
+        self._completion_tokens += max(0, reply.completion_tokens or 0)
+
+    def recorded(self) -> None:
+        """One more record is in the journal."""
+        self.records += 1
+        self.changes += 1
+
+    def trouble(self, kind: str, sentence: str | None) -> None:
+        """Why nothing moves ("model", "disk", "files"); None: it is over."""
+        if sentence is None:
+            if self._troubles.pop(kind, None) is not None:
+                self.changes += 1
+        elif self._troubles.get(kind) != sentence:
+            self._troubles[kind] = sentence
+            self.changes += 1
+
+    def finished(self, result_cid: str | None, errors_cid: str | None, at: datetime) -> None:
+        """The share is complete and its files are stored."""
+        self._finish = (result_cid, errors_cid, at)
+        self._troubles.clear()
+        self.changes += 1
+
+    def state(self) -> PeerState:
+        """The next PeerState to write: the same facts, one ``rev`` later."""
+        now = self._clock.now()
+        result_cid, errors_cid, finished_at = self._finish or (None, None, None)
+        waiting = sorted(self._in_flight.values(), key=lambda item: (item.started_at, item.index))
+        return PeerState(
+            peer_id=self._peer_id,
+            share=self._share,
+            generated_ok=self._journal.ok,
+            generated_failed=self._journal.failed,
+            started_at=self._started_at,
+            last_update_at=now,
+            finished_at=finished_at,
+            result_cid=result_cid,
+            errors_cid=errors_cid,
+            errors=tuple(
+                RecordError(index=error.index, message=clip(error.message))
+                for error in self._journal.latest_errors[-MAX_LATEST_ERRORS:]
+            ),
+            in_flight=tuple(waiting[:MAX_SHOWN_IN_FLIGHT]),
+            calls=self._calls,
+            prompt_tokens=self._prompt_tokens,
+            completion_tokens=self._completion_tokens,
+            trouble=clip(" ".join(self._troubles.values())) or None,
+            inc=self._inc,
+            rev=self._next_rev(),
+        )
+
+
+def clip(text: str) -> str:
+    """The beginning of a message that fits into a PeerState, with "…" where it was cut."""
+    text = text.encode("utf-8", "replace").decode()
+    if len(text) <= MAX_MESSAGE and _size(text) <= MAX_MESSAGE_BYTES:
+        return text
+    kept = text[: MAX_MESSAGE - 1]
+    while _size(kept) > MAX_MESSAGE_BYTES - 3:  # "…" is three bytes
+        kept = kept[: len(kept) * 9 // 10]
+    return kept + "…"
+
+
+def _size(text: str) -> int:
+    return len(dumps(text).encode())

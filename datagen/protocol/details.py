@@ -1,0 +1,26 @@
+"""What a job was asked to make, from the file store."""
+
+from __future__ import annotations
+
+from datagen.domain.errors import NotThere, StoreError
+from datagen.domain.jobs import Job, JobDetails
+from datagen.ports import FileStore
+from datagen.protocol.codec import load_details
+
+MAX_BYTES = 4 * 1024 * 1024  # a schema is far smaller; more is not ours
+
+
+def read_details(files: FileStore, job: Job) -> JobDetails:
+    """The job's immutable details. Raises StoreError while they can't be read."""
+    try:
+        with files.open(job.details_cid) as stream:
+            details = load_details(stream.read(MAX_BYTES).decode())
+    except NotThere as exc:
+        raise StoreError(
+            "The file that says what this job should make is not there yet."
+        ) from exc
+    except ValueError as exc:
+        raise StoreError("The file that says what this job should make is damaged.") from exc
+    if details.id != job.id:
+        raise StoreError("The file that says what this job should make belongs to another.")
+    return details

@@ -1,0 +1,219 @@
+"""The worker: finds this peer's shares, has them generated, and closes the jobs made here."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import math
+from dataclasses import dataclass, field, replace
+
+import datagen
+from datagen.domain.endpoints import endpoint_for
+from datagen.domain.errors import DatagenError, StoreError
+from datagen.domain.jobs import Job, PeerState, Share, shares
+from datagen.engine.lock import alone, keep_starts, read_starts
+from datagen.engine.pace import Backoff, Pace
+from datagen.engine.roster import Roster
+from datagen.engine.share import Assignment, Workshop, work
+from datagen.engine.tally import clip
+from datagen.ports import ChatModel, Clock, Desk, FileStore
+from datagen.protocol.board import Beat, Board
+from datagen.protocol.details import read_details
+from datagen.settings import Settings
+
+_LOG = logging.getLogger(__name__)
+DESK_EVERY = 0.3  # seconds between two looks at the desk, which is local and cheap
+BEAT_EVERY = 30.0  # seconds between two signs of life
+
+
+@dataclass(kw_only=True)
+class _Waiting:
+    """A share that can't be worked on yet."""
+
+    backoff: Backoff
+    until: float = -math.inf  # monotonic seconds
+
+
+@dataclass(kw_only=True)
+class _Shift:
+    """What one life of the worker knows."""
+
+    shop: Workshop
+    group: asyncio.TaskGroup
+    stop: asyncio.Event
+    wake: asyncio.Event = field(default_factory=asyncio.Event)  # a share ended: look again
+    running: dict[str, asyncio.Task[None]] = field(default_factory=dict)  # by job id
+    waiting: dict[str, _Waiting] = field(default_factory=dict)  # by job id
+    look_at: float = -math.inf  # monotonic seconds of the next look at the board
+
+
+class Generation:
+    """The worker's service; one ``run`` is one life of the process."""
+
+    def __init__(
+        self, *, settings: Settings, board: Board, desk: Desk, files: FileStore,
+        chat: ChatModel, clock: Clock, pace: Pace | None = None,
+    ) -> None:
+        self._settings, self._board, self._files, self._chat = settings, board, files, chat
+        self._pace = pace or Pace(clock=clock)
+        self._roster = Roster(peer_id=settings.peer_id, cache=settings.cache_dir, board=board,
+                              desk=desk, files=files, clock=clock)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until ``stop``; calls in flight then get 2.5 s, and progress is written.
+
+        Waits while another worker of this peer runs, and while a store isn't ready.
+        """
+        try:
+            async with alone(
+                self._settings.cache_dir, self._settings.peer_id, self._pace, stop
+            ) as mine:
+                inc = await self._begin(stop) if mine else None
+                if inc is not None:
+                    await self._serve(inc, stop)
+        finally:
+            await self._chat.aclose()
+
+    async def _begin(self, stop: asyncio.Event) -> int | None:
+        """The number of this start, on disk before it is used; None when stopped first."""
+        backoff = Backoff(self._pace)
+        while not stop.is_set():
+            try:
+                return await self._pace.aside(self._next_inc)
+            except StoreError as exc:
+                _LOG.warning("The worker can't start yet: %s", exc)
+                await self._pace.pause(backoff.next(), stop)
+        return None
+
+    def _next_inc(self) -> int:
+        peer_id = self._settings.peer_id
+        beat = self._board.beats().get(peer_id)
+        known = read_starts(self._settings.cache_dir, peer_id)
+        inc = 1 + max(known, beat.inc if beat else 0)
+        keep_starts(self._settings.cache_dir, peer_id, inc)
+        return inc
+
+    async def _serve(self, inc: int, stop: asyncio.Event) -> None:
+        _LOG.info("The worker of peer '%s' is ready.", self._settings.peer_id)
+        revs = itertools.count(1)
+        shop = Workshop(
+            settings=self._settings, board=self._board, files=self._files, chat=self._chat,
+            pace=self._pace, slots=asyncio.Semaphore(self._settings.max_in_flight), inc=inc,
+            next_rev=lambda: next(revs),
+        )
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._beat(inc, stop))
+            await self._watch(_Shift(shop=shop, group=group, stop=stop))
+
+    async def _beat(self, inc: int, stop: asyncio.Event) -> None:
+        backoff = Backoff(self._pace)
+        for seq in itertools.count(1):
+            if stop.is_set():
+                return
+            beat = Beat(peer_id=self._settings.peer_id, inc=inc, seq=seq,
+                        version=datagen.__version__, at=self._pace.clock.now())
+            pause = BEAT_EVERY
+            try:
+                await self._pace.aside(self._board.beat, beat)
+                backoff.reset()
+            except StoreError as exc:
+                pause = backoff.next()
+                _LOG.warning("The sign of life is not written yet: %s", exc)
+            await self._pace.pause(pause, stop)
+
+    async def _watch(self, shift: _Shift) -> None:
+        """Look for work until the stop; a store that fails is waited out."""
+        backoff = Backoff(self._pace)
+        while not shift.stop.is_set():
+            pause = DESK_EVERY
+            if shift.wake.is_set():
+                shift.wake.clear()
+                shift.look_at = -math.inf
+            try:
+                await self._look(shift)
+                backoff.reset()
+            except StoreError as exc:
+                shift.look_at = -math.inf
+                pause = backoff.next()
+                _LOG.warning("The worker looks for jobs again in %.0f s: %s", pause, exc)
+            await self._pace.pause(pause, shift.stop, shift.wake)
+
+    async def _look(self, shift: _Shift) -> None:
+        pace = self._pace
+        handed_over = await pace.aside(self._roster.publish_handed_over)
+        if not handed_over and pace.clock.monotonic() < shift.look_at:
+            return
+        for job, before in await pace.aside(self._roster.survey, frozenset(shift.running)):
+            if len(shift.running) >= self._settings.max_concurrent_jobs or shift.stop.is_set():
+                break
+            waiting = shift.waiting.get(job.id)
+            if waiting is None or pace.clock.monotonic() >= waiting.until:
+                await self._take_up(shift, job, before)
+        now = pace.clock.monotonic()
+        retries = [w.until for w in shift.waiting.values() if w.until > now]
+        shift.look_at = min(now + self._settings.job_poll_seconds, *retries, math.inf)
+
+    async def _take_up(self, shift: _Shift, job: Job, before: PeerState | None) -> None:
+        share = shares(job.total_records, job.peers)[self._settings.peer_id]
+        if not len(share):
+            await self._pace.aside(self._report_empty, shift.shop, job, share)
+            shift.wake.set()
+            return
+        try:
+            details = await self._pace.aside(read_details, self._files, job)
+        except StoreError as exc:
+            await self._put_off(shift, job, share, str(exc))
+            return
+        task = Assignment(
+            job=job, share=share, details=details, before=before,
+            endpoint=endpoint_for(details.inference, self._settings.endpoint),
+        )
+        shift.running[job.id] = shift.group.create_task(self._work(shift, task))
+
+    async def _work(self, shift: _Shift, task: Assignment) -> None:
+        """Work on one share; whatever happens to it, the others go on."""
+        job = task.job
+        _LOG.info("Job %s: working on records %d to %d.", job.id, task.share.start + 1,
+                  task.share.end)
+        try:
+            await work(shift.shop, task, shift.stop)
+        except DatagenError as exc:
+            await self._put_off(shift, job, task.share, str(exc))
+        except Exception as exc:  # noqa: BLE001 - a fault in one job must not end the others
+            _LOG.exception("Job %s met a fault in DataGen itself", job.id)
+            await self._put_off(
+                shift, job, task.share,
+                f"DataGen met a fault of its own ({type(exc).__name__}); the worker's log "
+                "tells more.",
+            )
+        else:
+            shift.waiting.pop(job.id, None)
+        del shift.running[job.id]
+        shift.wake.set()
+
+    async def _put_off(self, shift: _Shift, job: Job, share: Share, problem: str) -> None:
+        """Say why a share waits, and try again later."""
+        waiting = shift.waiting.setdefault(job.id, _Waiting(backoff=Backoff(self._pace)))
+        pause = waiting.backoff.next()
+        waiting.until = self._pace.clock.monotonic() + pause
+        _LOG.warning("Job %s waits %.0f s: %s", job.id, pause, problem)
+        try:
+            await self._pace.aside(self._report_trouble, shift.shop, job, share, problem)
+        except StoreError as exc:
+            _LOG.warning("That job %s waits is not written: %s", job.id, exc)
+
+    def _report_trouble(self, shop: Workshop, job: Job, share: Share, problem: str) -> None:
+        said = self._board.states(job.id).get(self._settings.peer_id)
+        state = said or PeerState(peer_id=self._settings.peer_id, share=share)
+        self._board.report(job.id, replace(
+            state, trouble=clip(f"{problem} DataGen keeps trying."), in_flight=(),
+            last_update_at=self._pace.clock.now(), inc=shop.inc, rev=shop.next_rev(),
+        ))
+
+    def _report_empty(self, shop: Workshop, job: Job, share: Share) -> None:
+        now = self._pace.clock.now()
+        self._board.report(job.id, PeerState(
+            peer_id=self._settings.peer_id, share=share, started_at=now, last_update_at=now,
+            finished_at=now, inc=shop.inc, rev=shop.next_rev(),
+        ))

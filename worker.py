@@ -1,0 +1,49 @@
+"""The worker process: generates this peer's shares of all jobs. Started by the Procfile."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+
+from datagen import bootstrap, settings
+from datagen.domain.errors import DatagenError
+
+EXIT_WITHIN = 4.8  # seconds from the signal, whatever a store or a server is doing
+
+
+async def serve(services: bootstrap.Services) -> None:
+    """Run the worker until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, begin_to_stop, stop)
+    await services.generation.run(stop)
+
+
+def begin_to_stop(stop: asyncio.Event) -> None:
+    """Ask for the end; a store that hangs can't delay it, since the journal holds all."""
+    stop.set()
+    timer = threading.Timer(EXIT_WITHIN, os._exit, args=(0,))
+    timer.daemon = True
+    timer.start()
+
+
+def main() -> int:
+    """The exit code: 0 after a signal, 1 when the worker could not start."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    try:
+        services = bootstrap.build(settings.load())
+    except DatagenError as exc:
+        print(exc, file=sys.stderr)  # noqa: T201 - whoever started it by hand reads this
+        return 1
+    asyncio.run(serve(services))
+    services.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
