@@ -69,8 +69,6 @@ def preflight(settings: Settings, programs: tuple[Program, ...]) -> list[str]:
     wanted = {"web": (settings.app_host, settings.app_port, "DATAGEN_APP_PORT"),
               "model": ("127.0.0.1", settings.model_port, "DATAGEN_MODEL_PORT")}
     ports = [wanted[program.name] for program in programs if program.name in wanted]
-    if len({port for _, port, _ in ports}) < len(ports):
-        return ["DATAGEN_APP_PORT and DATAGEN_MODEL_PORT are the same: choose two ports."]
     return [problem for host, port, name in ports
             if (problem := _port_problem(host, port, name)) is not None]
 
