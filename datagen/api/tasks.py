@@ -148,7 +148,7 @@ def _asked(body: Mapping[str, Any]) -> DraftRequest:
         base_url=body.get("inferenceBaseUrl"),
         path=body.get("inferencePath"),
         model=body.get("inferenceModel"),
-        parameters=body.get("inferenceParams") or {},
+        parameters={} if body.get("inferenceParams") is None else body["inferenceParams"],
         previous_token=body.get("previousDraftToken"),
     )
 

@@ -102,7 +102,7 @@ def read_line(text: bytes) -> ResultLine | None:
         return None
     error, raw = record.get("error"), record.get("raw")
     return ResultLine(
-        i=i, ok=False, raw=raw if isinstance(raw, str) else None,
+        i=i, ok=False, raw=raw if isinstance(raw, str) and raw else None,
         error=error if isinstance(error, str) and error else "No reason was recorded.",
     )
 

@@ -1,0 +1,401 @@
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from job_world import ANN, BOB, SCHEMA, World
+
+from datagen.domain.errors import InputError, NotThere, StoreError
+from datagen.domain.jobs import InFlight, Job
+from datagen.protocol import keys
+from datagen.protocol.codec import dumps, job_record, load_job
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+@pytest.fixture
+def many(world: World) -> World:
+    """1,000 finished jobs of one user."""
+    first = world.confirmed()
+    world.finish(first, b"")
+    job = world.published(first)
+    for number in range(1_000):
+        one = replace(job, id=f"job_{number}", created_at=job.created_at + timedelta(number))
+        world.store.hset(keys.JOBS, one.id, dumps(job_record(one)))
+    return world
+
+
+def ids(world: World) -> list[str]:
+    return [view.job.id for view in world.jobs.list(ANN)]
+
+
+# ------------------------------------------------------------------ confirm
+
+
+def test_confirm_leaves_the_job_on_the_desk_and_its_details_in_a_file(world: World) -> None:
+    job_id = world.confirmed(records=7)
+    (text,) = world.store.notes(keys.DESK_JOBS).values()
+    job = load_job(text)
+    assert (job.id, job.owner, job.status, job.total_records) == (job_id, "ann", "queued", 7)
+    details = json.loads(world.files.open(job.details_cid).read())
+    assert details["id"] == job_id
+    assert details["schema"] == SCHEMA
+    assert list(details["schema"]["properties"]) == ["name", "age"]
+
+
+def test_a_second_confirm_answers_the_same_job(world: World) -> None:
+    token = world.token()
+    first = world.jobs.confirm(ANN, token)
+    assert world.jobs.confirm(ANN, token) == first
+    assert len(world.store.notes(keys.DESK_JOBS)) == 1
+
+
+def test_a_second_confirm_answers_the_same_job_after_the_worker_took_it(world: World) -> None:
+    token = world.token()
+    first = world.jobs.confirm(ANN, token)
+    world.take_over()
+    assert world.jobs.confirm(ANN, token) == first
+    assert world.store.notes(keys.DESK_JOBS) == {}
+
+
+def test_confirms_at_the_same_moment_make_one_job(world: World) -> None:
+    token = world.token()
+    with ThreadPoolExecutor(8) as pool:
+        made = set(pool.map(lambda _: world.jobs.confirm(ANN, token), range(16)))
+    assert len(made) == 1
+    assert len(world.store.notes(keys.DESK_JOBS)) == 1
+
+
+def test_an_edited_schema_is_what_the_job_gets(world: World) -> None:
+    edited = {**SCHEMA, "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    job_id = world.jobs.confirm(ANN, world.token(), schema=edited)
+    assert world.jobs.details(ANN, job_id).schema["properties"] == {"city": {"type": "string"}}
+
+
+def test_a_schema_that_cannot_be_used_is_refused_and_stores_nothing(world: World) -> None:
+    with pytest.raises(InputError) as caught:
+        world.jobs.confirm(ANN, world.token(), schema={"type": "object", "properties": {}})
+    assert caught.value.problems
+    assert world.store.notes(keys.DESK_JOBS) == {}
+
+
+def test_half_a_character_in_a_schema_is_refused(world: World) -> None:
+    edited = {**SCHEMA, "title": "\ud800"}
+    with pytest.raises(InputError):
+        world.jobs.confirm(ANN, world.token(), schema=edited)
+
+
+def test_the_limit_of_records_is_checked_again(world: World) -> None:
+    with pytest.raises(InputError, match="100000"):
+        world.confirmed(records=100_001)
+
+
+def test_nobody_confirms_the_draft_of_another(world: World) -> None:
+    with pytest.raises(NotThere):
+        world.jobs.confirm(BOB, world.token())
+
+
+def test_a_full_store_leaves_no_half_a_job(world: World) -> None:
+    token = world.token()
+    world.files.fail_next()
+    with pytest.raises(StoreError):
+        world.jobs.confirm(ANN, token)
+    assert world.store.notes(keys.DESK_JOBS) == {}
+    world.jobs.confirm(ANN, token)
+    assert len(ids(world)) == 1
+
+
+# --------------------------------------------------------------- list and get
+
+
+def test_a_confirmed_job_is_listed_at_once(world: World) -> None:
+    assert ids(world) == []
+    job_id = world.confirmed()
+    assert ids(world) == [job_id]
+
+
+def test_jobs_are_listed_newest_first(world: World) -> None:
+    made = []
+    for number in range(3):
+        made.append(world.confirmed(draft_id=f"d{number}"))
+        world.clock.advance(1)
+    assert ids(world) == made[::-1]
+
+
+def test_a_user_sees_nothing_of_another_not_even_as_admin(world: World) -> None:
+    job_id = world.confirmed()
+    assert world.jobs.list(BOB) == ()
+    for look in (world.jobs.get, world.jobs.details):
+        with pytest.raises(NotThere):
+            look(BOB, job_id)
+    with pytest.raises(NotThere):
+        world.jobs.get(ANN, "job_0_000000")
+
+
+def test_an_open_job_shows_what_its_peers_say(world: World) -> None:
+    job_id = world.confirmed(records=10)
+    world.take_over()
+    flight = InFlight(index=3, attempt=1, started_at=world.clock.now())
+    world.report(job_id, ok=2, failed=1, in_flight=(flight,))
+    world.clock.advance(1)
+    view = world.jobs.get(ANN, job_id)
+    assert view.job.status == view.progress.status == "running"
+    assert (view.job.total_generated, view.job.total_ok, view.job.total_failed) == (3, 2, 1)
+    assert view.progress.in_flight == (flight,)
+    assert view.states["local"].generated == 3
+
+
+def test_a_finished_job_shows_its_peers_when_it_is_opened(world: World) -> None:
+    job_id = world.dataset([{"name": "a"}, "No."])
+    (listed,) = world.jobs.list(ANN)
+    assert listed.states == {}
+    view = world.jobs.get(ANN, job_id)
+    assert view.states["local"].generated == 2
+    assert (view.rate, view.eta, view.waiting) == (None, None, None)
+
+
+def test_the_peers_of_a_finished_job_are_read_once(world: World) -> None:
+    job_id = world.dataset([{"name": "a"}])
+    world.jobs.get(ANN, job_id)
+    reads = world.store.reads
+    world.jobs.get(ANN, job_id)
+    assert world.store.reads == reads
+
+
+def test_a_peer_whose_end_has_not_arrived_is_looked_for_again(tmp_path: Path) -> None:
+    world = World(tmp_path, peers=("p1", "p2"))
+    job_id = world.confirmed(records=2)
+    world.finish(job_id, {"p1": b'{"i":0,"ok":true,"data":{}}\n'})
+    assert set(world.jobs.get(ANN, job_id).states) == {"p1"}
+    world.report(job_id, peer="p2", ok=1, finished_at=world.clock.now())
+    world.clock.advance(1.1)
+    assert set(world.jobs.get(ANN, job_id).states) == {"p1", "p2"}
+
+
+def test_details_that_belong_to_another_job_are_not_shown(world: World) -> None:
+    first, second = world.confirmed(draft_id="a"), world.confirmed(draft_id="b")
+    world.take_over()
+    cid = world.published(second).details_cid
+    world.board.publish(replace(world.published(first), details_cid=cid))
+    world.jobs.invalidate()
+    with pytest.raises(StoreError):
+        world.jobs.details(ANN, first)
+
+
+def test_missing_details_are_trouble_of_the_store_and_not_a_missing_job(world: World) -> None:
+    job_id = world.confirmed()
+    world.take_over()
+    world.board.publish(replace(world.published(job_id), details_cid="0" * 64))
+    world.jobs.invalidate()
+    with pytest.raises(StoreError):
+        world.jobs.details(ANN, job_id)
+
+
+# -------------------------------------------------------------- the snapshot
+
+
+def reads_of(world: World, look: Callable[[], object]) -> int:
+    before = world.store.reads
+    look()
+    return world.store.reads - before
+
+
+def test_open_pages_share_one_read_per_interval(world: World) -> None:
+    world.confirmed()
+    world.jobs.list(ANN)
+    assert reads_of(world, lambda: [world.jobs.list(ANN) for _ in range(50)]) == 0
+    world.clock.advance(1.1)
+    assert reads_of(world, lambda: world.jobs.list(BOB)) > 0
+    assert reads_of(world, lambda: world.jobs.list(ANN)) == 0
+
+
+def test_reads_are_slow_while_nothing_runs(world: World) -> None:
+    world.dataset([{"name": "a"}])
+    world.jobs.list(ANN)
+    world.clock.advance(5)
+    assert reads_of(world, lambda: world.jobs.list(ANN)) == 0
+    world.clock.advance(6)
+    assert reads_of(world, lambda: world.jobs.list(ANN)) > 0
+
+
+def test_a_failing_store_leaves_the_last_picture_and_says_how_old_it_is(world: World) -> None:
+    job_id = world.confirmed()
+    assert ids(world) == [job_id]
+    assert not world.jobs.snapshot().stale
+    world.clock.advance(1.1)
+    since = world.clock.now()
+    world.store.fail_next(1)
+    assert ids(world) == [job_id]
+    assert world.jobs.snapshot().stale_since == since
+    world.clock.advance(1.1)
+    world.store.fail_next(1)
+    assert world.jobs.snapshot().stale_since == since
+    world.clock.advance(1.1)
+    assert not world.jobs.snapshot().stale
+
+
+def test_a_failing_store_is_told_while_there_is_no_picture(world: World) -> None:
+    world.store.fail_next(1)
+    with pytest.raises(StoreError):
+        world.jobs.list(ANN)
+
+
+def test_one_thread_reads_while_the_others_take_the_last_picture(world: World) -> None:
+    job_id = world.confirmed()
+    world.jobs.list(ANN)
+    world.clock.advance(1.1)
+    inside, go_on = threading.Event(), threading.Event()
+    original = world.store.notes
+
+    def slow(topic: str) -> dict[str, str]:
+        inside.set()
+        assert go_on.wait(10)
+        return original(topic)
+
+    world.store.notes = slow  # type: ignore[method-assign]  # holds the reader inside its read
+    with ThreadPoolExecutor(1) as pool:
+        reader = pool.submit(world.jobs.list, ANN)
+        assert inside.wait(10)
+        assert ids(world) == [job_id]
+        go_on.set()
+        assert [view.job.id for view in reader.result(10)] == [job_id]
+
+
+def test_a_job_that_leaves_the_desk_is_never_missing(world: World) -> None:
+    job_id = world.confirmed()
+    world.clock.advance(1.1)
+    original = world.store.notes
+
+    def taken_after_the_look(topic: str) -> dict[str, str]:
+        found = original(topic)
+        world.store.notes = original  # type: ignore[method-assign]  # once
+        world.take_over()
+        return found
+
+    world.store.notes = taken_after_the_look  # type: ignore[method-assign]  # the unlucky moment
+    assert ids(world) == [job_id]
+
+
+def test_foreign_values_are_left_out(world: World) -> None:
+    job_id = world.confirmed()
+    world.store.hset(keys.JOBS, "x", "not json")
+    world.store.hset(keys.JOBS, "y", '{"id":"y","status":"dancing"}')
+    world.store.put_once(keys.DESK_JOBS, "z", "[]")
+    assert ids(world) == [job_id]
+
+
+def test_a_thousand_jobs_are_listed_within_50_ms(many: World) -> None:
+    many.jobs.list(ANN)
+    many.clock.advance(11)
+    begun = time.thread_time()  # other work on the machine does not count
+    views = many.jobs.list(ANN)
+    refreshed = time.thread_time() - begun
+    many.jobs.list(ANN)
+    assert len(views) == 1_001
+    assert refreshed < 0.05
+
+
+def test_a_job_whose_text_did_not_change_is_decoded_once(many: World) -> None:
+    first = {job_id: job for job_id, job in many.board.jobs().items() if job_id != "job_5"}
+    job: Job = many.published("job_5")
+    many.board.publish(replace(job, title="New"))
+    again = many.board.jobs()
+    assert all(again[job_id] is job for job_id, job in first.items())
+    assert again["job_5"].title == "New"
+
+
+# ------------------------------------------------------- pace and signs of life
+
+
+def test_the_rate_is_that_of_late_and_tells_the_time_left(world: World) -> None:
+    job_id = world.confirmed(records=100)
+    world.take_over()
+    begun = world.clock.now()
+    for done in range(0, 41, 2):
+        world.report(job_id, ok=done, started_at=begun)
+        view = world.jobs.get(ANN, job_id)
+        world.clock.advance(1.001)
+    assert view.rate == pytest.approx(2, rel=0.05)
+    assert view.eta == pytest.approx(30, rel=0.05)
+
+
+def test_the_first_look_at_a_running_job_takes_its_average(world: World) -> None:
+    job_id = world.confirmed(records=100)
+    world.take_over()
+    world.report(job_id, ok=50, started_at=world.clock.now() - timedelta(seconds=25))
+    view = world.jobs.get(ANN, job_id)
+    assert view.rate == pytest.approx(2)
+    assert view.eta == pytest.approx(25)
+
+
+def test_a_job_that_has_not_begun_has_no_rate(world: World) -> None:
+    view = world.jobs.get(ANN, world.confirmed())
+    assert (view.rate, view.eta) == (None, None)
+
+
+def test_a_job_without_any_worker_says_how_to_start_one(world: World) -> None:
+    job_id = world.confirmed()
+    assert "python worker.py" in (world.jobs.get(ANN, job_id).waiting or "")
+
+
+def test_a_worker_that_beats_is_not_waited_for(world: World) -> None:
+    world.beat()
+    assert world.jobs.get(ANN, world.confirmed()).waiting is None
+
+
+def test_a_beat_older_than_90_seconds_counts_as_gone(world: World) -> None:
+    world.beat()
+    job_id = world.confirmed()
+    world.clock.advance(89)
+    assert world.jobs.get(ANN, job_id).waiting is None
+    world.clock.advance(60)
+    assert "2 minutes ago" in (world.jobs.get(ANN, job_id).waiting or "")
+
+
+def test_a_worker_with_a_wrong_clock_is_alive_while_its_beats_change(world: World) -> None:
+    yesterday = world.clock.now() - timedelta(days=1)
+    job_id = world.confirmed()
+    world.beat(seq=1, at=yesterday)
+    assert world.jobs.get(ANN, job_id).waiting is not None
+    world.clock.advance(30)
+    world.beat(seq=2, at=yesterday + timedelta(seconds=30))
+    assert world.jobs.get(ANN, job_id).waiting is None
+
+
+def test_only_the_silent_peers_are_named_and_finished_ones_are_not_missed(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path, peers=("p1", "p2", "p3"))
+    job_id = world.confirmed(records=3)
+    world.take_over()
+    world.beat("p1")
+    world.report(job_id, peer="p2", ok=1, finished_at=world.clock.now())
+    waiting = world.jobs.get(ANN, job_id).waiting or ""
+    assert "p3" in waiting
+    assert "p1" not in waiting
+    assert "p2" not in waiting
+
+
+# ------------------------------------------------------------------- metrics
+
+
+def test_totals_count_only_the_users_own_jobs(world: World) -> None:
+    world.confirmed(draft_id="b", owner=BOB, records=50)
+    world.dataset([{"name": "a"}, "No."], draft_id="x")
+    world.dataset(["No."], draft_id="y")
+    world.confirmed(draft_id="z", records=9)
+    world.clock.advance(1)
+    assert world.jobs.metrics(ANN) == {
+        "totalJobs": 3, "totalRecordsRequested": 12, "totalRecordsGenerated": 3,
+        "activeJobs": 1, "failedJobs": 1, "lastJobAt": "2026-01-01T00:00:00.000Z",
+    }
