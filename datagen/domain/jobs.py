@@ -146,7 +146,8 @@ class Progress:
 
     @property
     def done(self) -> int:
-        return self.ok + self.failed
+        """Final records, never more than were asked for, whatever a peer claims."""
+        return min(self.ok + self.failed, self.total)
 
 
 def shares(total: int, peers: Sequence[str]) -> dict[str, Share]:

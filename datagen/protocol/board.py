@@ -5,7 +5,6 @@ Foreign or damaged values are skipped and logged once: anyone on a node may writ
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,9 +19,12 @@ from datagen.protocol.codec import (
     from_iso,
     job_record,
     load_job,
+    load_object,
     load_peer,
     peer_record,
+    text_of,
     to_iso,
+    whole,
 )
 
 _LOG = logging.getLogger(__name__)
@@ -78,7 +80,11 @@ class Board:
 
     def states(self, job_id: str) -> dict[str, PeerState]:
         """What each peer last said of a job, by peer id."""
-        return dict(self._readable(keys.job_peers(job_id), load_peer))
+        hkey = keys.job_peers(job_id)
+        return {
+            peer: state for peer, state in self._readable(hkey, load_peer)
+            if state.peer_id == peer  # else somebody else wrote it
+        }
 
     def publish(self, job: Job) -> None:
         """Write the job and its projection in the owner's list."""
@@ -108,7 +114,7 @@ class Board:
         for field, text in self._store.hgetall(hkey).items():
             try:
                 yield field, load(text)
-            except (ValueError, TypeError, AttributeError, KeyError) as exc:
+            except ValueError as exc:
                 self._complain(hkey, field, exc)
 
     def _complain(self, hkey: str, field: str, exc: Exception) -> None:
@@ -119,6 +125,6 @@ class Board:
 
 
 def _load_beat(text: str) -> dict[str, Any]:
-    record = json.loads(text)
-    return {"inc": int(record["inc"]), "seq": int(record["seq"]),
-            "version": str(record["version"]), "at": from_iso(record["at"])}
+    record = load_object(text)
+    return {"inc": whole(record, "inc"), "seq": whole(record, "seq"),
+            "version": text_of(record, "version"), "at": from_iso(record.get("at"))}

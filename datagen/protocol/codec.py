@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from datagen.domain.jobs import (
-    InFlight,
+    MAX_LATEST_ERRORS,
     Inference,
+    InFlight,
     Job,
     JobDetails,
     PeerState,
@@ -23,11 +24,17 @@ from datagen.domain.jobs import (
 )
 
 _STATUSES = frozenset({"queued", "running", "succeeded", "failed"})
+_MOST = 2**53 - 1  # the largest whole number the earlier application can hold
 
 
 def dumps(value: Any) -> str:
-    """Compact JSON text."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """Compact JSON text; half a surrogate pair is escaped, since no store can hold one."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":"))
+    return text
 
 
 def to_iso(moment: datetime) -> str:
@@ -41,7 +48,10 @@ def from_iso(text: object) -> datetime:
     if not isinstance(text, str):
         raise ValueError(f"not a time: {text!r}")  # noqa: TRY004 - one error kind for unreadable records
     moment = datetime.fromisoformat(text)
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except OverflowError as exc:  # the first or last day of all, in another zone
+        raise ValueError(f"not a time: {text!r}") from exc
 
 
 def _optional_iso(text: object) -> datetime | None:
@@ -52,28 +62,62 @@ def _without_none(record: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in record.items() if value is not None}
 
 
-def _whole(record: Mapping[str, Any], name: str, default: int | None = None) -> int:
+def whole(record: Mapping[str, Any], name: str, default: int | None = None) -> int:
+    """A count in the record. Raises ValueError."""
     value = record.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError(f"{name} is not a count: {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST:
+        raise ValueError(f"{name} is not a count")
     return value
 
 
-def _text(record: Mapping[str, Any], name: str) -> str:
+def text_of(record: Mapping[str, Any], name: str) -> str:
+    """A text in the record. Raises ValueError."""
     value = record.get(name)
     if not isinstance(value, str):
-        raise ValueError(f"{name} is not a text: {value!r}")  # noqa: TRY004 - one error kind for unreadable records
+        raise ValueError(f"{name} is not a text")  # noqa: TRY004 - one error kind for unreadable records
     return value
 
 
-def _object(text: str) -> dict[str, Any]:
+def load_object(text: str) -> dict[str, Any]:
+    """The JSON object in ``text``, every character whole. Raises ValueError."""
     try:
         record = json.loads(text)
+        if "\\u" in text:
+            record = _whole_characters(record)
     except RecursionError as exc:
         raise ValueError("nested too deeply") from exc
     if not isinstance(record, dict):
         raise ValueError("not a JSON object")  # noqa: TRY004 - one error kind for unreadable records
     return record
+
+
+def _whole_characters(value: Any) -> Any:
+    """The value with a ``?`` for every half of a surrogate pair: no page can draw one."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_whole_characters(item) for item in value]
+    if isinstance(value, dict):
+        return {_whole_characters(key): _whole_characters(item) for key, item in value.items()}
+    return value
+
+
+def _optional_text(record: Mapping[str, Any], name: str) -> str | None:
+    return None if record.get(name) is None else text_of(record, name)
+
+
+def _duration(record: Mapping[str, Any], name: str) -> int | None:
+    """Milliseconds; None for nonsense, as two machines' clocks make it."""
+    value = record.get(name)
+    return value if type(value) is int and 0 <= value <= _MOST else None
+
+
+def _objects(record: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """A list of objects that may be absent. Raises ValueError."""
+    items = record.get(name) or []
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise ValueError(f"{name} is not a list of objects")
+    return items
 
 
 def job_record(job: Job) -> dict[str, Any]:
@@ -105,34 +149,33 @@ def job_record(job: Job) -> dict[str, Any]:
 
 def load_job(text: str) -> Job:
     """Raises ValueError for anything that is not a Job."""
-    record = _object(text)
+    record = load_object(text)
     status, peers = record.get("status"), record.get("peers")
-    if status not in _STATUSES:
-        raise ValueError(f"unknown status {status!r}")
+    if not isinstance(status, str) or status not in _STATUSES:
+        raise ValueError("unknown status")
     if not isinstance(peers, list) or not peers or not all(isinstance(p, str) for p in peers):
         raise ValueError("peers is not a list of ids")
-    duration, error = record.get("recordsDurationMs"), record.get("error")
     return Job(
-        id=_text(record, "id"),
-        owner=_text(record, "owner"),
-        title=_text(record, "title"),
+        id=text_of(record, "id"),
+        owner=text_of(record, "owner"),
+        title=text_of(record, "title"),
         status=cast("Status", status),
-        total_records=_whole(record, "totalRecords"),
+        total_records=whole(record, "totalRecords"),
         dataset_mode=record.get("datasetMode") is True,
         peers=tuple(peers),
-        total_generated=_whole(record, "totalGenerated", 0),
-        total_ok=_whole(record, "totalOk", 0),
-        total_failed=_whole(record, "totalFailed", 0),
-        details_cid=_text(record, "jobDetailsCid"),
+        total_generated=whole(record, "totalGenerated", 0),
+        total_ok=whole(record, "totalOk", 0),
+        total_failed=whole(record, "totalFailed", 0),
+        details_cid=text_of(record, "jobDetailsCid"),
         created_at=from_iso(record.get("createdAt")),
         schema_generated_at=from_iso(record.get("schemaGeneratedAt", record.get("createdAt"))),
-        schema_duration_ms=_whole(record, "schemaDurationMs", 0),
-        schema_refreshes=_whole(record, "schemaRefreshes", 0),
+        schema_duration_ms=_duration(record, "schemaDurationMs") or 0,
+        schema_refreshes=whole(record, "schemaRefreshes", 0),
         updated_at=from_iso(record.get("updatedAt", record.get("createdAt"))),
         started_at=_optional_iso(record.get("jobStartedAt")),
         finished_at=_optional_iso(record.get("jobFinishedAt")),
-        records_duration_ms=duration if isinstance(duration, int) else None,
-        error=error if isinstance(error, str) else None,
+        records_duration_ms=_duration(record, "recordsDurationMs"),
+        error=_optional_text(record, "error"),
     )
 
 
@@ -165,37 +208,38 @@ def peer_record(state: PeerState) -> dict[str, Any]:
 
 def load_peer(text: str) -> PeerState:
     """Raises ValueError for anything that is not a PeerState."""
-    record = _object(text)
-    span = record.get("range")
-    if not isinstance(span, dict):
-        raise ValueError("range is missing")  # noqa: TRY004 - one error kind for unreadable records
-    tokens = record.get("tokens") or {}
-    trouble = record.get("trouble")
+    record = load_object(text)
+    span, tokens = record.get("range"), record.get("tokens") or {}
+    if not isinstance(span, dict) or not isinstance(tokens, dict):
+        raise ValueError("range is missing, or tokens are not counts")  # noqa: TRY004 - as above
+    share = Share(start=whole(span, "start"), end=whole(span, "end"))
+    if share.end < share.start:
+        raise ValueError("range ends before it starts")
     return PeerState(
-        peer_id=_text(record, "peerId"),
-        share=Share(start=_whole(span, "start"), end=_whole(span, "end")),
-        generated_ok=_whole(record, "generatedOk", 0),
-        generated_failed=_whole(record, "generatedFailed", 0),
+        peer_id=text_of(record, "peerId"),
+        share=share,
+        generated_ok=whole(record, "generatedOk", 0),
+        generated_failed=whole(record, "generatedFailed", 0),
         started_at=_optional_iso(record.get("startedAt")),
         last_update_at=_optional_iso(record.get("lastUpdateAt")),
         finished_at=_optional_iso(record.get("finishedAt")),
-        result_cid=record.get("resultCid"),
-        errors_cid=record.get("errorsCid"),
+        result_cid=_optional_text(record, "resultCid"),
+        errors_cid=_optional_text(record, "errorsCid"),
         errors=tuple(
-            RecordError(index=_whole(e, "index"), message=_text(e, "message"))
-            for e in record.get("errors") or ()
+            RecordError(index=whole(e, "index"), message=text_of(e, "message"))
+            for e in _objects(record, "errors")[-MAX_LATEST_ERRORS:]
         ),
         in_flight=tuple(
-            InFlight(index=_whole(f, "index"), attempt=_whole(f, "attempt"),
+            InFlight(index=whole(f, "index"), attempt=whole(f, "attempt"),
                      started_at=from_iso(f.get("startedAt")))
-            for f in record.get("inFlight") or ()
+            for f in _objects(record, "inFlight")
         ),
-        calls=_whole(record, "calls", 0),
-        prompt_tokens=_whole(tokens, "prompt", 0),
-        completion_tokens=_whole(tokens, "completion", 0),
-        trouble=trouble if isinstance(trouble, str) else None,
-        inc=_whole(record, "inc", 0),
-        rev=_whole(record, "rev", 0),
+        calls=whole(record, "calls", 0),
+        prompt_tokens=whole(tokens, "prompt", 0),
+        completion_tokens=whole(tokens, "completion", 0),
+        trouble=_optional_text(record, "trouble"),
+        inc=whole(record, "inc", 0),
+        rev=whole(record, "rev", 0),
     )
 
 
@@ -226,28 +270,28 @@ def details_record(details: JobDetails) -> dict[str, Any]:
 
 def load_details(text: str) -> JobDetails:
     """Raises ValueError for anything that is not a JobDetails."""
-    record = _object(text)
+    record = load_object(text)
     inference, schema = record.get("inference"), record.get("schema")
     if not isinstance(inference, dict) or not isinstance(schema, dict):
-        raise ValueError("inference or schema is missing")
+        raise ValueError("inference or schema is missing")  # noqa: TRY004 - as above
     parameters = inference.get("parameters")
     return JobDetails(
-        id=_text(record, "id"),
-        owner=_text(record, "owner"),
-        description=_text(record, "description"),
-        instructions=_text(record, "instructions"),
+        id=text_of(record, "id"),
+        owner=text_of(record, "owner"),
+        description=text_of(record, "description"),
+        instructions=text_of(record, "instructions"),
         schema=schema,
         inference=Inference(
-            base_url=_text(inference, "baseUrl"),
-            path=_text(inference, "path"),
-            model=inference.get("model"),
+            base_url=text_of(inference, "baseUrl"),
+            path=text_of(inference, "path"),
+            model=_optional_text(inference, "model"),
             parameters=parameters if isinstance(parameters, dict) else {},
             use_external_api=inference.get("useExternalApi") is True,
-            profile_id=inference.get("profileId"),
+            profile_id=_optional_text(inference, "profileId"),
         ),
         dataset_mode=record.get("datasetMode") is True,
         created_at=from_iso(record.get("createdAt")),
         schema_generated_at=from_iso(record.get("schemaGeneratedAt", record.get("createdAt"))),
-        schema_duration_ms=_whole(record, "schemaDurationMs", 0),
-        schema_refreshes=_whole(record, "schemaRefreshes", 0),
+        schema_duration_ms=_duration(record, "schemaDurationMs") or 0,
+        schema_refreshes=whole(record, "schemaRefreshes", 0),
     )

@@ -1,0 +1,152 @@
+"""The shared board: what the earlier application left there, and what strangers do."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import golden
+import pytest
+
+from datagen.adapters.memory import MemoryStore
+from datagen.domain.errors import StoreError
+from datagen.domain.jobs import fold
+from datagen.protocol import keys
+from datagen.protocol.board import Beat, Board
+from datagen.protocol.codec import load_job, load_peer
+
+FINISHED = "job_1795332059915_e062d0"
+RUNNING = "job_1795332063591_90b3da"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    """A store as the earlier application left it in the middle of a job."""
+    store = MemoryStore()
+    for hkey, fields in golden.hashes("in_progress_2peers_20records").items():
+        for field, text in fields.items():
+            store.hset(hkey, field, text)
+    return store
+
+
+@pytest.fixture
+def board(store: MemoryStore) -> Board:
+    return Board(store)
+
+
+def test_jobs_of_the_earlier_application_are_found(board: Board) -> None:
+    jobs = board.jobs()
+    assert {job_id: job.status for job_id, job in jobs.items()} == {
+        FINISHED: "succeeded", RUNNING: "running"}
+    assert board.job(RUNNING) == jobs[RUNNING]
+
+
+def test_a_running_job_adds_up_to_what_its_peers_say(board: Board) -> None:
+    progress = fold(board.jobs()[RUNNING], board.states(RUNNING))
+    assert (progress.status, progress.ok, progress.failed, progress.total) == ("running", 10, 0, 20)
+    assert progress.started_at == datetime(2026, 11, 22, 7, 21, 3, 893000, UTC)
+
+
+def test_a_job_nobody_knows_is_absent(board: Board) -> None:
+    assert board.job("job_0_000000") is None
+    assert board.states("job_0_000000") == {}
+
+
+def test_publishing_writes_the_job_and_the_owners_list_as_before(
+    board: Board, store: MemoryStore
+) -> None:
+    golden_list = store.hgetall(keys.user_jobs("admin"))
+    for job in board.jobs().values():
+        board.publish(job)
+    assert store.hgetall(keys.user_jobs("admin")) == golden_list
+    assert load_job(store.hgetall(keys.JOBS)[RUNNING]) == board.job(RUNNING)
+
+
+def test_a_report_is_the_peers_own_field_and_nobody_elses(
+    board: Board, store: MemoryStore
+) -> None:
+    before = store.hgetall(keys.job_peers(RUNNING))
+    state = replace(board.states(RUNNING)["peer1"], generated_ok=6, rev=1)
+    board.report(RUNNING, state)
+    after = store.hgetall(keys.job_peers(RUNNING))
+    assert load_peer(after["peer1"]) == state
+    assert after["peer2"] == before["peer2"]
+
+
+def test_a_job_that_did_not_change_is_the_same_object(board: Board) -> None:
+    before = board.jobs()
+    board.publish(replace(before[RUNNING], title="new"))
+    after = board.jobs()
+    assert after[FINISHED] is before[FINISHED]
+    assert after[RUNNING].title == "new"
+
+
+@pytest.mark.parametrize("text", [
+    "", "null", "[]", "{", "{}", "9" * 5000, "[" * 100_000, '{"status":["queued"]}',
+    '{"id":"stranger","status":"dreaming"}',
+])
+def test_hostile_values_are_skipped_and_logged_once(
+    board: Board, store: MemoryStore, caplog: pytest.LogCaptureFixture, text: str
+) -> None:
+    caplog.set_level(logging.WARNING)
+    store.hset(keys.JOBS, "stranger", text)
+    store.hset(keys.job_peers(RUNNING), "stranger", text)
+    store.hset(keys.PEERS, "stranger", text)
+    for _ in range(3):
+        assert set(board.jobs()) == {FINISHED, RUNNING}
+        assert board.job("stranger") is None
+        assert set(board.states(RUNNING)) == {"peer1", "peer2"}
+        assert board.beats() == {}
+    assert len(caplog.messages) == 3
+    assert all("stranger" in line for line in caplog.messages)
+
+
+def test_a_log_line_about_a_hostile_value_neither_breaks_nor_shows_it(
+    board: Board, store: MemoryStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.hset(keys.JOBS, "a\nERROR: faked " + "x" * 5000, "secret content")
+    board.jobs()
+    (line,) = caplog.messages
+    assert "\n" not in line
+    assert "secret" not in line
+    assert len(line) < 400
+
+
+def test_a_job_under_another_id_is_left_out(board: Board, store: MemoryStore) -> None:
+    text = store.hget(keys.JOBS, RUNNING)
+    store.hset(keys.JOBS, "job_1_other", text)
+    assert set(board.jobs()) == {FINISHED, RUNNING}
+    assert board.job("job_1_other") is None
+
+
+def test_nobody_speaks_for_another_peer(board: Board, store: MemoryStore) -> None:
+    text = store.hget(keys.job_peers(RUNNING), "peer1")
+    store.hset(keys.job_peers(RUNNING), "peer2", text)
+    assert set(board.states(RUNNING)) == {"peer1"}
+
+
+def test_beats_come_back_as_they_were(board: Board) -> None:
+    beat = Beat(peer_id="local", inc=3, seq=7, version="0.1.0", at=NOW)
+    board.beat(beat)
+    assert board.beats() == {"local": beat}
+
+
+@pytest.mark.parametrize("change", [
+    {"inc": "3"}, {"inc": -1}, {"inc": float("inf")}, {"seq": None}, {"version": 5}, {"at": "now"},
+])
+def test_a_damaged_beat_is_no_sign_of_life(
+    board: Board, store: MemoryStore, change: dict[str, object]
+) -> None:
+    beat = {"inc": 3, "seq": 7, "version": "0.1.0", "at": "2026-01-01T00:00:00.000Z"}
+    store.hset(keys.PEERS, "local", json.dumps(beat | change))
+    assert board.beats() == {}
+
+
+def test_a_store_that_fails_is_not_an_empty_board(board: Board, store: MemoryStore) -> None:
+    store.fail_next()
+    with pytest.raises(StoreError):
+        board.jobs()
+    assert len(board.jobs()) == 2
