@@ -26,9 +26,9 @@ from typing import Any, BinaryIO
 
 from datagen.domain.errors import InputError, StoreError, StoreFull
 from datagen.domain.jobs import MAX_LATEST_ERRORS, RecordError, Share
+from datagen.domain.records import MAX_RAW
 from datagen.protocol.codec import dumps
 
-MAX_RAW = 8 * 1024  # bytes of an unusable reply that are kept for its owner
 _JOB = re.compile(r"job_[A-Za-z0-9_-]{1,100}")
 _PEER = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.-]{1,128}")
 _MISSING, _OK, _FAILED = 0, 1, 2
@@ -51,7 +51,7 @@ def disk_faults(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
+        if exc.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
             raise StoreFull(
                 f"The disk that holds {path} is full. Free some space; work then goes on by itself."
             ) from exc
@@ -74,8 +74,8 @@ def ok_line(index: int, data: Any) -> bytes:
 def failed_line(index: int, error: str, raw: str) -> bytes:
     """The result line of a record that failed, with at most MAX_RAW bytes of its reply."""
     kept = raw.encode("utf-8", "replace")[:MAX_RAW].decode("utf-8", "ignore")
-    line = {"i": index, "ok": False, "error": error, "raw": kept}
-    return dumps(line).encode("utf-8", "replace")
+    message = error.encode("utf-8", "replace").decode()
+    return dumps({"i": index, "ok": False, "error": message, "raw": kept}).encode()
 
 
 class Journal:
@@ -96,12 +96,14 @@ class Journal:
         self.failed = 0
         with disk_faults(folder):
             folder.mkdir(parents=True, exist_ok=True)
+            new = not self._path.exists()
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             with disk_faults(folder):
                 self._end = os.fstat(self._file).st_size
                 self._scan()
-                self._sync_folder()
+                if new:
+                    self._sync_folders()
         except BaseException:
             self.close()
             raise
@@ -221,7 +223,7 @@ class Journal:
             self.failed += 1
             self._latest.append(RecordError(index=record["i"], message=record["error"]))
 
-    def _sync_folder(self) -> None:
+    def _sync_folders(self) -> None:
         for folder in (self.folder, self.folder.parent):
             descriptor = os.open(folder, os.O_RDONLY)
             try:

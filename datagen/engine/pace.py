@@ -64,6 +64,11 @@ class Backoff:
         self._failures += 1
         return pause * (0.5 + self._pace.chance() / 2)
 
+    @property
+    def failing(self) -> bool:
+        """Whether it failed since it last worked: who tells of failures tells the first."""
+        return self._failures > 0
+
     def reset(self) -> None:
         """It worked: start small again."""
         self._failures = 0

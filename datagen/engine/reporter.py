@@ -87,7 +87,8 @@ class Reporter:
         try:
             await self._pace.aside(self._write, state)
         except StoreError as exc:
-            _LOG.warning("Progress of %s is not written yet: %s", self._job_id, exc)
+            _LOG.log(logging.DEBUG if self._backoff.failing else logging.WARNING,
+                     "Progress of job %s is not written yet: %s", self._job_id, exc)
             return False
         return True
 

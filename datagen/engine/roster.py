@@ -104,8 +104,7 @@ class Roster:
         """Delete journals that nobody needs any more; whether some may follow soon."""
         follow = False
         with disk_faults(self._cache):
-            folders = [entry.parent
-                       for entry in self._cache.glob(f"job_*/{self._peer_id}/journal.jsonl")]
+            folders = list(self._cache.glob(f"job_*/{self._peer_id}"))
         for folder in folders:
             job_id = folder.parent.name
             job = jobs.get(job_id)

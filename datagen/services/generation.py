@@ -82,7 +82,7 @@ class Generation:
             try:
                 return await self._pace.aside(self._next_inc)
             except StoreError as exc:
-                _LOG.warning("The worker can't start yet: %s", exc)
+                _warn_once(backoff, "The worker can't start yet: %s", exc)
                 await self._pace.pause(backoff.next(), stop)
         return None
 
@@ -118,8 +118,8 @@ class Generation:
                 await self._pace.aside(self._board.beat, beat)
                 backoff.reset()
             except StoreError as exc:
+                _warn_once(backoff, "The sign of life is not written yet: %s", exc)
                 pause = backoff.next()
-                _LOG.warning("The sign of life is not written yet: %s", exc)
             await self._pace.pause(pause, stop)
 
     async def _watch(self, shift: _Shift) -> None:
@@ -135,8 +135,8 @@ class Generation:
                 backoff.reset()
             except StoreError as exc:
                 shift.look_at = -math.inf
+                _warn_once(backoff, "The worker can't look for jobs now, it keeps trying: %s", exc)
                 pause = backoff.next()
-                _LOG.warning("The worker looks for jobs again in %.0f s: %s", pause, exc)
             await self._pace.pause(pause, shift.stop, shift.wake)
 
     async def _look(self, shift: _Shift) -> None:
@@ -217,3 +217,8 @@ class Generation:
             peer_id=self._settings.peer_id, share=share, started_at=now, last_update_at=now,
             finished_at=now, inc=shop.inc, rev=shop.next_rev(),
         ))
+
+
+def _warn_once(backoff: Backoff, message: str, exc: StoreError) -> None:
+    """Log the first of a row of failures loudly, the others for who debugs."""
+    _LOG.log(logging.DEBUG if backoff.failing else logging.WARNING, message, exc)

@@ -1,0 +1,96 @@
+"""The PeerState a share reports: right counts, bounded size."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from datagen.adapters.clock import HandClock
+from datagen.domain.chat import ChatReply
+from datagen.domain.jobs import PeerState, Share
+from datagen.engine.journal import Journal, failed_line, ok_line
+from datagen.engine.tally import MAX_MESSAGE, Tally, clip
+from datagen.protocol.codec import dumps, peer_record
+
+SHARE = Share(start=0, end=100)
+
+
+@pytest.fixture
+def journal(tmp_path: Path):
+    opened = Journal(tmp_path / "j", SHARE)
+    yield opened
+    opened.close()
+
+
+def tally_of(journal: Journal, before: PeerState | None = None) -> Tally:
+    return Tally(peer_id="p", share=SHARE, inc=3, next_rev=itertools.count(1).__next__,
+                 journal=journal, clock=HandClock(), before=before)
+
+
+def test_counts_come_from_the_journal_and_rev_grows_with_every_state(journal: Journal) -> None:
+    journal.append(ok_line(0, {}))
+    journal.append(failed_line(1, "No.", ""))
+    tally = tally_of(journal)
+
+    first, second = tally.state(), tally.state()
+
+    assert (first.generated_ok, first.generated_failed, first.inc) == (1, 1, 3)
+    assert [(e.index, e.message) for e in first.errors] == [(1, "No.")]
+    assert (first.rev, second.rev) == (1, 2)
+
+
+def test_after_a_restart_start_calls_and_tokens_go_on(journal: Journal) -> None:
+    clock = HandClock()
+    before = PeerState(peer_id="p", share=SHARE, started_at=clock.now(), calls=7,
+                       prompt_tokens=10, completion_tokens=5, trouble="old", inc=2, rev=99)
+    clock.advance(60)
+    tally = tally_of(journal, before)
+    with tally.calling(0, 1):
+        tally.answered(ChatReply(text="", prompt_tokens=1, completion_tokens=None))
+
+    state = tally.state()
+
+    assert state.started_at == before.started_at
+    assert (state.calls, state.prompt_tokens, state.completion_tokens) == (8, 11, 5)
+    assert state.trouble is None
+
+
+def test_a_record_is_in_flight_only_while_its_call_lasts(journal: Journal) -> None:
+    tally = tally_of(journal)
+    with tally.calling(4, 2):
+        assert [(f.index, f.attempt) for f in tally.state().in_flight] == [(4, 2)]
+    assert tally.state().in_flight == ()
+
+
+@pytest.mark.parametrize("char", ["x", "é", "語", "\x00", "😀", '"', "\ud800"])
+def test_the_state_stays_below_16_kb_whatever_the_messages_hold(
+    journal: Journal, char: str
+) -> None:
+    for index in range(30):
+        journal.append(failed_line(index, char * 5_000, ""))
+    tally = tally_of(journal)
+    tally.trouble("model", char * 5_000)
+    calls = [tally.calling(index, 1) for index in range(90)]
+    for call in calls:
+        call.__enter__()
+
+    text = dumps(peer_record(replace(tally.state(), result_cid="f" * 64, errors_cid="e" * 64)))
+
+    assert len(text.encode()) < 16_000
+    assert len(tally.state().errors) == 20
+
+
+def test_a_short_message_stays_as_it_is_and_a_long_one_shows_that_it_was_cut() -> None:
+    assert clip("Too short.") == "Too short."
+    assert clip("a" * 1000) == "a" * (MAX_MESSAGE - 1) + "…"
+
+
+def test_the_end_of_one_trouble_leaves_the_other(journal: Journal) -> None:
+    tally = tally_of(journal)
+    tally.trouble("model", "No answer.")
+    tally.trouble("disk", "Full.")
+    tally.trouble("model", None)
+    assert tally.state().trouble == "Full."

@@ -1,0 +1,398 @@
+"""The worker as a whole, in memory: jobs found, made, closed; cut off anywhere, same end."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from datagen.adapters.clock import HandClock
+from datagen.adapters.memory import MemoryFiles, MemoryStore
+from datagen.domain.chat import ChatReply
+from datagen.domain.errors import ModelUnreachable, StoreError
+from datagen.domain.jobs import Job
+from datagen.protocol import keys
+from datagen.protocol.board import Board
+from datagen.protocol.codec import details_record, dumps, job_record
+from datagen.services.generation import Generation
+from tests.engine.workbench import Model, details_of, hand_pace, job_of, settings_of
+
+WRONG = ChatReply(text="no", finish_reason="stop")
+
+
+class Cut(BaseException):
+    """The process is killed here."""
+
+
+class Fuse:
+    """Counts what a worker does to the outside, and kills it at step ``at``.
+
+    ``done``: whether that step itself still happens. Nothing happens afterwards.
+    """
+
+    def __init__(self, at: int | None = None, *, done: bool = False) -> None:
+        self.at, self.done, self.steps = at, done, 0
+
+    def step(self, act: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        self.steps += 1
+        if self.at is not None and self.steps >= self.at:
+            if self.steps == self.at and self.done:
+                act(*args, **kwargs)
+            raise Cut
+        return act(*args, **kwargs)
+
+
+class Flaky(Fuse):
+    """Two of three calls fail, until there were ``calls``."""
+
+    def __init__(self, calls: int) -> None:
+        super().__init__()
+        self.calls = calls
+
+    def step(self, act: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        self.steps += 1
+        if self.steps < self.calls and self.steps % 3:
+            raise StoreError("The store can't be reached.")
+        return act(*args, **kwargs)
+
+
+class Fused:
+    """Any adapter behind a fuse."""
+
+    def __init__(self, inner: Any, fuse: Fuse) -> None:
+        self._inner, self._fuse = inner, fuse
+
+    def __getattr__(self, name: str) -> Any:
+        act = getattr(self._inner, name)
+        return lambda *args, **kwargs: self._fuse.step(act, *args, **kwargs)
+
+
+class FusedModel(Model):
+    """A model whose every call is a step: between two of them a record is journalled."""
+
+    def __init__(self, script: Any, fuse: Fuse) -> None:
+        super().__init__(script)
+        self._fuse = fuse
+
+    async def complete(self, endpoint: Any, call: Any) -> ChatReply:
+        self._fuse.step(lambda: None)
+        return await super().complete(endpoint, call)
+
+
+class World:
+    """What outlives a worker: stores, disk, time."""
+
+    def __init__(self, folder: Path, **variables: str) -> None:
+        self.store, self.files, self.clock = MemoryStore(), MemoryFiles(), HandClock()
+        self.settings = settings_of(folder, **variables)
+        self.board = Board(self.store)
+        self.calls: list[int] = []
+        self.models: list[Model] = []
+
+    def hand_over(self, number: int = 1, *, with_details: bool = True, **options: Any) -> Job:
+        job = job_of(number, **options)
+        content = dumps(details_record(details_of(job))).encode()
+        cid = (self.files.add(io.BytesIO(content), "d") if with_details else "missing")
+        job = job_of(number, cid=cid, **options)
+        self.store.put_once(keys.DESK_JOBS, f"draft-{number}", dumps(job_record(job)))
+        return job
+
+    async def live(self, until: Callable[[], bool], *, fuse: Fuse | None = None,
+                   stores: Fuse | None = None, script: Any = None) -> None:
+        """One life of a worker, until a condition holds or the fuse blows."""
+        fuse = fuse or Fuse()
+        stores = stores or fuse
+        model = FusedModel(script, fuse)
+        self.models.append(model)
+        store = Fused(self.store, stores)
+        stop = asyncio.Event()
+
+        async def aside(work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+            await asyncio.sleep(0)
+            return fuse.step(work, *args, **kwargs)
+
+        worker = Generation(
+            settings=self.settings, board=Board(store), desk=store,
+            files=Fused(self.files, stores), chat=model, clock=self.clock,
+            pace=hand_pace(self.clock, aside=aside),
+        )
+        running = asyncio.create_task(worker.run(stop))
+        limit = self.clock.monotonic() + 10_000
+        while not running.done() and not until():
+            assert self.clock.monotonic() < limit, "it never came to that"
+            await asyncio.sleep(0)
+        stop.set()
+        try:
+            await running
+        finally:
+            self.calls += [index for index, _ in model.calls]
+
+    def is_quiet(self, *jobs: Job) -> bool:
+        """Whether these jobs are over and nothing of them is left to tidy up."""
+        entries = self.board.jobs()
+        over = all(job.id in entries and entries[job.id].is_over for job in jobs)
+        return over and not list(self.settings.cache_dir.glob("job_*"))
+
+    def end(self, job: Job) -> dict[str, Any]:
+        """All that must come out the same, however often the worker was cut off."""
+        entry = self.board.job(job.id)
+        assert entry
+        state = self.board.states(job.id)["local"]
+        short = json.loads(self.store.hgetall(keys.user_jobs(job.owner))[job.id])
+        result = self.files.open(state.result_cid or "").read().decode().splitlines()
+        return {
+            "status": entry.status, "listed": short["status"], "ok": entry.total_ok,
+            "failed": entry.total_failed, "error": entry.error,
+            "lines": [json.loads(line) for line in result],
+            "errors": json.loads(self.files.open(state.errors_cid or "").read()),
+            "said": (state.generated_ok, state.generated_failed, bool(state.finished_at),
+                     state.in_flight, state.trouble),
+            "desk": (self.store.notes(keys.DESK_JOBS), self.store.notes(keys.DESK_CREATED)),
+        }
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+async def test_a_job_that_was_handed_over_is_made_and_closed(world: World) -> None:
+    job = world.hand_over(total=25)
+    await world.live(lambda: world.is_quiet(job), script={7: [WRONG]})
+    end = world.end(job)
+    assert (end["status"], end["listed"], end["ok"], end["failed"]) == (
+        "succeeded", "succeeded", 24, 1)
+    assert [line["i"] for line in end["lines"]] == list(range(25))
+    assert end["lines"][7]["raw"] == "no"
+    assert end["errors"] == [{"index": 7, "message": end["lines"][7]["error"]}]
+    assert end["desk"] == ({}, {})
+    entry = world.board.job(job.id)
+    assert entry
+    assert entry.started_at
+    assert entry.records_duration_ms is not None
+    assert world.models[0].closed
+
+
+async def test_a_job_without_one_good_record_failed(world: World) -> None:
+    job = world.hand_over(total=2)
+    await world.live(lambda: world.is_quiet(job), script={0: [WRONG], 1: [WRONG]})
+    assert world.end(job)["status"] == "failed"
+    assert "fits the schema" in world.end(job)["error"]
+
+
+async def test_a_job_on_the_board_that_only_this_peer_can_close_is_closed(world: World) -> None:
+    job = world.hand_over(total=3)
+    world.store.drop(keys.DESK_JOBS, "draft-1")
+    world.board.publish(job)
+    await world.live(lambda: world.is_quiet(job))
+    assert world.end(job)["status"] == "succeeded"
+
+
+async def test_a_job_that_runs_is_never_overwritten_by_its_note(world: World) -> None:
+    job = world.hand_over(total=3)
+    await world.live(lambda: world.is_quiet(job))
+    world.hand_over(total=3)
+    await world.live(lambda: not world.store.notes(keys.DESK_JOBS))
+    assert world.end(job)["status"] == "succeeded"
+
+
+async def test_the_oldest_job_goes_first_and_one_at_a_time(world: World) -> None:
+    late, early = world.hand_over(2, total=8), world.hand_over(1, total=8)
+    order: list[str] = []
+
+    def done() -> bool:
+        for job in world.board.jobs().values():
+            if job.is_over and job.id not in order:
+                order.append(job.id)
+        return world.is_quiet(late, early)
+
+    await world.live(done)
+    assert order == [early.id, late.id]
+
+
+async def test_several_jobs_share_the_calls_in_flight(tmp_path: Path) -> None:
+    world = World(tmp_path, DATAGEN_MAX_CONCURRENT_JOBS_PER_INSTANCE="3")
+    made = [world.hand_over(number, total=20) for number in (1, 2, 3)]
+    await world.live(lambda: world.is_quiet(*made))
+    assert world.models[0].peak == 4
+    assert all(world.end(job)["ok"] == 20 for job in made)
+
+
+async def test_details_that_can_not_be_read_are_waited_for_while_other_jobs_go_on(
+    world: World,
+) -> None:
+    lost, fine = world.hand_over(1, with_details=False), world.hand_over(2, total=3)
+
+    def fine_is_over() -> bool:
+        job = world.board.job(fine.id)
+        return bool(job and job.is_over)
+
+    await world.live(fine_is_over)
+    state = world.board.states(lost.id)["local"]
+    assert "not there yet" in (state.trouble or "")
+    assert state.started_at is None
+
+    content = dumps(details_record(details_of(lost))).encode()
+    world.files._files["missing"] = content
+    await world.live(lambda: world.is_quiet(lost, fine))
+    assert world.end(lost)["said"] == (10, 0, True, (), None)
+
+
+async def test_a_schema_that_breaks_the_reader_is_trouble_of_that_job_alone(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad, fine = world.hand_over(1), world.hand_over(2, total=3)
+    record = details_record(details_of(bad)) | {"inference": {"baseUrl": 3}}
+    world.files._files[bad.details_cid] = dumps(record).encode()
+    await world.live(lambda: bool((job := world.board.job(fine.id)) and job.is_over))
+    assert "damaged" in (world.board.states(bad.id)["local"].trouble or "")
+
+
+async def test_stores_that_fail_for_a_while_change_nothing(world: World) -> None:
+    job = world.hand_over(total=10)
+    await world.live(lambda: world.is_quiet(job), stores=Flaky(150))
+    assert world.end(job)["said"] == (10, 0, True, (), None)
+    assert sorted(world.calls) == list(range(10))
+
+
+async def test_a_share_of_no_records_is_finished_at_once_and_uploads_nothing(
+    world: World,
+) -> None:
+    job = world.hand_over(total=1, peers=("other", "local"))
+    await world.live(lambda: "local" in world.board.states(job.id))
+    state = world.board.states(job.id)["local"]
+    assert (len(state.share), state.result_cid) == (0, None)
+    assert state.finished_at
+    assert world.calls == []
+
+
+async def test_a_worker_makes_its_own_share_only_and_does_not_close_for_others(
+    world: World,
+) -> None:
+    job = world.hand_over(total=7, peers=("other", "local"))
+
+    def finished() -> bool:
+        state = world.board.states(job.id).get("local")
+        return bool(state and state.finished_at)
+
+    await world.live(finished)
+    assert sorted(world.calls) == [4, 5, 6]
+    entry = world.board.job(job.id)
+    assert entry
+    assert entry.status == "running"
+
+
+async def test_every_start_has_a_higher_number_and_beats_at_once_and_every_30_seconds(
+    world: World,
+) -> None:
+    for life in (1, 2, 3):
+        since = world.clock.monotonic()
+        await world.live(lambda since=since: world.clock.monotonic() > since + 100)
+        beat = world.board.beats()["local"]
+        assert beat.inc == life
+        assert beat.seq >= 2
+
+
+async def test_the_number_of_starts_survives_the_loss_of_the_disk(world: World) -> None:
+    await world.live(lambda: "local" in world.board.beats())
+    (world.settings.cache_dir / "local.starts").unlink()
+    await world.live(lambda: world.board.beats()["local"].inc == 2)
+
+
+async def test_a_stop_while_the_model_is_away_tells_progress_and_ends(world: World) -> None:
+    job = world.hand_over(total=10)
+    away = [ModelUnreachable("The model server can't be reached.")] * 1000
+
+    def stuck() -> bool:
+        state = world.board.states(job.id).get("local")
+        return bool(state and state.trouble and state.generated_ok == 2)
+
+    await world.live(stuck, script=dict.fromkeys(range(2, 10), away))
+    assert "can't be reached" in (world.board.states(job.id)["local"].trouble or "")
+    await world.live(lambda: world.is_quiet(job))
+    assert world.end(job)["said"] == (10, 0, True, (), None)
+
+
+async def test_a_note_that_can_not_be_read_is_told_once_and_stays(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.store.put_once(keys.DESK_JOBS, "bad", "?")
+    job = world.hand_over(total=2)
+    await world.live(lambda: world.is_quiet(job))
+    assert sum(r.levelno == logging.ERROR for r in caplog.records) == 1
+    assert list(world.store.notes(keys.DESK_JOBS)) == ["bad"]
+
+
+async def test_the_journal_stays_while_the_result_can_not_be_read(world: World) -> None:
+    job = world.hand_over(total=2)
+
+    def over() -> bool:
+        entry = world.board.job(job.id)
+        if entry and not entry.is_over and world.board.states(job.id).get("local"):
+            state = world.board.states(job.id)["local"]
+            world.files._files.pop(state.result_cid or "", None)
+        return bool(entry and entry.is_over)
+
+    await world.live(over)
+    assert list(world.settings.cache_dir.glob("job_*/local/journal.jsonl"))
+
+
+SCRIPT = {2: [WRONG]}
+TOTAL = 6
+
+
+async def lives(world: World, fuses: Iterator[Fuse]) -> dict[str, Any]:
+    job = world.hand_over(total=TOTAL)
+    for fuse in fuses:
+        with pytest.raises((Cut, BaseExceptionGroup)):
+            await world.live(lambda: False, fuse=fuse, script=SCRIPT)
+    await world.live(lambda: world.is_quiet(job), script=SCRIPT)
+    return world.end(job)
+
+
+def expected() -> dict[str, Any]:
+    with TemporaryDirectory() as folder:
+        return asyncio.run(lives(World(Path(folder)), iter(())))
+
+
+def steps_of_a_life() -> int:
+    with TemporaryDirectory() as folder:
+        world, fuse = World(Path(folder)), Fuse()
+        job = world.hand_over(total=TOTAL)
+        asyncio.run(world.live(lambda: world.is_quiet(job), fuse=fuse, script=SCRIPT))
+        return fuse.steps
+
+
+@pytest.mark.parametrize("done", [False, True])
+def test_killed_at_any_one_step_the_next_start_comes_to_the_same_end(done: bool) -> None:
+    right = expected()
+    for at in range(1, steps_of_a_life() + 1):
+        with TemporaryDirectory() as folder:
+            world = World(Path(folder))
+            end = asyncio.run(lives(world, iter([Fuse(at, done=done)])))
+            assert end == right, f"killed at step {at}"
+            assert len(world.calls) <= TOTAL + 4
+
+
+@given(st.lists(st.tuples(st.integers(1, 60), st.booleans()), min_size=2, max_size=6))
+@settings(max_examples=40, deadline=None)
+def test_killed_again_and_again_it_still_comes_to_the_same_end(
+    cuts: list[tuple[int, bool]],
+) -> None:
+    with TemporaryDirectory() as folder:
+        world = World(Path(folder))
+        fuses = (Fuse(at, done=done) for at, done in cuts)
+        end = asyncio.run(lives(world, fuses))
+    assert [line["i"] for line in end["lines"]] == list(range(TOTAL))
+    assert (end["status"], end["listed"], end["desk"]) == ("succeeded", "succeeded", ({}, {}))
+    assert end["said"] == (end["ok"], end["failed"], True, (), None)
+    assert len(world.calls) <= TOTAL + 4 * len(cuts)
