@@ -1,0 +1,137 @@
+"""What the request's headers say: token, origin, transport; and the session cookie."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from urllib.parse import quote, urlsplit
+
+from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
+from starlette.responses import Response
+from starlette.types import Scope
+
+COOKIE = "datagen_session"
+COOKIE_LIFE = 7 * 24 * 3600  # seconds, as long as the token
+MAX_NEXT = 2000  # characters of a path to return to
+
+Networks = Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]
+
+_FOREIGN = "This request came from another site, so nothing was done."
+_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
+_FORM_TYPES = frozenset({
+    "application/x-www-form-urlencoded", "multipart/form-data", "text/plain",
+})  # what a foreign page can send without asking
+
+
+def token_of(headers: Headers) -> str | None:
+    """The bearer token, else the session cookie's."""
+    scheme, _, value = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and value.strip():
+        return value.strip()
+    return cookie_parser(headers.get("cookie", "")).get(COOKIE) or None
+
+
+def content_type(headers: Headers) -> str:
+    """The media type of the body, lower-cased and without parameters."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def origin_problem(headers: Headers, *, is_form_page: bool = False) -> str | None:
+    """Why an unsafe request may not come from where it comes from; None if it may.
+
+    API.md, last paragraph. ``is_form_page``: the sign-in form, the one place where a form
+    is what we expect; it still has to name its origin.
+    """
+    if "origin" in headers:
+        return None if same_origin(headers) else _FOREIGN
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return None if site in {"same-origin", "none"} else _FOREIGN
+    kind = content_type(headers)
+    if is_form_page:
+        return "This form works from its own page only; scripts use POST /api/auth/login."
+    if kind in _FORM_TYPES:
+        return "A script must send JSON, with the header Content-Type: application/json."
+    return None
+
+
+def same_origin(headers: Headers) -> bool:
+    """Whether the one Origin names the one Host, whatever the scheme."""
+    origins, hosts = headers.getlist("origin"), headers.getlist("host")
+    if len(origins) != 1 or len(hosts) != 1:
+        return False
+    try:
+        origin, host = urlsplit(origins[0]), urlsplit(f"//{hosts[0]}")
+        default = _PORTS.get(origin.scheme)
+        return (
+            default is not None
+            and bool(origin.hostname)
+            and origin.hostname == host.hostname
+            and (origin.port or default) == (host.port or default)
+        )
+    except ValueError:
+        return False
+
+
+def is_encrypted(scope: Scope, trusted: Networks) -> bool:
+    """Whether the browser spoke HTTPS, to us or to a proxy we trust."""
+    if scope["scheme"] in {"https", "wss"}:
+        return True
+    client = scope.get("client")
+    forwarded = Headers(scope=scope).get("x-forwarded-proto", "")
+    if not client or forwarded.partition(",")[0].strip().lower() != "https":
+        return False
+    try:
+        address = ipaddress.ip_address(client[0])
+    except ValueError:
+        return False
+    return any(address in network for network in trusted)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a Host header names this very machine, as its user sees it."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        return (
+            name == "localhost"
+            or name.endswith(".localhost")
+            or ipaddress.ip_address(name).is_loopback
+        )
+    except ValueError:
+        return False
+
+
+def _is_here(scope: Scope) -> bool:
+    return is_loopback(Headers(scope=scope).get("host", ""))
+
+
+def loses_cookie(scope: Scope, trusted: Networks) -> bool:
+    """Whether the browser would drop our Secure cookie: plain HTTP to another machine."""
+    return not is_encrypted(scope, trusted) and not _is_here(scope)
+
+
+def set_session(response: Response, token: str, scope: Scope, trusted: Networks) -> None:
+    """Put the token in the cookie; Secure unless it is plain HTTP to this very machine."""
+    plain = not is_encrypted(scope, trusted) and _is_here(scope)
+    response.set_cookie(COOKIE, token, max_age=COOKIE_LIFE, path="/", httponly=True,
+                        samesite="lax", secure=not plain)
+
+
+def clear_session(response: Response) -> None:
+    """Take the cookie back."""
+    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax")
+
+
+def safe_next(path: str | None) -> str:
+    """Where to go after signing in: a path of this site, else the start page.
+
+    Browsers read a backslash as a slash and drop tabs and line ends, so none may be there.
+    """
+    if not path or len(path) > MAX_NEXT or not path.startswith("/") or path.startswith("//"):
+        return "/"
+    if "\\" in path or any(ord(char) <= 32 or ord(char) == 127 for char in path):
+        return "/"
+    if path.startswith(("/login", "/auth/", "/api/")):
+        return "/"
+    return quote(path, safe="/?&=%#+,;:@!$'()*~[]", errors="replace")

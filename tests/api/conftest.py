@@ -1,0 +1,118 @@
+"""A web process in miniature: real accounts, gate and Streamlit, memory for a store."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import streamlit as st
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+from starlette.testclient import TestClient
+from streamlit.runtime import Runtime
+
+from datagen.adapters.clock import HandClock
+from datagen.adapters.crypto import JwtSigner
+from datagen.adapters.memory import MemoryStore
+from datagen.api.routes import build_middleware, build_routes
+from datagen.services.accounts import Accounts
+
+SCRIPT = """
+import streamlit as st
+st.write(f"name={st.user.get('name')} role={st.user.get('role')}")
+st.write(f"session={st.user.get('session')} expires={st.user.get('expires')}")
+"""
+ORIGIN = "http://localhost:8501"
+
+
+async def page(request: Request) -> Response:
+    return HTMLResponse("<title>Streamlit</title>")
+
+
+class PlainHasher:
+    """Hashes nothing, so that these tests are quick."""
+
+    def hash(self, password: str) -> dict[str, Any]:
+        return {"algo": "plain", "hash": password, "salt": "", "version": 1, "params": {}}
+
+    def verify(self, password: str, record: Any) -> bool:
+        return record is not None and record["hash"] == password
+
+
+class Site:
+    """The app, what is behind it, and clients in front of it."""
+
+    def __init__(self, script: Path | None = None) -> None:
+        self.store = MemoryStore()
+        self.clock = HandClock()
+        signer = JwtSigner("a secret of at least thirty-two bytes", self.clock)
+        self.accounts = Accounts(
+            store=self.store, desk=self.store, clock=self.clock, hasher=PlainHasher(),
+            signer=signer, hkey="datagen:auth",
+        )
+        self.accounts.create("ann", "her password")
+        claims = {"username": "ann", "role": "user", "iat": 1767225600, "exp": 1767225600 + 60}
+        self.token = signer.sign(claims)  # ann's, and nothing was read yet to verify it
+        self.settings = SimpleNamespace(
+            trusted_proxies=(ipaddress.ip_network("10.1.0.0/16"),), app_port=8501,
+            peer_id="local",
+        )
+        services: Any = SimpleNamespace(
+            settings=self.settings, clock=self.clock, accounts=self.accounts, drafts=None,
+            jobs=None, datasets=None,
+        )
+        settings: Any = self.settings
+        routes = build_routes(services, settings)
+        middleware = build_middleware(services, settings)
+        self.app: Any = (
+            st.App(script, routes=routes, middleware=middleware)
+            if script
+            else Starlette(routes=[*routes, Route("/{path:path}", page)], middleware=middleware)
+        )
+
+    @contextmanager
+    def client(self, *, signed_in: bool = False, url: str = ORIGIN,
+               peer: str = "127.0.0.1") -> Iterator[TestClient]:
+        """A browser without redirects; same-site headers are the test's business."""
+        with TestClient(self.app, base_url=url, follow_redirects=False,
+                        client=(peer, 50000)) as client:
+            client.headers.pop("accept", None)
+            if signed_in:
+                right = {"username": "ann", "password": "her password"}
+                client.post("/api/auth/login", json=right).raise_for_status()
+            yield client
+
+
+@pytest.fixture
+def site() -> Site:
+    """Our routes behind the gate; a plain page stands for Streamlit."""
+    return Site()
+
+
+@pytest.fixture
+def real_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """The same with Streamlit itself; one runtime per process is all it allows."""
+    script = tmp_path / "shell.py"
+    script.write_text(SCRIPT)
+    monkeypatch.chdir(Path(__file__).parents[2])  # Streamlit reads its config from there
+    monkeypatch.setattr(Runtime, "_instance", None)
+    return Site(script)
+
+
+@pytest.fixture
+def anonymous(site: Site) -> Iterator[TestClient]:
+    with site.client() as client:
+        yield client
+
+
+@pytest.fixture
+def ann(site: Site) -> Iterator[TestClient]:
+    with site.client(signed_in=True) as client:
+        yield client

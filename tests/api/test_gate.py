@@ -1,0 +1,179 @@
+"""Who the gate lets in, what it refuses, and what it adds to answers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient, WebSocketDenialResponse
+from starlette.websockets import WebSocketDisconnect
+
+from datagen.api.gate import MAX_BODY, Gate
+from datagen.services.sessions import FRESH, SESSION_LIFE
+
+ORIGIN = "http://localhost:8501"
+HTML = {"accept": "text/html,application/xhtml+xml"}
+STREAM = "ws://localhost:8501/_stcore/stream"
+
+
+def test_a_stranger_is_led_to_the_form_and_back(anonymous: TestClient) -> None:
+    answer = anonymous.get("/dataset?job=job_1&x=%20y", headers=HTML)
+
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/login?next=%2Fdataset%3Fjob%3Djob_1%26x%3D%2520y"
+    assert anonymous.get("/", headers=HTML).headers["location"] == "/login"
+
+
+def test_an_ended_session_is_told_so_and_its_cookie_taken_back(
+    site: Any, ann: TestClient
+) -> None:
+    site.clock.advance(SESSION_LIFE.total_seconds())
+
+    call, page = ann.get("/api/auth/me"), ann.get("/", headers=HTML)
+
+    assert page.headers["location"] == "/login?ended=1"
+    assert 'datagen_session=""' in page.headers["set-cookie"]
+    assert call.status_code == 401
+    assert call.json() == {"error": "Your session ended. Sign in again."}
+
+
+def test_a_browser_that_opens_an_api_address_gets_json(anonymous: TestClient) -> None:
+    answer = anonymous.get("/api/tasks", headers=HTML)
+
+    assert (answer.status_code, answer.json()) == (401, {"error": "Sign in first."})
+
+
+def test_a_bearer_token_is_as_good_as_the_cookie(site: Any, anonymous: TestClient) -> None:
+    token, _ = site.accounts.sign_in("ann", "her password")
+
+    answer = anonymous.get("/api/auth/me", headers={"authorization": f"bearer {token}"})
+
+    assert answer.json()["username"] == "ann"
+
+
+def test_a_bad_bearer_token_is_not_saved_by_a_cookie(ann: TestClient) -> None:
+    assert ann.get("/api/auth/me", headers={"authorization": "Bearer x.y.z"}).status_code == 401
+
+
+# -- origins
+
+
+UNSAFE = ("POST", "PUT", "PATCH", "DELETE", "PROPFIND")
+
+
+@pytest.mark.parametrize("method", UNSAFE)
+@pytest.mark.parametrize("headers", [
+    {"origin": "http://evil.example"}, {"origin": "null"}, {"origin": ""},
+    {"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"},
+    {"origin": "http://localhost:8502", "sec-fetch-site": "same-origin"},
+])
+def test_an_unsafe_request_from_another_site_is_refused(
+    ann: TestClient, method: str, headers: dict[str, str]
+) -> None:
+    for path in ("/api/auth/logout", "/login", "/_stcore/upload_file/a/b"):
+        answer = ann.request(method, path, headers=headers, json={})
+        assert answer.status_code == 403, path
+        assert "another site" in answer.json()["error"]
+    assert ann.get("/api/auth/me").status_code == 200
+
+
+@pytest.mark.parametrize("kind", [
+    "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "Text/Plain",
+])
+def test_a_script_may_not_send_a_form(ann: TestClient, kind: str) -> None:
+    answer = ann.post("/api/auth/logout", content=b"a=b", headers={"content-type": kind})
+
+    assert answer.status_code == 403
+    assert "application/json" in answer.json()["error"]
+
+
+@pytest.mark.parametrize("headers", [
+    {}, {"origin": ORIGIN}, {"origin": "https://localhost:8501"},
+    {"sec-fetch-site": "same-origin"},
+])
+def test_a_script_and_our_own_page_may_send_json(
+    ann: TestClient, headers: dict[str, str]
+) -> None:
+    assert ann.post("/api/auth/logout", json={}, headers=headers).status_code == 200
+
+
+# -- bounds and headers
+
+
+def test_a_body_beyond_the_limit_is_refused_whether_announced_or_not(ann: TestClient) -> None:
+    big = json.dumps({"title": "x" * MAX_BODY}).encode()
+    pieces = (big[start:start + 65536] for start in range(0, len(big), 65536))
+
+    for content in (big, pieces):
+        answer = ann.post("/api/tasks/schema", content=content,
+                          headers={"content-type": "application/json"})
+        assert answer.status_code == 413
+        assert "too large" in answer.json()["error"]
+
+
+def test_private_answers_are_kept_out_of_caches_and_frames(ann: TestClient) -> None:
+    for path in ("/", "/api/auth/me", "/api/nothing", "/media/x"):
+        headers = ann.get(path, headers=HTML).headers
+        assert headers["cache-control"] == "no-store", path
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "same-origin"
+        assert headers["x-frame-options"] == "DENY"
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+
+
+def test_health_answers_without_a_store(site: Any, anonymous: TestClient) -> None:
+    site.store.fail_next(1000)
+    for path in ("/health", "/api/health"):
+        for headers in ({}, {"cookie": f"datagen_session={site.token}"}):
+            answer = anonymous.get(path, headers=headers)
+            assert answer.status_code == 200
+            assert answer.json() == {"ok": True, "version": "0.1.0", "serving_node": "local",
+                                     "timestamp": "2026-01-01T00:00:00.000Z"}
+
+
+def test_a_store_that_fails_is_not_an_ended_session(site: Any, anonymous: TestClient) -> None:
+    site.store.fail_next(1000)
+    cookie = {"cookie": f"datagen_session={site.token}"}
+
+    page = anonymous.get("/", headers={**HTML, **cookie})
+    call = anonymous.get("/api/auth/me", headers=cookie)
+
+    assert (page.status_code, call.status_code) == (503, 503)
+    assert "Try again" in page.text
+    assert call.json()["error"] == "The store can't be reached."
+    with pytest.raises((WebSocketDisconnect, WebSocketDenialResponse)), \
+            anonymous.websocket_connect(STREAM, headers=cookie):
+        pass
+
+
+def test_the_gate_reads_no_store_per_request(site: Any, ann: TestClient) -> None:
+    assert ann.get("/api/auth/me").status_code == 200
+    site.store.fail_next(1000)
+
+    for _ in range(20):
+        assert ann.get("/api/auth/me").status_code == 200
+    site.clock.advance(FRESH)
+    assert ann.get("/api/auth/me").status_code == 200  # as last known
+
+
+async def test_handlers_get_the_session_and_no_header_of_the_client(site: Any) -> None:
+    scopes: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        scopes.append(scope)
+
+    headers = [(b"cookie", f"datagen_session={site.token}".encode()), (b"host", b"localhost"),
+               (b"X-Datagen-User", b"admin"), (b"x-datagen-anything", b"1")]
+    scope = {"type": "http", "path": "/", "method": "GET", "headers": headers}
+
+    await Gate(app, accounts=site.accounts)(scope, None, None)  # type: ignore[arg-type]
+
+    (seen,) = scopes
+    ours = {name: value for name, value in seen["headers"] if name.lower().startswith(b"x-d")}
+    session = seen["state"]["session"]
+    assert session.user.name == "ann"
+    assert ours == {b"x-datagen-user": b"ann", b"x-datagen-role": b"user",
+                    b"x-datagen-session": session.id.encode(),
+                    b"x-datagen-expires": str(int(session.expires_at.timestamp())).encode()}
+    assert scope["headers"] == headers
