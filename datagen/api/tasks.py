@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -12,13 +12,16 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from datagen.api.errors import Handler, answering, read_json
-from datagen.bootstrap import Services
 from datagen.domain.errors import InputError, Problem
 from datagen.domain.requests import DraftRequest, check, inference_for
 from datagen.domain.users import Session, User
 from datagen.services.answers import details_answer, draft_answer, job_answer, peer_answers
 
-_INFERENCE = ("inferenceBaseUrl", "inferencePath", "inferenceModel", "inferenceParams")
+if TYPE_CHECKING:
+    from datagen.bootstrap import Services
+
+_INFERENCE = ("useExternalApi", "profileId", "inferenceBaseUrl", "inferencePath",
+              "inferenceModel", "inferenceParams")
 
 
 def task_routes(services: Services) -> list[Route]:
@@ -66,8 +69,7 @@ class _Tasks:
         return JSONResponse({"jobId": job_id})
 
     def _confirmed(self, user: User, token: str, body: Mapping[str, Any]) -> str:
-        names = ("useExternalApi", "profileId", *_INFERENCE)
-        if any(body.get(name) not in (None, False) for name in names):
+        if any(body.get(name) is not None for name in _INFERENCE):
             token = self._elsewhere(user, token, body)
         return self._services.jobs.confirm(user, token, schema=body.get("schema"))
 

@@ -184,8 +184,10 @@ class _Seen:
             self.temporal = self.temporal and self._parses(value)
         elif isinstance(value, bool):
             self.kinds.add("boolean")
-        elif isinstance(value, float) or (isinstance(value, int) and -(2**63) <= value < 2**63):
-            self.kinds.add("number" if isinstance(value, float) else "integer")
+        elif isinstance(value, int) and -(2**63) <= value < 2**63:
+            self.kinds.add("integer")
+        elif isinstance(value, int | float) and _fits_double(value):
+            self.kinds.add("number")
         elif value is not None:
             self.kinds.add("json")  # nested, or a whole number no column can hold
 
@@ -212,6 +214,13 @@ class _Seen:
             fits = self.temporal and self.declared in {"date", "datetime"}
             return cast("Kind", self.declared) if fits else "text"
         return next(iter(self.kinds)) if len(self.kinds) == 1 else "json"
+
+
+def _fits_double(value: float) -> bool:
+    try:
+        return float(value) == value
+    except OverflowError:
+        return False
 
 
 def _kinds(schema: Mapping[str, Any], lines: Iterator[ResultLine]) -> dict[str, Kind]:

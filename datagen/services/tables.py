@@ -36,7 +36,8 @@ class Filter:
 class Page:
     """A window on the dataset."""
 
-    frame: pd.DataFrame  # first column ``#``: the record's index, from 0
+    frame: pd.DataFrame  # first column: the record's index, from 0
+    index: str  # its heading: ``#``, or ``##`` where the dataset has a column ``#``
     total: int  # good records in the dataset
     matching: int  # of them, those that search and filters leave
 
@@ -115,7 +116,7 @@ def page(
         rows = rows.sort([key, pl.col(INDEX)], descending=[descending, False], nulls_last=True)
     return Page(
         frame=_shown(table, rows.slice(offset, limit).collect()),
-        total=table.rows, matching=matching,
+        index=index_label(table), total=table.rows, matching=matching,
     )
 
 

@@ -1,0 +1,354 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, BinaryIO
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.testclient import TestClient
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from datagen.adapters.clock import HandClock
+from datagen.adapters.crypto import JwtSigner
+from datagen.adapters.memory import MemoryFiles, MemoryStore
+from datagen.api.tasks import task_routes
+from datagen.domain.chat import ChatCall, ChatReply, Endpoint
+from datagen.domain.errors import ModelUnreachable
+from datagen.domain.users import Session, User
+from datagen.protocol import keys
+from datagen.protocol.board import Board
+from datagen.protocol.codec import load_job
+from datagen.services.datasets import Datasets
+from datagen.services.drafts import Drafts
+from datagen.services.jobs import Jobs
+
+VECTORS = Path(__file__).parents[1] / "vectors" / "job_vectors"
+GOLDEN = json.loads((VECTORS / "api_responses.json").read_text())
+FINISHED = "job_1795332059915_e062d0"
+RUNNING = "job_1795332063591_90b3da"
+ENDPOINT = Endpoint(base_url="http://127.0.0.1:1", path="/v1/chat/completions", api_key="sk-own")
+ASKED = {"title": "Tickets", "totalRecords": 3, "description": "Support tickets",
+         "instructions": "One ticket of a small shop"}
+SCHEMA = {"type": "object", "properties": {"subject": {"type": "string"}},
+          "required": ["subject"], "additionalProperties": False}
+
+
+class StoredFiles(MemoryFiles):
+    """Also holds files under the ids the earlier application gave them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stored: dict[str, bytes] = {}
+
+    def open(self, cid: str) -> BinaryIO:
+        return io.BytesIO(self.stored[cid]) if cid in self.stored else super().open(cid)
+
+
+class ScriptedModel:
+    """Answers drafts with one schema, or not at all."""
+
+    def __init__(self) -> None:
+        self.down = False
+        self.asked: list[Endpoint] = []
+
+    async def complete(self, endpoint: Endpoint, call: ChatCall) -> ChatReply:
+        self.asked.append(endpoint)
+        if self.down:
+            raise ModelUnreachable("The model server does not answer.")
+        return ChatReply(text=json.dumps(SCHEMA))
+
+    async def aclose(self) -> None:
+        return
+
+
+class SignedInAs:
+    """Stands where the gate stands: the header tells who it is."""
+
+    def __init__(self, app: ASGIApp, clock: HandClock) -> None:
+        self._app, self._clock = app, clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            name = dict(scope["headers"]).get(b"x-test-user", b"admin").decode()
+            now = self._clock.now()
+            scope["state"] = {"session": Session(
+                user=User(name=name, role="user"), id="s", issued_at=now, expires_at=now)}
+        await self._app(scope, receive, send)
+
+
+class Api:
+    """The task routes on stores in memory."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock, self.store, self.files = HandClock(), MemoryStore(), StoredFiles()
+        self.model, self.board = ScriptedModel(), Board(self.store)
+        drafts = Drafts(chat=self.model, signer=JwtSigner("s" * 32, self.clock), clock=self.clock,
+                        endpoint=ENDPOINT, max_records=100, peer_id="peer1")
+        jobs = Jobs(board=self.board, desk=self.store, files=self.files, drafts=drafts,
+                    clock=self.clock, peers=("peer1", "peer2"), peer_id="peer1",
+                    max_records=100, active_poll=1, idle_poll=10)
+        services: Any = SimpleNamespace(
+            settings=SimpleNamespace(endpoint=ENDPOINT, max_records_per_job=100),
+            drafts=drafts, jobs=jobs,
+            datasets=Datasets(jobs=jobs, files=self.files, cache_dir=folder),
+        )
+        self.client = TestClient(Starlette(
+            routes=task_routes(services),
+            middleware=[Middleware(SignedInAs, clock=self.clock)],
+        ))
+
+    def load(self, name: str) -> None:
+        """Put what the earlier application stored where it stored it."""
+        golden = json.loads((VECTORS / name).read_text())
+        for hkey, fields in golden["cstore"]["hashes"].items():
+            for field, value in fields.items():
+                self.store.hset(hkey, field, value)
+        for cid, file in golden["r1fs"].items():
+            self.files.stored[cid] = file["text"].encode()
+
+    def get(self, path: str, user: str = "admin") -> httpx.Response:
+        return self.client.get(path, headers={"x-test-user": user})
+
+    def post(self, path: str, body: Any, user: str = "admin") -> httpx.Response:
+        return self.client.post(path, json=body, headers={"x-test-user": user})
+
+    def drafted(self, **more: Any) -> dict[str, Any]:
+        answer = self.post("/api/tasks/schema", {**ASKED, **more})
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Api]:
+    api = Api(tmp_path)
+    with api.client:
+        yield api
+
+
+@pytest.fixture
+def golden(api: Api) -> Api:
+    api.load("finished_2peers_5records.json")
+    return api
+
+
+def paths(answer: httpx.Response) -> set[str]:
+    assert answer.status_code == 400, answer.text
+    return {problem["path"] for problem in answer.json()["details"]}
+
+
+# ------------------------------------- what the earlier application's scripts read
+
+
+def test_the_list_of_jobs_is_the_earlier_applications(golden: Api) -> None:
+    assert golden.get("/api/tasks").json() == GOLDEN["tasks"]
+
+
+def test_a_job_is_the_earlier_applications(golden: Api) -> None:
+    assert golden.get(f"/api/tasks/{FINISHED}").json() == GOLDEN["task"]
+
+
+@pytest.mark.parametrize("kind", ["json", "csv"])
+def test_an_export_is_byte_for_byte_the_earlier_applications(golden: Api, kind: str) -> None:
+    answer = golden.get(f"/api/tasks/{FINISHED}/export?format={kind}")
+    assert [answer.status_code, answer.text] == GOLDEN[f"export_{kind}"]
+
+
+def test_the_totals_are_the_earlier_applications(golden: Api) -> None:
+    answer = golden.get("/api/metrics")
+    assert [answer.status_code, answer.json()] == GOLDEN["metrics"]
+
+
+def test_a_running_job_of_the_earlier_application_is_told_by_its_peers(api: Api) -> None:
+    api.load("in_progress_2peers_20records.json")
+    task = api.get(f"/api/tasks/{RUNNING}").json()
+    assert (task["job"]["status"], task["job"]["totalGenerated"]) == ("running", 10)
+    assert [(peer["peerId"], peer["generatedOk"]) for peer in task["peers"]] == [
+        ("peer1", 5), ("peer2", 5),
+    ]
+    assert [job["id"] for job in api.get("/api/tasks").json()["jobs"]] == [RUNNING, FINISHED]
+    assert api.get("/api/metrics").json()["metrics"]["activeJobs"] == 1
+
+
+# --------------------------------------------------------------- looking at jobs
+
+
+def test_a_peer_that_has_not_reported_shows_its_share_and_zeros(api: Api) -> None:
+    job_id = api.post("/api/tasks/confirm", {"draftToken": api.drafted()["draftToken"]}).json()
+    assert api.get(f"/api/tasks/{job_id['jobId']}").json()["peers"] == [
+        {"peerId": "peer1", "assigned": 2, "range": {"start": 0, "end": 2}, "generatedOk": 0,
+         "generatedFailed": 0, "errors": []},
+        {"peerId": "peer2", "assigned": 1, "range": {"start": 2, "end": 3}, "generatedOk": 0,
+         "generatedFailed": 0, "errors": []},
+    ]
+
+
+@pytest.mark.parametrize("path", ["", "/export?format=csv"])
+def test_the_job_of_another_is_not_there(golden: Api, path: str) -> None:
+    mine = golden.get(f"/api/tasks/{FINISHED}{path}", user="bob")
+    none = golden.get(f"/api/tasks/job_0_000000{path}", user="bob")
+    assert (mine.status_code, mine.text) == (404, none.text)
+    assert golden.get("/api/tasks", user="bob").json() == {"jobs": []}
+    assert golden.get("/api/metrics", user="bob").json()["metrics"]["totalJobs"] == 0
+
+
+def test_an_unfinished_job_has_no_export_yet(api: Api) -> None:
+    api.load("in_progress_2peers_20records.json")
+    answer = api.get(f"/api/tasks/{RUNNING}/export?format=json")
+    assert answer.status_code == 409
+    assert "not finished yet" in answer.json()["error"]
+
+
+def test_a_store_that_fails_is_told(api: Api) -> None:
+    api.store.fail_next()
+    answer = api.get("/api/tasks")
+    assert answer.status_code == 503
+    assert set(answer.json()) == {"error"}
+
+
+def test_an_export_is_an_attachment_named_after_its_title(golden: Api) -> None:
+    answer = golden.get(f"/api/tasks/{FINISHED}/export?format=csv&safe=true")
+    assert answer.headers["content-disposition"] == 'attachment; filename="golden 5 records.csv"'
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_failed_records_and_formulas_are_treated_as_asked(golden: Api) -> None:
+    cid = "501acd2b16ee6d799b26268e2fdb2d67"
+    golden.files.stored[cid] = (b'{"i":3,"ok":false,"error":"No."}\n'
+                                b'{"i":4,"ok":true,"data":{"name":"=1+1"}}\n')
+    base = f"/api/tasks/{FINISHED}/export?format="
+    assert golden.get(f"{base}json").json()[3] is None
+    assert len(golden.get(f"{base}json&failed=skip").json()) == 4
+    rows = list(csv.DictReader(io.StringIO(golden.get(f"{base}csv&safe=true").text)))
+    assert rows[-1]["name"] == "'=1+1"
+    assert golden.get(f"{base}csv").text.endswith(",=1+1,,,")
+
+
+@pytest.mark.parametrize(("query", "wrong"), [
+    ("format=xml", {"format"}), ("failed=keep", {"failed"}), ("safe=maybe&format=", {"safe",
+                                                                                  "format"}),
+])
+def test_an_export_that_does_not_exist_is_refused(
+    golden: Api, query: str, wrong: set[str]
+) -> None:
+    assert paths(golden.get(f"/api/tasks/{FINISHED}/export?{query}")) == wrong
+
+
+# -------------------------------------------------------------- draft and confirm
+
+
+def test_a_draft_is_one_call_and_comes_back_in_the_earlier_shape(api: Api) -> None:
+    draft = api.drafted()
+    assert set(draft) == {"schema", "schemaGeneratedAt", "schemaDurationMs", "schemaRefreshes",
+                          "draftToken", "failedAttempts"}
+    assert list(draft["schema"]["properties"]) == ["subject"]
+    assert draft["schemaGeneratedAt"] == "2026-01-01T00:00:00.000Z"
+    assert len(api.model.asked) == 1
+
+
+def test_drafting_again_keeps_count(api: Api) -> None:
+    again = api.drafted(previousDraftToken=api.drafted()["draftToken"])
+    assert again["schemaRefreshes"] == 1
+
+
+def test_every_field_that_is_wrong_is_named(api: Api) -> None:
+    body = {"title": "x" * 201, "totalRecords": 101, "description": 5, "instructions": "",
+            "datasetMode": "yes", "inferenceBaseUrl": "ftp://x", "inferencePath": "nowhere",
+            "inferenceModel": "m" * 201, "inferenceParams": [1], "previousDraftToken": 1}
+    assert paths(api.post("/api/tasks/schema", body)) == set(body)
+    assert paths(api.post("/api/tasks/schema", {})) == {
+        "title", "totalRecords", "description", "instructions",
+    }
+    assert api.model.asked == []
+
+
+@pytest.mark.parametrize("body", [[], "text", 5, True])
+@pytest.mark.parametrize("path", ["/api/tasks/schema", "/api/tasks/confirm"])
+def test_a_body_that_is_no_object_is_refused(api: Api, path: str, body: Any) -> None:
+    assert api.post(path, body).status_code == 400
+
+
+def test_a_model_that_does_not_answer_is_told_with_advice(api: Api) -> None:
+    api.model.down = True
+    answer = api.post("/api/tasks/schema", ASKED)
+    assert answer.status_code == 502
+    assert "Check" in answer.json()["error"]
+
+
+def test_a_draft_becomes_one_job_however_often_it_is_confirmed(api: Api) -> None:
+    token = api.drafted()["draftToken"]
+    first = api.post("/api/tasks/confirm", {"draftToken": token})
+    again = api.post("/api/tasks/confirm", {"draftToken": token})
+    assert first.status_code == again.status_code == 200
+    assert first.json() == again.json()
+    (job,) = api.get("/api/tasks").json()["jobs"]
+    assert (job["id"], job["status"], job["totalRecords"]) == (first.json()["jobId"], "queued", 3)
+
+
+def test_the_schema_as_edited_is_what_is_stored(api: Api) -> None:
+    edited = {**SCHEMA, "properties": {"body": {"type": "string"}}, "required": ["body"]}
+    body = {"draftToken": api.drafted()["draftToken"], "schema": edited}
+    job_id = api.post("/api/tasks/confirm", body).json()["jobId"]
+    details = api.get(f"/api/tasks/{job_id}").json()["details"]
+    assert list(details["schema"]["properties"]) == ["body"]
+    assert "sk-own" not in json.dumps(details)
+
+
+def test_the_model_may_be_named_at_the_confirmation(api: Api) -> None:
+    body = {"draftToken": api.drafted()["draftToken"], "useExternalApi": False,
+            "inferenceBaseUrl": "https://models.example", "inferenceModel": "m1",
+            "inferenceParams": {"temperature": 0.3}}
+    job_id = api.post("/api/tasks/confirm", body).json()["jobId"]
+    inference = api.get(f"/api/tasks/{job_id}").json()["details"]["inference"]
+    assert inference == {
+        "useExternalApi": False, "baseUrl": "https://models.example",
+        "path": "/v1/chat/completions", "model": "m1", "parameters": {"temperature": 0.3},
+    }
+
+
+@pytest.mark.parametrize(("body", "wrong"), [
+    ({}, {"draftToken"}), ({"draftToken": 5, "schema": []}, {"draftToken", "schema"}),
+    ({"draftToken": ""}, {"draftToken"}),
+])
+def test_a_confirmation_names_its_wrong_fields(
+    api: Api, body: dict[str, Any], wrong: set[str]
+) -> None:
+    assert paths(api.post("/api/tasks/confirm", body)) == wrong
+
+
+@pytest.mark.parametrize(("more", "wrong"), [
+    ({"inferencePath": "x"}, "inferencePath"), ({"profileId": "p"}, "profileId"),
+    ({"useExternalApi": True}, "useExternalApi"), ({"inferenceParams": "hot"}, "inferenceParams"),
+    ({"inferenceModel": 5}, "inferenceModel"), ({"inferenceParams": 0}, "inferenceParams"),
+])
+def test_a_model_named_wrongly_at_the_confirmation_is_refused(
+    api: Api, more: dict[str, Any], wrong: str
+) -> None:
+    body = {"draftToken": api.drafted()["draftToken"], **more}
+    assert paths(api.post("/api/tasks/confirm", body)) == {wrong}
+    assert api.store.notes(keys.DESK_JOBS) == {}
+
+
+def test_a_token_that_is_no_draft_is_refused(api: Api) -> None:
+    assert api.post("/api/tasks/confirm", {"draftToken": "a.b.c"}).status_code == 400
+    token = api.drafted()["draftToken"]
+    assert api.post("/api/tasks/confirm", {"draftToken": token}, user="bob").status_code == 404
+    api.clock.advance(31 * 60)
+    late = api.post("/api/tasks/confirm", {"draftToken": token})
+    assert late.status_code == 400
+    assert "expired" in late.json()["error"]
+
+
+def test_the_job_handed_to_the_worker_is_the_one_that_was_drafted(api: Api) -> None:
+    api.post("/api/tasks/confirm", {"draftToken": api.drafted()["draftToken"]})
+    (text,) = api.store.notes(keys.DESK_JOBS).values()
+    job = load_job(text)
+    assert (job.title, job.owner, job.peers) == ("Tickets", "admin", ("peer1", "peer2"))
