@@ -22,7 +22,6 @@ background:var(--page);color:var(--text);
 font:15px/1.5 Inter,system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 main{width:100%;max-width:380px;padding:32px;background:var(--card);
 border:1px solid var(--line);border-radius:12px}
-main.wide{max-width:560px}
 h1{margin:0 0 6px;font-size:22px;font-weight:650;letter-spacing:-.01em;line-height:1.3}
 p{margin:0 0 12px}ul{margin:0 0 12px;padding-left:20px}li{margin-bottom:10px}
 a{color:var(--accent)}code{font:13px ui-monospace,Menlo,Consolas,monospace;

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,29 @@ def test_a_refused_record_is_logged_without_its_content(
     assert "can't be used" in caplog.text
     assert "secret!" not in caplog.text
     assert "the password" not in caplog.text
+
+
+def test_no_more_than_four_hashes_run_at_once() -> None:
+    hasher, inside, leave = Argon2Hasher("pepper"), threading.Semaphore(0), threading.Event()
+
+    class Slow:
+        length = 32
+
+        def derive(self, password: bytes, salt: bytes, pepper: bytes) -> bytes:
+            inside.release()
+            leave.wait(30)
+            return b""
+
+    threads = [threading.Thread(target=hasher._derive, args=(Slow(), b"", b"")) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    assert all(inside.acquire(timeout=30) for _ in range(4))
+    assert not hasher._lanes.acquire(blocking=False)
+    assert not inside.acquire(blocking=False)
+    leave.set()
+    for thread in threads:
+        thread.join(30)
+    assert all(inside.acquire(blocking=False) for _ in range(2))
 
 
 def test_the_vectors_cost_within_bounds() -> None:
