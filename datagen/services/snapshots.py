@@ -48,7 +48,7 @@ class JobsSnapshot:
     active: bool  # some job is open
     read_at: datetime
     stale_since: datetime | None = None  # since when the store can't be read; None = fresh
-    order: int = 0  # which ``invalidate`` it obeys
+    order: object = None  # the ``invalidate`` it obeys
 
     @property
     def stale(self) -> bool:
@@ -70,13 +70,13 @@ class Snapshots:
         self._lock = threading.Lock()
         self._last: JobsSnapshot | None = None
         self._due = 0.0  # monotonic moment of the next read
-        self._wanted = 0
+        self._wanted = object()  # the latest ``invalidate``
         self._pulse = _Pulse()
         self._paces: dict[str, _Pace] = {}
 
     def invalidate(self) -> None:
         """Whoever asks next waits for a new picture."""
-        self._wanted += 1
+        self._wanted = object()
 
     def current(self) -> JobsSnapshot:
         """The last picture, or a new one when it is due; one thread reads, the others don't wait.
@@ -86,7 +86,7 @@ class Snapshots:
         last = self._last
         if last is not None and self._is_fresh(last):
             return last
-        outdated = last is None or last.order != self._wanted
+        outdated = last is None or last.order is not self._wanted
         if not self._lock.acquire(blocking=outdated) and last is not None:
             return last
         try:
@@ -100,7 +100,7 @@ class Snapshots:
             self._lock.release()
 
     def _is_fresh(self, snapshot: JobsSnapshot) -> bool:
-        return snapshot.order == self._wanted and self._clock.monotonic() < self._due
+        return snapshot.order is self._wanted and self._clock.monotonic() < self._due
 
     def _refreshed(self, last: JobsSnapshot | None) -> JobsSnapshot:
         order = self._wanted
@@ -114,7 +114,7 @@ class Snapshots:
                              exc_info=True)
             return replace(last, order=order, stale_since=last.stale_since or self._clock.now())
 
-    def _read(self, last: JobsSnapshot | None, order: int) -> JobsSnapshot:
+    def _read(self, last: JobsSnapshot | None, order: object) -> JobsSnapshot:
         handed_over = self._on_desk()  # before the board: a job leaves the desk after it is there
         jobs = {**handed_over, **self._board.jobs()}
         still_open = [job for job in jobs.values() if not job.is_over]
