@@ -1,8 +1,9 @@
 """Schemas: what a model's draft becomes, what is wrong with one, and its table of fields."""
 
+from datagen.domain.schema.apply import apply_rows
 from datagen.domain.schema.check import problems, sanitise
 from datagen.domain.schema.draft import DraftSchema, read_draft
-from datagen.domain.schema.rows import ROW_TYPES, FieldRow, apply_rows, rows
+from datagen.domain.schema.rows import ROW_TYPES, FieldRow, rows
 
 __all__ = [
     "ROW_TYPES",

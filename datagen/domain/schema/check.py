@@ -1,21 +1,251 @@
-"""What is wrong with a schema."""
+"""What is wrong with a schema, and the form in which one is stored.
+
+The official meta-schema decides what a schema is; what it lets pass, but no record or no
+engine could live with, is looked for besides.
+"""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
-from datagen.domain.errors import Problem
+from jsonschema import Draft202012Validator
+
+from datagen.domain.errors import InputError, Problem
+from datagen.domain.schema import paths
+from datagen.domain.schema.explain import shown, shown_text
+from datagen.domain.schema.types import JSON_TYPES, fits_type
+from datagen.domain.schema.vocabulary import KEYWORDS
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+MAX_BYTES = 256 * 1024
+MAX_FIELDS = 200
+MAX_LEVELS = 10  # objects and lists inside one another
+MAX_JSON_DEPTH = 64  # brackets inside one another; ten levels need about 40
+MAX_PROBLEMS = 20  # told at once
+MAX_PATTERN = 1_000  # characters
+
+_META = Draft202012Validator(Draft202012Validator.META_SCHEMA)
+_PAIRS = (
+    ("minimum", "maximum"), ("minLength", "maxLength"), ("minItems", "maxItems"),
+    ("minProperties", "maxProperties"), ("minContains", "maxContains"),
+)
+_STRICT_PAIRS = (
+    ("exclusiveMinimum", "exclusiveMaximum"), ("exclusiveMinimum", "maximum"),
+    ("minimum", "exclusiveMaximum"),
+)
+_KNOWN = frozenset({*KEYWORDS, "$schema"})
 
 
-def problems(schema: Mapping[str, Any]) -> tuple[Problem, ...]:
-    """Everything wrong with the schema; empty when it can be used."""
-    if not isinstance(schema, Mapping) or not schema.get("properties"):
-        return (Problem(path="", message="The schema has no fields."),)
-    return ()
+def problems(schema: Any) -> tuple[Problem, ...]:
+    """Everything wrong with a schema, at most MAX_PROBLEMS; empty when it can be used."""
+    found = unfit(schema)
+    if found:
+        return (found,)
+    return tuple(islice(_not_by_the_book(schema), MAX_PROBLEMS)) or tuple(
+        dict.fromkeys(islice(_preflight(schema), MAX_PROBLEMS))
+    )
 
 
-def sanitise(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema as it is stored."""
-    return copy.deepcopy(dict(schema))
+def sanitise(schema: Any) -> dict[str, Any]:
+    """The schema as it is stored: canonical ``$schema``, an object at the root, no keyword
+    that draft 2020-12 does not know (``x-…`` aside).
+
+    Doing it again changes nothing. Raises InputError where it can't be walked at all.
+    """
+    found = unfit(schema)
+    if found:
+        raise InputError(found.message, (found,))
+    clean = _clean(schema)
+    clean.pop("$schema", None)
+    if "type" not in clean and isinstance(clean.get("properties"), dict):
+        clean = {"type": "object", **clean}
+    return {"$schema": DIALECT, **clean}
+
+
+def unfit(schema: Any) -> Problem | None:
+    """Why a value can't even be looked at as a schema; None when it can."""
+    if isinstance(schema, bool):
+        return Problem(path="", message="true and false are schemas without fields. "
+                                        "Describe an object with properties.")
+    if not isinstance(schema, Mapping):
+        return Problem(path="", message="The schema must be a JSON object.")
+    if _is_deeper(schema, MAX_JSON_DEPTH):
+        return Problem(path="", message=f"The schema is nested too deeply: at most {MAX_LEVELS} "
+                                        "levels are allowed.")
+    try:
+        size = len(json.dumps(schema, ensure_ascii=False, allow_nan=False).encode())
+    except (TypeError, ValueError):  # NaN, a lone surrogate, something that is not JSON
+        return Problem(path="", message="The schema holds values that are not JSON.")
+    if size > MAX_BYTES:
+        return Problem(path="", message=f"The schema is {size // 1024} KiB; at most "
+                                        f"{MAX_BYTES // 1024} KiB are allowed.")
+    return None
+
+
+def _is_deeper(value: Any, most: int) -> bool:
+    """Whether brackets nest deeper, found level by level so that no recursion ends it."""
+    level = [value]
+    for _ in range(most + 1):
+        level = [
+            child for node in level if isinstance(node, Mapping | list)
+            for child in (node.values() if isinstance(node, Mapping) else node)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _clean(node: Any) -> Any:
+    if not isinstance(node, Mapping):
+        return node
+    clean: dict[str, Any] = {}
+    for keyword, value in node.items():
+        if keyword in paths.MAPS and isinstance(value, Mapping):
+            clean[keyword] = {
+                name: _clean(child) for name, child in value.items() if name != "__proto__"
+            }
+        elif keyword in paths.LISTS and isinstance(value, list):
+            clean[keyword] = [_clean(child) for child in value]
+        elif keyword in paths.SINGLES:
+            clean[keyword] = _clean(value)
+        elif keyword in _KNOWN or str(keyword).startswith("x-"):
+            clean[keyword] = value
+    return clean
+
+
+def _not_by_the_book(schema: Mapping[str, Any]) -> Iterator[Problem]:
+    for error in _META.iter_errors(schema):
+        place = list(error.absolute_path)
+        path = paths.of_pointer(place)
+        keyword = next((str(p) for p in reversed(place) if isinstance(p, str)), "")
+        if keyword == "type":
+            text = f"{shown(error.instance)} is not a type. Use {', '.join(JSON_TYPES)}."
+        elif keyword and not path.endswith(keyword):
+            text = f"{keyword} can't be {shown(error.instance)}."
+        else:
+            text = f"{shown(error.instance)} is not a schema."
+        yield Problem(path=path, message=text)
+
+
+def _preflight(schema: Mapping[str, Any]) -> Iterator[Problem]:
+    if schema.get("type", "object") != "object":
+        yield Problem(path="", message='The type at the root must be "object".')
+    if not schema.get("properties"):
+        yield Problem(path="", message="The schema has no fields. Add at least one.")
+    yield from _too_many(schema)
+    for place, node in paths.walk(schema):
+        if isinstance(node, Mapping):
+            path = paths.of_pointer(place)
+            for text in (*_empty_ranges(node), *_bad_patterns(node), *_bad_values(node),
+                         *_undeclared(node), *_bad_references(schema, node, bool(place))):
+                yield Problem(path=path, message=text)
+
+
+def _too_many(schema: Mapping[str, Any]) -> Iterator[Problem]:
+    fields = 0
+    for place, node in paths.walk(schema):
+        fields += len(node.get("properties", ())) if isinstance(node, Mapping) else 0
+        if _levels(place) > MAX_LEVELS:
+            yield Problem(path=paths.of_pointer(place),
+                          message=f"This is nested more than {MAX_LEVELS} levels deep.")
+            break
+    if fields > MAX_FIELDS:
+        yield Problem(path="", message=f"The schema has {fields} fields; at most {MAX_FIELDS} "
+                                       "are allowed.")
+
+
+def _levels(place: tuple[str | int, ...]) -> int:
+    return len(re.findall(r"[.\[]", f".{paths.of_pointer(place)}")) if place else 0
+
+
+def _empty_ranges(node: Mapping[str, Any]) -> Iterator[str]:
+    for low, high in _PAIRS:
+        if low in node and high in node and node[low] > node[high]:
+            yield f"{low} ({shown(node[low])}) is greater than {high} ({shown(node[high])})."
+    for low, high in _STRICT_PAIRS:
+        if low in node and high in node and node[low] >= node[high]:
+            yield f"{low} ({shown(node[low])}) leaves nothing below {high} ({shown(node[high])})."
+
+
+def _bad_patterns(node: Mapping[str, Any]) -> Iterator[str]:
+    for pattern in [*([node["pattern"]] if "pattern" in node else []),
+                    *node.get("patternProperties", ())]:
+        fault = pattern_fault(pattern)
+        if fault:
+            yield fault
+
+
+def pattern_fault(pattern: str) -> str:
+    """Why a pattern can't be used, in a sentence; "" when it can."""
+    if len(pattern) > MAX_PATTERN:
+        return f"The pattern is longer than {MAX_PATTERN:,} characters."
+    try:
+        re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as exc:
+        return f"The pattern {shown(pattern)} can't be read: {shown_text(str(exc), 80)}."
+    return ""
+
+
+def _bad_values(node: Mapping[str, Any]) -> Iterator[str]:
+    if "enum" not in node:
+        return
+    if not node["enum"]:
+        yield "The list of allowed values is empty."
+    elif "type" in node and not any(fits_type(v, node["type"]) for v in node["enum"]):
+        yield f"No allowed value is of the type {shown(node['type'], plain=True)}."
+
+
+def _undeclared(node: Mapping[str, Any]) -> Iterator[str]:
+    if "properties" in node:
+        for name in node.get("required", ()):
+            if name not in node["properties"]:
+                yield f"{shown(name)} is required, but there is no such field."
+
+
+def _bad_references(root: Any, node: Mapping[str, Any], inner: bool) -> Iterator[str]:
+    if inner and "$id" in node:
+        yield "$id is allowed at the root only."
+    for keyword in ("$ref", "$dynamicRef"):
+        ref = node.get(keyword)
+        if ref is None:
+            continue
+        try:
+            paths.resolve(root, ref)
+        except LookupError:
+            yield (f"{keyword} {shown(ref)} points at nothing in this schema."
+                   if ref.startswith("#") else
+                   f"{keyword} {shown(ref)} points outside this schema. Copy what it means "
+                   "into $defs.")
+        else:
+            if _comes_back(root, node):
+                yield f"{keyword} {shown(ref)} leads back to itself without end."
+
+
+def _comes_back(root: Any, start: Mapping[str, Any]) -> bool:
+    """Whether in-place steps ($ref, allOf, …) lead from a node to itself."""
+    seen: set[int] = set()
+    waiting = [*_in_place(root, start)]
+    while waiting:
+        node = waiting.pop()
+        if node is start:
+            return True
+        if id(node) not in seen:
+            seen.add(id(node))
+            waiting += _in_place(root, node)
+    return False
+
+
+def _in_place(root: Any, node: Any) -> Iterator[Any]:
+    for step, child in paths.children(node):
+        if step[0] in paths.IN_PLACE:
+            yield child
+    for keyword in ("$ref", "$dynamicRef"):
+        if isinstance(node, Mapping) and isinstance(node.get(keyword), str):
+            try:
+                yield paths.resolve(root, node[keyword])
+            except LookupError:
+                continue

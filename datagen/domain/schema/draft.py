@@ -1,13 +1,29 @@
-"""From a model's reply to a schema."""
+"""From a model's reply to a schema that can be used, whatever form the reply has."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from datagen.domain.errors import ReplyUnusable
+import json_repair
+from jsonschema import Draft202012Validator
+
+from datagen.domain import replies
+from datagen.domain.errors import InputError, ReplyUnusable
+from datagen.domain.schema import fields, paths, tree
+from datagen.domain.schema.check import problems, sanitise, unfit
+from datagen.domain.schema.explain import shown
+from datagen.domain.schema.mend import Mender
+from datagen.domain.schema.vocabulary import is_schema
+
+LABEL = "label"
+_WRAPPERS = ("schema", "json_schema", "jsonSchema", "result", "data", "output", "response",
+             "record", "answer", "record_schema")
+_LISTS = ("fields", "columns", "properties", "attributes", "schema", "items")
+_META = Draft202012Validator(Draft202012Validator.META_SCHEMA)
+_MAX_NODES = 3_000  # objects and lists in one draft; 200 fields need far fewer
+_MAX_DROPPED = 40  # misplaced keywords taken out of one draft
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,8 +37,226 @@ class DraftSchema:
 def read_draft(
     text: str, *, dataset_mode: bool, classes: tuple[str, ...] = ()
 ) -> DraftSchema:
-    """The schema a reply means. Raises ReplyUnusable."""
+    """The schema a reply means. Raises ReplyUnusable.
+
+    In dataset mode it has a required ``label``; ``classes`` are those the user named,
+    for a reply that names none.
+    """
+    for value in _candidates(text):
+        found = _read(value, classes) if dataset_mode else _read(value, None)
+        if found is not None:
+            return found
+    raise ReplyUnusable("The model's answer holds no usable schema.")
+
+
+def _candidates(text: str) -> Iterator[Any]:
+    """What the reply could mean: JSON as a whole, in parts, torn; at last its lines."""
+    if len(text) > replies.MAX_REPLY:
+        return
+    text = replies.without_thoughts(text).strip()
+    parts = sorted(replies.pieces(text, "{["), key=len, reverse=True)
+    for part in [text, *parts[:5]]:
+        value = _parsed(replies.strictly, part)
+        yield _parsed(replies.repaired, part) if value is None and part is not text else value
+    yield [*_entries_as_items(fields.of_text(text))]
+    start = min((at for o in "{[" if (at := text.find(o)) >= 0), default=-1)
+    if start >= 0 and len(text) <= replies.MAX_REPAIR:
+        # Cut off: unlike a record, a draft is looked through by a person before it counts.
+        yield _parsed(lambda torn: json_repair.loads(torn, skip_json_loads=True), text[start:])
+
+
+def _entries_as_items(entries: list[fields.Entry]) -> Iterator[dict[str, Any]]:
+    for entry in entries:
+        yield {entry.name: {k: v for k, v in entry.said.items() if k != "untyped"}
+               or {"type": "string"}}
+
+
+def _parsed(parse: Callable[[str], Any], text: str) -> Any:
     try:
-        return DraftSchema(schema=json.loads(text))
-    except ValueError as exc:
-        raise ReplyUnusable("The model's answer holds no schema.") from exc
+        return parse(text)
+    except (ValueError, RecursionError, TypeError, IndexError, AttributeError):
+        return None
+
+
+def _read(value: Any, classes: tuple[str, ...] | None) -> DraftSchema | None:
+    """The schema of one candidate; ``classes`` is None outside dataset mode."""
+    if not isinstance(value, dict | list) or not value or unfit({"": value}):
+        return None
+    if _count(value) > _MAX_NODES:
+        return None
+    mender = Mender()
+    named = _named_classes(value)
+    try:
+        schema = _object_of(_unwrapped(value), mender)
+        if schema is None or not schema.get("properties"):
+            return None
+        if classes is not None:
+            _label(schema, named or classes, mender)
+        schema = sanitise(_without_misplaced(schema, mender))
+    except (InputError, RecursionError):
+        return None
+    if problems(schema):
+        return None
+    return DraftSchema(schema=schema, changes=tuple(mender.notes))
+
+
+def _count(value: Any) -> int:
+    inside = value.values() if isinstance(value, dict) else value
+    return 1 + sum(_count(child) for child in inside if isinstance(child, dict | list))
+
+
+def _unwrapped(value: Any) -> Any:
+    """The fields or the schema inside ``{"schema": …}``, ``{"fields": [..]}`` and the like."""
+    for _ in range(4):
+        if not isinstance(value, dict):
+            break
+        if not isinstance(value.get("properties"), dict):
+            key = next((k for k in _LISTS if _is_field_list(value.get(k))), None)
+            if key is not None:
+                return value[key]
+        key = next((k for k in _WRAPPERS if isinstance(value.get(k), dict)
+                    and "properties" not in value and (len(value) == 1 or "schema" in k)), None)
+        if key is None:
+            break
+        value = value[key]
+    return value
+
+
+def _is_field_list(value: Any) -> bool:
+    return isinstance(value, list) and bool(fields.of_list(value))
+
+
+def _named_classes(value: Any) -> tuple[str, ...]:
+    """The classes a reply lists beside its fields."""
+    lists = [value.get(k) for k in ("classes", "labels", "label_values")] if isinstance(
+        value, dict) and ("fields" in value or "properties" in value or "schema" in value) else []
+    return next((tuple(found) for found in lists if isinstance(found, list) and found
+                 and all(isinstance(name, str) for name in found)), ())
+
+
+def _object_of(value: Any, mender: Mender) -> dict[str, Any] | None:
+    if isinstance(value, list):
+        entries = fields.of_list(value)
+        if entries:
+            return _of_entries(entries, mender)
+        value = value[0]  # records, shown as examples
+    if not isinstance(value, dict):
+        return None
+    if is_schema(value):
+        if value.get("type") == "array" and isinstance(value.get("items"), dict):
+            mender.note("", "the schema was of a list; its items are the records")
+            value = value["items"]
+        if isinstance(value.get("properties"), dict | list) or "$ref" in value or "allOf" in value:
+            return mender.schema({"type": "object", **value}, "")
+    entries = [fields.Entry(fields.tidy(str(name)), _phrased(said))
+               for name, said in value.items() if fields.tidy(str(name))]
+    return _of_entries(entries, mender, named=False)
+
+
+def _phrased(said: Any) -> Any:
+    """``"integer, 1 to 10 - how many"`` as a schema, where it is one."""
+    return (fields.of_phrase(said) or said) if isinstance(said, str) else said
+
+
+def _of_entries(
+    entries: list[fields.Entry], mender: Mender, *, named: bool = True
+) -> dict[str, Any]:
+    """``named``: they came as a list of named fields, so that what is said is a schema."""
+    root = tree.new_object()
+    typed = any(isinstance(e.said, dict) for e in entries)
+    seen: set[str] = set()
+    for name, said in sorted(entries, key=lambda e: len(paths.parse(e.name)) > 1):
+        if name not in seen:  # small models repeat themselves
+            seen.add(name)
+            node = mender.node(said, name, typed=typed, sure=named)
+            _place(root, name, node, said, mender)
+    order = list(dict.fromkeys(paths.parse(name)[0] for name, _ in entries))
+    root["properties"] = {n: root["properties"][n] for n in order if n in root["properties"]}
+    root["required"] = [n for n in root["properties"] if n in root["required"]]
+    return root
+
+
+def _place(root: dict[str, Any], name: str, node: Any, said: Any, mender: Mender) -> None:
+    steps = paths.parse(name)
+    for at in range(1, len(steps)):  # what was said to be plain, but has fields, is an object
+        _make_way(root, steps[:at], steps[at])
+    try:
+        holder = tree.parent(root, steps)
+    except tree.InTheWay:
+        mender.note(name, "does not fit what was said of the field around it; left out")
+        return
+    if steps[-1] == paths.LIST:
+        holder["items"] = node
+        return
+    holder["properties"][steps[-1]] = node
+    if not (isinstance(said, dict) and _is_optional(said)):
+        tree.require(holder, steps[-1])
+
+
+def _is_optional(said: Mapping[str, Any]) -> bool:
+    return said.get("required") is False or said.get("optional") is True
+
+
+def _make_way(root: dict[str, Any], steps: paths.Steps, following: str) -> None:
+    try:
+        holder = tree.parent(root, steps)
+    except tree.InTheWay:
+        return
+    last = steps[-1]
+    where, key = (holder, "items") if last == paths.LIST else (holder["properties"], last)
+    kind, known = "array" if following == paths.LIST else "object", where.get(key)
+    if isinstance(known, dict) and known.get("type") != kind:
+        made = {"type": "array"} if kind == "array" else tree.new_object()
+        where[key] = {**made, **({"description": known["description"]}
+                                 if "description" in known else {})}
+
+
+def _label(schema: dict[str, Any], classes: tuple[str, ...], mender: Mender) -> None:
+    """See to it that the ground truth is there, required, and names its classes."""
+    known = schema["properties"]
+    if LABEL not in known:
+        other = next((name for name in known if name.strip().lower() == LABEL), None)
+        if other is not None:
+            schema["properties"] = known = {
+                LABEL if name == other else name: node for name, node in known.items()}
+            schema["required"] = [n for n in schema.get("required", ()) if n != other]
+        else:
+            mender.note(LABEL, "was missing; added as the record's ground truth")
+            # First: who writes the label before the text writes a text that fits it.
+            made = {"type": "string", "description": "Ground truth of the record"}
+            schema["properties"] = known = {LABEL: made, **known}
+    if not isinstance(known[LABEL], dict) or known[LABEL].get("type") in {"object", "array"}:
+        mender.note(LABEL, "was not a plain value; taken as text")
+        known[LABEL] = {"type": "string", "description": "Ground truth of the record"}
+    node = known[LABEL]
+    if classes and "enum" not in node and node.get("type", "string") == "string":
+        known[LABEL] = {"type": "string", "enum": list(dict.fromkeys(classes)),
+                        **{k: v for k, v in node.items() if k == "description"}}
+    tree.require(schema, LABEL)
+
+
+def _without_misplaced(schema: dict[str, Any], mender: Mender) -> dict[str, Any]:
+    """The schema without keywords whose values the meta-schema does not take."""
+    for _ in range(_MAX_DROPPED):
+        error = next(_META.iter_errors(schema), None)
+        place = list(error.absolute_path) if error else []
+        if not place:
+            break
+        holder: Any = schema
+        for part in place[:-1]:
+            holder = holder[part]
+        mender.note(paths.of_pointer(place), f"{place[-1]} could not be used; left out")
+        del holder[place[-1]]
+    for at, node in paths.walk(schema):
+        _mend_reference(schema, node, paths.of_pointer(at), mender)
+    return schema
+
+
+def _mend_reference(root: dict[str, Any], node: Any, path: str, mender: Mender) -> None:
+    if isinstance(node, dict) and isinstance(node.get("$ref"), str):
+        try:
+            paths.resolve(root, node["$ref"])
+        except LookupError:
+            ref = node.pop("$ref")
+            node.setdefault("type", "string")
+            mender.note(path, f"$ref {shown(ref)} points at nothing here; taken as text")

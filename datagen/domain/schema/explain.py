@@ -48,7 +48,8 @@ def instance_path(parts: Iterable[str | int]) -> str:
 
 def sentence(error: ValidationError) -> str:
     """What is wrong with a value, without its path."""
-    keyword, value = str(error.validator), error.instance
+    keyword = str(error.validator)
+    value: Any = error.instance
     limit: Any = error.validator_value
     if keyword == "required":
         missing = [str(name) for name in limit if name not in value]
