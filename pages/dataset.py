@@ -9,8 +9,6 @@ from datagen.ui import components, pages, table
 from datagen.ui.session import app, require_user
 from datagen.ui.words import count, plain
 
-PAGE_SIZES = (25, 50, 100, 200)
-
 user = require_user()
 services = app()
 job_id = st.query_params.get("id", "")
@@ -19,6 +17,7 @@ try:
     view = services.jobs.get(user, job_id)
     with st.spinner("Reading the dataset …"):
         columns = services.datasets.columns(user, job_id)
+        profiles = services.datasets.profile(user, job_id)
 except NotThere:
     components.back_to_jobs("There is no such dataset among yours.")
     st.stop()
@@ -55,12 +54,12 @@ if not view.job.total_ok:
 
 rows_tab, columns_tab = st.tabs(["Rows", "Columns"])
 with rows_tab:
-    choice = table.controls(columns)
+    choice = table.controls(columns, profiles)
     result = services.datasets.page(
         user, job_id, offset=choice.offset, limit=choice.limit, sort=choice.sort,
         descending=choice.descending, search=choice.search, filters=choice.filters,
     )
     table.draw(result, columns)
-    table.pages(result.matching, result.total)
+    table.pages(result.matching, result.total, choice.limit)
 with columns_tab:
-    table.profiles(services.datasets.profile(user, job_id))
+    table.profiles(profiles)

@@ -49,10 +49,14 @@ def draw_figures(now: JobView) -> None:
         end = progress.finished_at or services.clock.now()
         took = duration((end - progress.started_at).total_seconds())
     left = duration(now.eta) if now.eta is not None and progress.status == "running" else "—"
+    rate = now.rate
+    if progress.started_at and progress.finished_at:
+        rate = progress.done / max((progress.finished_at - progress.started_at).total_seconds(),
+                                   0.001)
     figures = {
         "Records": f"{progress.done:,} / {progress.total:,}",
         "Failed": f"{progress.failed:,}",
-        "Records per second": f"{now.rate:.1f}" if now.rate else "—",
+        "Records per second": f"{rate:.1f}" if rate else "—",
         "Time left" if not now.job.is_over else "Time taken":
             left if not now.job.is_over else took,
     }
@@ -69,8 +73,6 @@ def draw_figures(now: JobView) -> None:
 
 def draw_in_flight(now: JobView) -> None:
     """Each record that waits for its answer, as of the last progress write."""
-    if now.job.is_over:
-        return
     moment = services.clock.now()
     rows = [
         {"Record": f.index + 1, "Attempt": f.attempt,
@@ -79,11 +81,11 @@ def draw_in_flight(now: JobView) -> None:
     ]
     st.markdown("#### In flight")
     if not rows:
-        components.quiet("No record is waiting for an answer right now.")
+        components.quiet("No record is waiting for an answer.")
         return
-    st.dataframe(pd.DataFrame(rows), hide_index=True, column_config={
-        "Seconds": st.column_config.NumberColumn(format="%.1f"),
-    })
+    st.dataframe(pd.DataFrame(rows), hide_index=True, height=components.table_height(len(rows)),
+                 column_config={"Seconds": st.column_config.NumberColumn(format="%.0f")})
+    components.quiet("As of the last progress write.")
 
 
 def draw_peers(now: JobView) -> None:
@@ -93,7 +95,7 @@ def draw_peers(now: JobView) -> None:
         state = now.states.get(peer)
         rows.append({
             "Peer": peer,
-            "Share": f"{state.share.start + 1:,}-{state.share.end:,}" if state else "—",  # noqa: RUF100
+            "Share": f"{state.share.start + 1:,}-{state.share.end:,}" if state else "—",
             "Ok": state.generated_ok if state else 0,
             "Failed": state.generated_failed if state else 0,
             "Calls": state.calls if state else 0,
@@ -101,7 +103,8 @@ def draw_peers(now: JobView) -> None:
             "Last word": components.moment(state.last_update_at) if state else "—",
         })
     st.markdown("#### Peers")
-    st.dataframe(pd.DataFrame(rows), hide_index=True)
+    st.dataframe(pd.DataFrame(rows), hide_index=True, height=components.table_height(len(rows)),
+                 column_config={"Tokens": st.column_config.NumberColumn(format="localized")})
 
 
 def draw_failures(now: JobView) -> None:
@@ -131,9 +134,16 @@ def draw_progress() -> None:
     """The live part; a job that ends redraws the whole page once."""
     now = load()
     draw_figures(now)
-    draw_in_flight(now)
-    draw_failures(now)
-    draw_peers(now)
+    if now.job.is_over:
+        draw_failures(now)
+        draw_peers(now)
+    else:
+        left, right = st.columns([2, 5])
+        with left:
+            draw_in_flight(now)
+        with right:
+            draw_peers(now)
+            draw_failures(now)
     if now.job.is_over and not view.job.is_over:
         st.rerun()
 

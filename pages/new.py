@@ -8,7 +8,8 @@ from dataclasses import replace
 import streamlit as st
 
 from datagen.domain.errors import DatagenError, InputError, ModelError
-from datagen.services.drafts import Draft, DraftRequest
+from datagen.domain.requests import DraftRequest, check
+from datagen.services.drafts import Draft
 from datagen.ui import components, dataset_form, pages, schema_editor
 from datagen.ui.session import app, require_user
 from datagen.ui.words import count, duration, plain
@@ -17,7 +18,7 @@ _DRAFT, _PROBLEMS = "new_draft", "new_problems"
 
 user = require_user()
 services = app()
-dataset_form.apply_preset(services.settings.ui_preset)
+dataset_form.prepare(services.settings.ui_preset)
 draft: Draft | None = st.session_state.get(_DRAFT)
 
 
@@ -26,7 +27,10 @@ def make_draft(request: DraftRequest, previous: Draft | None) -> None:
     st.session_state[_PROBLEMS] = ()
     try:
         with st.spinner("The model drafts a schema …", show_time=True):
-            made = asyncio.run(services.drafts.draft(user, request, previous=previous))
+            token = services.drafts.sign(user, previous) if previous else None
+            made = asyncio.run(
+                services.drafts.draft(user, replace(request, previous_token=token))
+            )
     except InputError as exc:
         st.session_state[_PROBLEMS] = exc.problems
         st.rerun()
@@ -43,10 +47,10 @@ def make_draft(request: DraftRequest, previous: Draft | None) -> None:
 def create(request: DraftRequest, current: Draft) -> None:
     """Confirm: the schema is checked again where it is stored."""
     schema = schema_editor.result()
-    changed = replace(current, title=request.title.strip(), description=request.description,
-                      instructions=request.instructions, total_records=request.total_records)
     try:
-        services.drafts.check(request)
+        asked = check(request, max_records=services.settings.max_records_per_job)
+        changed = replace(current, title=asked.title, description=asked.description,
+                          instructions=asked.instructions, total_records=asked.total_records)
         job_id = services.jobs.confirm(user, services.drafts.sign(user, changed), schema=schema)
     except InputError as exc:
         st.session_state[_PROBLEMS] = exc.problems
@@ -63,7 +67,8 @@ def create(request: DraftRequest, current: Draft) -> None:
 
 
 components.title("New dataset")
-with st.container(border=True):
+with (st.container(border=True) if draft is None
+      else st.expander("What you asked for", icon=":material/edit_note:")):
     request = dataset_form.draw(services.settings, st.session_state.get(_PROBLEMS, ()))
     components.weak_model_note()
     if draft is None and st.button("Draft schema", type="primary", icon=":material/draw:"):

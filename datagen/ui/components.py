@@ -102,6 +102,11 @@ def download_buttons(job_id: str) -> None:
                        type=kind)  # type: ignore[arg-type]  # one of Streamlit's literals
 
 
+def table_height(rows: int) -> int:
+    """Pixels that show all rows and the header, without an empty tail."""
+    return 33 * (rows + 1) + 4
+
+
 def back_to_jobs(message: str) -> None:
     """The state of a page that has nothing to show, with the way out."""
     st.info(message, icon=":material/info:")

@@ -9,13 +9,18 @@ import streamlit as st
 
 from datagen.domain.errors import Problem
 from datagen.domain.examples import Example
-from datagen.services.drafts import DraftRequest
+from datagen.domain.requests import (
+    MAX_DESCRIPTION,
+    MAX_INSTRUCTIONS,
+    MAX_TITLE,
+    DraftRequest,
+)
 from datagen.settings import Settings
 from datagen.ui.words import plain
 
 _TITLE, _DESCRIPTION, _INSTRUCTIONS = "form_title", "form_description", "form_instructions"
 _RECORDS, _MODE = "form_records", "form_mode"
-_PRESET_DONE = "form_preset_done"
+_PRESET_DONE, _CLEAR = "form_preset_done", "form_clear"
 _DEFAULT_RECORDS = 20
 
 
@@ -26,12 +31,14 @@ def fill(example: Example) -> None:
 
 
 def clear() -> None:
-    """Empty the form after its dataset was created."""
-    _set("", "", "", _DEFAULT_RECORDS, False)
+    """Empty the form the next time it is drawn, after its dataset was created."""
+    st.session_state[_CLEAR] = True
 
 
-def apply_preset(preset: Mapping[str, Any] | None) -> None:
-    """Fill the form once per session from ``DATAGEN_UI_TEST_PRESET``."""
+def prepare(preset: Mapping[str, Any] | None) -> None:
+    """Before drawing: empty the form where asked; fill it once from DATAGEN_UI_TEST_PRESET."""
+    if st.session_state.pop(_CLEAR, False):
+        _set("", "", "", _DEFAULT_RECORDS, False)
     if preset is None or st.session_state.get(_PRESET_DONE):
         return
     st.session_state[_PRESET_DONE] = True
@@ -46,16 +53,16 @@ def draw(settings: Settings, problems: Sequence[Problem]) -> DraftRequest:
     """Draw the fields, with what is wrong beneath each, and return what they hold now."""
     st.session_state.setdefault(_RECORDS, min(_DEFAULT_RECORDS, settings.max_records_per_job))
     title = st.text_input(
-        "Title", key=_TITLE, max_chars=200, persist_state="session",
+        "Title", key=_TITLE, max_chars=MAX_TITLE, persist_state="session",
         placeholder="Support tickets")
     _complain(problems, "title")
     description = st.text_area(
-        "What is one record?", key=_DESCRIPTION, max_chars=2000, height=96,
+        "What is one record?", key=_DESCRIPTION, max_chars=MAX_DESCRIPTION, height=96,
         persist_state="session",
         placeholder="A support ticket of an online shop, as a customer wrote it.")
     _complain(problems, "description")
     instructions = st.text_area(
-        "Instructions", key=_INSTRUCTIONS, max_chars=8000, height=140, persist_state="session",
+        "Instructions", key=_INSTRUCTIONS, max_chars=MAX_INSTRUCTIONS, height=140, persist_state="session",
         placeholder="Fields: ticket id, subject, message, priority (low, normal, urgent) … "
                     "Tone, languages, what must vary, what must never appear.")
     _complain(problems, "instructions")
