@@ -10,9 +10,10 @@ import sys
 import threading
 
 from datagen import bootstrap, settings
-from datagen.domain.errors import DatagenError
+from datagen.domain.errors import SettingsError, StoreError
 
 EXIT_WITHIN = 4.8  # seconds from the signal, whatever a store or a server is doing
+STORE_AGAIN = 3.0  # seconds between two tries to open a store that isn't ready
 
 
 async def serve(services: bootstrap.Services) -> None:
@@ -32,12 +33,25 @@ def begin_to_stop(stop: asyncio.Event) -> None:
     timer.start()
 
 
+def open_services() -> bootstrap.Services:
+    """The services, once the store can be opened. Raises SettingsError."""
+    said = ""
+    while True:
+        try:
+            return bootstrap.build(settings.load())
+        except StoreError as exc:
+            if str(exc) != said:
+                said = str(exc)
+                logging.getLogger(__name__).warning("The worker waits for its store: %s", exc)
+            threading.Event().wait(STORE_AGAIN)
+
+
 def main() -> int:
-    """The exit code: 0 after a signal, 1 when the worker could not start."""
+    """The exit code: 0 after a signal, 1 when the settings don't allow a start."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     try:
-        services = bootstrap.build(settings.load())
-    except DatagenError as exc:
+        services = open_services()
+    except SettingsError as exc:
         print(exc, file=sys.stderr)  # noqa: T201 - whoever started it by hand reads this
         return 1
     asyncio.run(serve(services))

@@ -37,7 +37,6 @@ class Runner:
         self, *, details: JobDetails, total: int, journal: Journal, line: Line, tally: Tally,
         pace: Pace, max_in_flight: int, attempts: int,
     ) -> None:
-        """Raises ValueError or InputError when no record could ever fit the schema's form."""
         self._details, self._total = details, total
         self._journal, self._line, self._tally, self._pace = journal, line, tally, pace
         self._max_in_flight, self._attempts = max_in_flight, attempts

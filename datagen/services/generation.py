@@ -195,9 +195,9 @@ class Generation:
     async def _put_off(self, shift: _Shift, job: Job, share: Share, problem: str) -> None:
         """Say why a share waits, and try again later."""
         waiting = shift.waiting.setdefault(job.id, _Waiting(backoff=Backoff(self._pace)))
-        pause = waiting.backoff.next()
-        waiting.until = self._pace.clock.monotonic() + pause
-        _LOG.warning("Job %s waits %.0f s: %s", job.id, pause, problem)
+        _LOG.log(logging.DEBUG if waiting.backoff.failing else logging.WARNING,
+                 "Job %s waits and is tried again: %s", job.id, problem)
+        waiting.until = self._pace.clock.monotonic() + waiting.backoff.next()
         try:
             await self._pace.aside(self._report_trouble, shift.shop, job, share, problem)
         except StoreError as exc:

@@ -346,6 +346,26 @@ async def test_the_journal_stays_while_the_result_can_not_be_read(world: World) 
     assert list(world.settings.cache_dir.glob("job_*/local/journal.jsonl"))
 
 
+async def test_damage_to_the_journal_while_it_is_in_use_is_made_good(world: World) -> None:
+    job = world.hand_over(total=10)
+    path = world.settings.cache_dir / job.id / "local" / "journal.jsonl"
+    damaged = False
+
+    def until() -> bool:
+        nonlocal damaged
+        if not damaged and path.exists() and b'"n":3' in path.read_bytes():
+            path.write_bytes(path.read_bytes().replace(b'"n":3', b'"n":4'))
+            damaged = True
+        return world.is_quiet(job)
+
+    await world.live(until)
+    assert damaged
+    end = world.end(job)
+    assert [line["data"]["n"] for line in end["lines"]] == list(range(10))
+    assert sorted(world.calls) == sorted([*range(10), 3])
+    assert end["said"] == (10, 0, True, (), None)
+
+
 SCRIPT = {2: [WRONG]}
 TOTAL = 6
 

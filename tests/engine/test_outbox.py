@@ -1,0 +1,76 @@
+"""Uploading a finished share: once, and only then is its journal given up."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from datagen.adapters.memory import MemoryFiles
+from datagen.domain.errors import NotThere, StoreError
+from datagen.domain.jobs import Share
+from datagen.engine.journal import Journal, failed_line, ok_line
+from datagen.engine.outbox import clear, deliver, take_back
+from tests.engine.workbench import START
+
+
+class Named(MemoryFiles):
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def add(self, source, filename: str) -> str:
+        cid = super().add(source, filename)
+        self.names.append(filename)
+        return cid
+
+
+@pytest.fixture
+def journal(tmp_path: Path):
+    opened = Journal(tmp_path / "job_1" / "p", Share(start=0, end=2))
+    opened.append(failed_line(1, "No.", ""))
+    opened.append(ok_line(0, {"a": 1}))
+    yield opened
+    opened.close()
+
+
+def test_records_go_up_in_order_with_the_list_of_failures(journal: Journal) -> None:
+    files = Named()
+    receipt = deliver(journal, files, job_id="job_1", peer_id="p", now=START)
+    lines = files.open(receipt.result_cid).read().splitlines()
+    assert [json.loads(line)["i"] for line in lines] == [0, 1]
+    assert json.loads(files.open(receipt.errors_cid).read()) == [{"index": 1, "message": "No."}]
+    assert files.names == ["job_1_p.jsonl", "job_1_p_errors.json"]
+
+
+def test_what_has_a_receipt_is_not_uploaded_again(journal: Journal) -> None:
+    files = Named()
+    first = deliver(journal, files, job_id="job_1", peer_id="p", now=START)
+    again = deliver(journal, files, job_id="job_1", peer_id="p", now=START.replace(year=2027))
+    assert again == first
+    assert len(files.names) == 2
+
+
+def test_without_a_whole_receipt_it_is_uploaded_again(journal: Journal) -> None:
+    files = Named()
+    first = deliver(journal, files, job_id="job_1", peer_id="p", now=START)
+    (journal.folder / "receipt.json").write_text('{"resultCid"')
+    assert deliver(journal, files, job_id="job_1", peer_id="p", now=START) == first
+    take_back(journal)
+    take_back(journal)
+    deliver(journal, files, job_id="job_1", peer_id="p", now=START)
+    assert len(files.names) == 6
+
+
+def test_a_journal_goes_only_when_its_result_can_be_read(journal: Journal) -> None:
+    files = Named()
+    receipt = deliver(journal, files, job_id="job_1", peer_id="p", now=START)
+    with pytest.raises(NotThere):
+        clear(journal.folder, files, "unknown")
+    files.fail_next()
+    with pytest.raises(StoreError):
+        clear(journal.folder, files, receipt.result_cid)
+    assert journal.folder.exists()
+    clear(journal.folder, files, receipt.result_cid)
+    assert not journal.folder.parent.exists()

@@ -1,0 +1,250 @@
+"""The real worker process: killed at random, stopped politely, started twice."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from datagen.adapters.local import LocalFiles, LocalStore
+from datagen.domain.chat import Message
+from datagen.domain.jobs import Inference, Job, JobDetails, PeerState
+from datagen.model.answers import Answer, Usage
+from datagen.model.sample.faults import Faults
+from datagen.model.server import create_app, run_in_thread
+from datagen.protocol import keys
+from datagen.protocol.board import Board
+from datagen.protocol.codec import details_record, dumps, job_record
+from tests.engine.workbench import SCHEMA, START, job_of
+
+ROOT = Path(__file__).resolve().parent.parent
+IN_FLIGHT = 8
+
+
+def wait_for(condition: Callable[[], Any], what: str, seconds: float = 30) -> Any:
+    """The first true value of ``condition``, looked at every 10 ms."""
+    deadline = time.monotonic() + seconds
+    tick = threading.Event()
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        tick.wait(0.01)
+    return found
+
+
+class Numbers:
+    """An engine whose record says which one was asked for: mix-ups and losses show."""
+
+    def answer(self, messages: Sequence[Message], schema: Mapping[str, Any] | None, *,
+               max_tokens: int, temperature: float) -> Answer:
+        found = re.search(r"Record (\d+) of", messages[-1].content)
+        assert found
+        return Answer(json.dumps({"n": int(found.group(1)) - 1}), "stop", Usage(1, 1))
+
+
+class Site:
+    """A data folder, a model server, and workers on them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data, self.logs = folder / "data", folder
+        self.store = LocalStore(self.data / "store.sqlite3")
+        self.files = LocalFiles(self.data / "files")
+        self.board = Board(self.store)
+        self.workers: list[subprocess.Popen[bytes]] = []
+        self.url, self.app, self._close = "", None, lambda: None
+
+    def serve(self, **options: Any) -> None:
+        self.app = create_app(Numbers(), **options)
+        self.url, self._close = run_in_thread(self.app)
+
+    def hand_over(self, total: int) -> Job:
+        job = job_of(total=total)
+        details = JobDetails(
+            id=job.id, owner=job.owner, description="numbers", instructions="", schema=SCHEMA,
+            inference=Inference(base_url=self.url, path="/v1/chat/completions"),
+            dataset_mode=False, created_at=START, schema_generated_at=START,
+            schema_duration_ms=1, schema_refreshes=0,
+        )
+        content = io.BytesIO(dumps(details_record(details)).encode())
+        job = job_of(total=total, cid=self.files.add(content, "details.json"))
+        self.store.put_once(keys.DESK_JOBS, "draft", dumps(job_record(job)))
+        return job
+
+    def start(self, **variables: str) -> subprocess.Popen[bytes]:
+        log = (self.logs / f"worker-{len(self.workers)}.log").open("wb")
+        environment = {
+            "PATH": os.environ["PATH"], "HOME": str(self.logs),
+            "DATAGEN_DATA_DIR": str(self.data), "DATAGEN_INFERENCE_BASE_URL": self.url,
+            "DATAGEN_INFERENCE_PATH": "/v1/chat/completions",
+            "DATAGEN_MAX_IN_FLIGHT": str(IN_FLIGHT), "DATAGEN_JOB_POLL_SECONDS": "1",
+            **variables,
+        }
+        with log:
+            worker = subprocess.Popen([sys.executable, "worker.py"], cwd=ROOT, env=environment,
+                                      stdout=log, stderr=log)
+        self.workers.append(worker)
+        return worker
+
+    def log(self, number: int) -> str:
+        return (self.logs / f"worker-{number}.log").read_text()
+
+    def state(self, job: Job) -> PeerState | None:
+        return self.board.states(job.id).get("local")
+
+    def is_over(self, job: Job) -> bool:
+        entry = self.board.job(job.id)
+        return bool(entry and entry.is_over)
+
+    def lines(self, job: Job) -> list[dict[str, Any]]:
+        state = self.state(job)
+        assert state
+        assert state.result_cid
+        with self.files.open(state.result_cid) as stream:
+            return [json.loads(line) for line in stream]
+
+    def close(self) -> None:
+        for worker in self.workers:
+            worker.kill()
+            worker.wait(10)
+        self._close()
+        self.store.close()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    made = Site(tmp_path)
+    yield made
+    made.close()
+
+
+def killed_again_and_again(site: Site, *, total: int, kills: int, seed: int) -> int:
+    """Make ``total`` records though the worker is killed ``kills`` times; repeated calls."""
+    rng = random.Random(seed)
+    site.serve(latency=0.05)
+    job = site.hand_over(total)
+    done = 0
+    while done < kills:
+        worker = site.start()
+        before = site.app.state.calls
+        goal = before + rng.randrange(2 * total // kills)
+        wait_for(lambda goal=goal: site.app.state.calls >= goal or site.is_over(job),
+                 "more calls, or the end", 60)
+        threading.Event().wait(rng.random() * 0.1)  # not always at a call
+        worker.kill()
+        worker.wait(10)
+        done += 1
+    site.start()
+    wait_for(lambda: site.is_over(job), "the end of the job", 120)
+
+    entry = site.board.job(job.id)
+    assert entry
+    assert (entry.status, entry.total_ok, entry.total_failed) == ("succeeded", total, 0)
+    assert site.lines(job) == [{"i": i, "ok": True, "data": {"n": i}} for i in range(total)]
+    repeated = site.app.state.calls - total
+    assert 0 <= repeated <= kills * IN_FLIGHT
+    return repeated
+
+
+@pytest.mark.timeout(180)
+def test_killed_five_times_no_record_is_lost_or_made_twice(site: Site) -> None:
+    killed_again_and_again(site, total=60, kills=5, seed=5)
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(900)
+def test_killed_fifty_times_no_record_is_lost_or_made_twice(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started = time.monotonic()
+    repeated = killed_again_and_again(site, total=500, kills=50, seed=50)
+    with capsys.disabled():
+        print(f"\n50 kills, 500 records: 500 distinct and valid, {repeated} calls repeated "  # noqa: T201 - the proof's figures
+              f"(bound {50 * IN_FLIGHT}), {time.monotonic() - started:.0f} s")
+
+
+def test_the_built_in_sample_model_makes_a_whole_job(site: Site) -> None:
+    site.url = "http://127.0.0.1:9"
+    job = site.hand_over(60)
+    site.start(DATAGEN_MOCK_INFERENCE_API="1")
+    wait_for(lambda: site.is_over(job), "the end of the job")
+    lines = site.lines(job)
+    assert [line["i"] for line in lines] == list(range(60))
+    assert all(line["ok"] for line in lines)
+
+
+def test_sigterm_ends_it_within_five_seconds_with_progress_written(site: Site) -> None:
+    site.serve(latency=0.2)
+    job = site.hand_over(2_000)
+    worker = site.start()
+    wait_for(lambda: (state := site.state(job)) and state.generated_ok > 10, "some records")
+    asked = time.monotonic()
+    worker.terminate()
+    assert worker.wait(6) == 0
+    assert time.monotonic() - asked < 5
+    calls = site.app.state.calls
+    state = site.state(job)
+    assert state
+    assert state.in_flight == ()
+    assert state.generated_ok == state.calls == calls  # what was in flight had time to end
+
+
+def test_sigterm_ends_it_within_five_seconds_while_calls_hang(site: Site) -> None:
+    site.serve(faults=Faults(rate=1.0, kinds=("hang",)))
+    site.hand_over(20)
+    worker = site.start()
+    wait_for(lambda: site.app.state.in_flight == IN_FLIGHT, "calls that hang")
+    asked = time.monotonic()
+    worker.terminate()
+    assert worker.wait(6) == 0
+    assert time.monotonic() - asked < 5
+
+
+def test_sigterm_ends_it_within_five_seconds_whatever_hangs(tmp_path: Path) -> None:
+    stuck = ("import asyncio, types, worker\n"
+             "class Stuck:\n"
+             "    async def run(self, stop):\n"
+             "        print('ready', flush=True)\n"
+             "        await asyncio.Event().wait()\n"
+             "asyncio.run(worker.serve(types.SimpleNamespace(generation=Stuck())))\n")
+    with subprocess.Popen([sys.executable, "-c", stuck], cwd=ROOT, stdout=subprocess.PIPE,
+                          env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)}) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"ready\n"
+        asked = time.monotonic()
+        process.terminate()
+        assert process.wait(6) == 0
+        assert time.monotonic() - asked < 5
+
+
+def test_a_second_worker_says_so_once_waits_and_takes_over(site: Site) -> None:
+    site.serve(latency=0.02)
+    first = site.start()
+    wait_for(lambda: "is ready" in site.log(0), "the first worker")
+    site.start()
+    sentence = (f"Another worker for peer 'local' is running (pid {first.pid}). "
+                "Waiting for it to end.")
+    wait_for(lambda: sentence in site.log(1), "the sentence")
+    job = site.hand_over(20)
+    wait_for(lambda: site.is_over(job), "the end of the job")
+    assert "is ready" not in site.log(1)
+
+    first.kill()
+    wait_for(lambda: "is ready" in site.log(1), "the second one's turn")
+    assert site.log(1).count("Another worker") == 1
+
+
+def test_settings_that_do_not_fit_are_told_and_end_it(site: Site) -> None:
+    worker = site.start(DATAGEN_MAX_IN_FLIGHT="many")
+    assert worker.wait(20) == 1
+    assert "DATAGEN_MAX_IN_FLIGHT must be" in site.log(0)
+    assert "Traceback" not in site.log(0)
