@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parent.parent
 IN_FLIGHT = 8
 
 
-def wait_for(condition: Callable[[], Any], what: str, seconds: float = 30) -> Any:
+def wait_for(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
     """The first true value of ``condition``, looked at every 10 ms."""
     deadline = time.monotonic() + seconds
     tick = threading.Event()
