@@ -7,6 +7,7 @@ record comes last, so that engines can keep the common beginning.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from datagen.domain import plan
@@ -115,11 +116,10 @@ def record_messages(
     From the second attempt on, ``problem`` says what was wrong with the answer before.
     """
     system = DATASET_RECORD_SYSTEM_PROMPT if details.dataset_mode else SYSTEM_PROMPT
-    schema = {key: value for key, value in details.schema.items() if key != "$schema"}
     lines = [
         _quoted("Description", details.description),
         _quoted("Instructions", details.instructions),
-        f"Schema: {json.dumps(schema, ensure_ascii=False, separators=(',', ':'))}",
+        _schema_text(details.schema),
         f"Record {index + 1} of {total}, unlike all others (id {salt}).",
         f"This one: {plan.variation(index, salt)}.",
         f"Draw {plan.draw(salt)} of 100: where a share is asked for, it decides this record.",
@@ -130,6 +130,13 @@ def record_messages(
         lines.append("Write the record again without that mistake.")
     lines.append("Reply with the JSON object only.")
     return (Message(role="system", content=system), Message(role="user", content="\n".join(lines)))
+
+
+def _schema_text(schema: Mapping[str, Any]) -> str:
+    """The schema between tags; a text in it can't close them ("<\\/" is "</" in JSON)."""
+    rest = {key: value for key, value in schema.items() if key != "$schema"}
+    text = json.dumps(rest, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
+    return f"<schema>\n{text}\n</schema>"
 
 
 def _quoted(name: str, text: str) -> str:

@@ -12,11 +12,10 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
 from datagen.domain.errors import InputError, Problem
 from datagen.domain.schema import paths
 from datagen.domain.schema.explain import shown, shown_text
+from datagen.domain.schema.metaschema import META
 from datagen.domain.schema.types import JSON_TYPES, fits_type
 from datagen.domain.schema.vocabulary import KEYWORDS
 
@@ -28,7 +27,6 @@ MAX_JSON_DEPTH = 64  # brackets inside one another; ten levels need about 40
 MAX_PROBLEMS = 20  # told at once
 MAX_PATTERN = 1_000  # characters
 
-_META = Draft202012Validator(Draft202012Validator.META_SCHEMA)
 _PAIRS = (
     ("minimum", "maximum"), ("minLength", "maxLength"), ("minItems", "maxItems"),
     ("minProperties", "maxProperties"), ("minContains", "maxContains"),
@@ -42,7 +40,7 @@ _KNOWN = frozenset({*KEYWORDS, "$schema"})
 
 def problems(schema: Any) -> tuple[Problem, ...]:
     """Everything wrong with a schema, at most MAX_PROBLEMS; empty when it can be used."""
-    found = unfit(schema)
+    found = unfit(schema) or too_big(schema)
     if found:
         return (found,)
     return tuple(islice(_not_by_the_book(schema), MAX_PROBLEMS)) or tuple(
@@ -118,7 +116,7 @@ def _clean(node: Any) -> Any:
 
 
 def _not_by_the_book(schema: Mapping[str, Any]) -> Iterator[Problem]:
-    for error in _META.iter_errors(schema):
+    for error in META.iter_errors(schema):
         place = list(error.absolute_path)
         path = paths.of_pointer(place)
         keyword = next((str(p) for p in reversed(place) if isinstance(p, str)), "")
@@ -136,7 +134,6 @@ def _preflight(schema: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem(path="", message='The type at the root must be "object".')
     if not schema.get("properties"):
         yield Problem(path="", message="The schema has no fields. Add at least one.")
-    yield from _too_many(schema)
     for place, node in paths.walk(schema):
         if isinstance(node, Mapping):
             path = paths.of_pointer(place)
@@ -145,17 +142,19 @@ def _preflight(schema: Mapping[str, Any]) -> Iterator[Problem]:
                 yield Problem(path=path, message=text)
 
 
-def _too_many(schema: Mapping[str, Any]) -> Iterator[Problem]:
+def too_big(schema: Mapping[str, Any]) -> Problem | None:
+    """Too many fields or levels; looked for first, the rest takes time in a big schema."""
     fields = 0
     for place, node in paths.walk(schema):
-        fields += len(node.get("properties", ())) if isinstance(node, Mapping) else 0
         if _levels(place) > MAX_LEVELS:
-            yield Problem(path=paths.of_pointer(place),
-                          message=f"This is nested more than {MAX_LEVELS} levels deep.")
-            break
+            return Problem(path=paths.of_pointer(place),
+                           message=f"This is nested more than {MAX_LEVELS} levels deep.")
+        known = node.get("properties") if isinstance(node, Mapping) else None
+        fields += len(known) if isinstance(known, Mapping) else 0
     if fields > MAX_FIELDS:
-        yield Problem(path="", message=f"The schema has {fields} fields; at most {MAX_FIELDS} "
-                                       "are allowed.")
+        return Problem(path="", message=f"The schema has {fields} fields; at most {MAX_FIELDS} "
+                                        "are allowed.")
+    return None
 
 
 def _levels(place: tuple[str | int, ...]) -> int:

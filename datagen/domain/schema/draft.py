@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import json_repair
-from jsonschema import Draft202012Validator
 
 from datagen.domain import replies
 from datagen.domain.errors import InputError, ReplyUnusable
 from datagen.domain.schema import fields, paths, tree
-from datagen.domain.schema.check import problems, sanitise, unfit
+from datagen.domain.schema.check import problems, sanitise, too_big, unfit
 from datagen.domain.schema.explain import shown
 from datagen.domain.schema.mend import Mender
+from datagen.domain.schema.metaschema import META
+from datagen.domain.schema.types import of_word
 from datagen.domain.schema.vocabulary import is_schema
 
 LABEL = "label"
 _WRAPPERS = ("schema", "json_schema", "jsonSchema", "result", "data", "output", "response",
              "record", "answer", "record_schema")
 _LISTS = ("fields", "columns", "properties", "attributes", "schema", "items")
-_META = Draft202012Validator(Draft202012Validator.META_SCHEMA)
 _MAX_NODES = 3_000  # objects and lists in one draft; 200 fields need far fewer
 _MAX_DROPPED = 40  # misplaced keywords taken out of one draft
 
@@ -88,7 +88,7 @@ def _read(value: Any, classes: tuple[str, ...] | None) -> DraftSchema | None:
     named = _named_classes(value)
     try:
         schema = _object_of(_unwrapped(value), mender)
-        if schema is None or not schema.get("properties"):
+        if schema is None or not schema.get("properties") or too_big(schema):
             return None
         if classes is not None:
             _label(schema, named or classes, mender)
@@ -112,8 +112,8 @@ def _unwrapped(value: Any) -> Any:
             break
         if not isinstance(value.get("properties"), dict):
             key = next((k for k in _LISTS if _is_field_list(value.get(k))), None)
-            if key is not None:
-                return value[key]
+            if key is not None or value.get("fields") == []:
+                return value[key or "fields"]
         key = next((k for k in _WRAPPERS if isinstance(value.get(k), dict)
                     and "properties" not in value and (len(value) == 1 or "schema" in k)), None)
         if key is None:
@@ -135,6 +135,8 @@ def _named_classes(value: Any) -> tuple[str, ...]:
 
 
 def _object_of(value: Any, mender: Mender) -> dict[str, Any] | None:
+    if not value:
+        return None
     if isinstance(value, list):
         entries = fields.of_list(value)
         if entries:
@@ -163,7 +165,8 @@ def _of_entries(
 ) -> dict[str, Any]:
     """``named``: they came as a list of named fields, so that what is said is a schema."""
     root = tree.new_object()
-    typed = any(isinstance(e.said, dict) for e in entries)
+    typed = any(isinstance(e.said, dict) or (isinstance(e.said, str) and of_word(e.said))
+                for e in entries)
     seen: set[str] = set()
     for name, said in sorted(entries, key=lambda e: len(paths.parse(e.name)) > 1):
         if name not in seen:  # small models repeat themselves
@@ -238,7 +241,7 @@ def _label(schema: dict[str, Any], classes: tuple[str, ...], mender: Mender) -> 
 def _without_misplaced(schema: dict[str, Any], mender: Mender) -> dict[str, Any]:
     """The schema without keywords whose values the meta-schema does not take."""
     for _ in range(_MAX_DROPPED):
-        error = next(_META.iter_errors(schema), None)
+        error = next(META.iter_errors(schema), None)
         place = list(error.absolute_path) if error else []
         if not place:
             break

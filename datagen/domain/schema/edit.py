@@ -148,11 +148,12 @@ def same(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
 def made(row: FieldRow) -> dict[str, Any]:
     """The node of a new row."""
     start = tree.new_object() if row.type == "object" else {"type": row.type}
-    return dict[str, Any](edited(start, row, FieldRow(path=row.path, type=row.type)))
+    node: dict[str, Any] = edited(start, row, FieldRow(path=row.path, type=row.type))
+    return node
 
 
-def _retyped(node: Any, row: FieldRow, before: FieldRow) -> dict[str, Any]:
-    node = dict(node) if isinstance(node, dict) else {}
+def _retyped(known: Any, row: FieldRow, before: FieldRow) -> dict[str, Any]:
+    node: dict[str, Any] = dict(known) if isinstance(known, dict) else {}
     if row.type != before.type:
         if before.type == OTHER:
             node = {key: node[key] for key in _KEPT_OF_OTHER if key in node}

@@ -37,19 +37,21 @@ class Entry(NamedTuple):
 def of_list(items: Iterable[Any]) -> list[Entry]:
     """The fields in a JSON list of ``{"name", "type", …}``, ``{"price": "number"}`` or lines.
 
-    Empty when it is no list of fields (of records, say).
+    Empty when it is no list of fields (of records, say); one that is torn may miss a few.
     """
     found: list[Entry] = []
+    missed = 0
     for item in items:
         if isinstance(item, str):
             found += of_line(item) or [Entry(item, "string")]
         elif isinstance(item, Mapping):
             entry = _of_object(item)
-            if entry is None:
-                return []
-            found.append(entry)
+            found += [entry] if entry else []
+            missed += entry is None
         else:
-            return []
+            missed += 1
+    if missed > len(found):
+        return []
     return [Entry(name, entry.said) for entry in found if (name := tidy(entry.name))]
 
 
@@ -96,7 +98,7 @@ def of_line(line: str) -> list[Entry]:
     inside, rest = (found.group("inside") or "").strip(), (found.group("rest") or "").strip()
     if not name or (not found.group("mark") and not inside and not rest):
         return []
-    phrase = f"{inside} - {rest}" if inside and of_phrase(inside) else rest or inside
+    phrase = f"{inside} - {rest}" if rest and of_phrase(inside) else rest or inside
     said = of_phrase(phrase)
     if said is None:
         if " " in found.group("name").strip() and not found.group("mark"):

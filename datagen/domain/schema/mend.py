@@ -211,7 +211,8 @@ class Mender:
         optional = {name for name in fields if _is_optional(given.get(name))}
         node["properties"] = fields
         required = node.pop("required", None)
-        named = [n for n in required if n in fields] if isinstance(required, list) else []
+        listed_names = required if isinstance(required, list) else []
+        named = [n for n in listed_names if isinstance(n, str) and n in fields]
         if not isinstance(required, list):
             named = [name for name in fields if name not in optional]
         elif len(named) < len(required):

@@ -73,7 +73,9 @@ def type_of(value: Any) -> str:
 
 def of_word(text: str) -> dict[str, Any] | None:
     """The schema of "int", "date", "list[str]", "enum: a | b", "str?"; None for other words."""
-    word = text.strip().strip("`'\"").rstrip(".;,").strip()
+    word = text.strip().rstrip(".;,").strip("`").strip()
+    if word[:1] in {"'", '"'} and word[:1] not in word[1:-1]:
+        word = word.strip("'\"").strip()
     low = word.lower()
     if not word or len(word) > 400:
         return None

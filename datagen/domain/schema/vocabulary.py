@@ -62,9 +62,8 @@ def only_keywords(value: Mapping[str, Any]) -> bool:
 
 def is_schema(value: Mapping[str, Any]) -> bool:
     """Whether an object is a schema, rather than a record or a list of named fields."""
-    if isinstance(value.get("properties"), Mapping | list) and value.get("type") in {
-        None, "object"
-    }:
+    fields, kind = value.get("properties"), value.get("type", "object")
+    if isinstance(fields, Mapping | list) and isinstance(kind, str) and kind == "object":
         return True
     if not only_keywords(value) or not {canonical(key) for key in value} & _HINTS:
         return False
