@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,7 +16,7 @@ from datagen.adapters.clock import SystemClock
 from datagen.adapters.crypto import Argon2Hasher, JwtSigner
 from datagen.adapters.local import LocalFiles, LocalStore
 from datagen.adapters.sample import SampleModel
-from datagen.domain.errors import SettingsError, StoreError
+from datagen.domain.errors import Conflict, SettingsError, StoreError
 from datagen.ports import ChatModel, Clock
 from datagen.protocol.board import Board
 from datagen.services.accounts import Accounts
@@ -140,4 +141,5 @@ def _make_mock_accounts(accounts: Accounts) -> None:
     known = {account.name for account in accounts.list()}
     for name, password, role in MOCK_ACCOUNTS:
         if name not in known:
-            accounts.create(name, password, role="admin" if role == "admin" else "user")
+            with suppress(Conflict):  # another process of this run was quicker
+                accounts.create(name, password, role="admin" if role == "admin" else "user")

@@ -42,9 +42,9 @@ def up(settings: Settings, say: Say, procfile: Path = Path("Procfile")) -> None:
     with _data_folder(settings) as folder:
         check_folders(settings)
         say("DataGen is starting…")
-        sign_in = first_sign_in(settings)
         running = Supervised(programs, folder / "run", say)
         try:
+            sign_in = first_sign_in(settings)  # while the processes start
             _watch(settings, programs, running, stop, sign_in, say)
         finally:
             say("DataGen is stopping…")
@@ -124,12 +124,12 @@ def _data_folder(settings: Settings) -> Iterator[Path]:
 
 def first_sign_in(settings: Settings) -> str:
     """Make sure that somebody can sign in; say how. A new password is in it, this once."""
-    from datagen.bootstrap import build  # late: a start that can't be should say so at once
+    if settings.mock_store:  # every process that opens a throwaway store makes them
+        return "admin with password admin, or test_user with testtest"
+    from datagen.bootstrap import build  # late: it takes half a second
 
     with closing(build(settings)) as services:
         password = services.accounts.init(settings.bootstrap_admin_password)
-    if settings.mock_store:
-        return "admin with password admin, or test_user with testtest"
     if password is not None:
         return (f"admin with password {password}\n"
                 "            (shown only now: only a hash of it is kept)")
