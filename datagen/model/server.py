@@ -22,7 +22,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from datagen.domain.chat import Message
 from datagen.domain.errors import DatagenError, ModelError, ModelOverloaded, ModelRejected
 from datagen.model.answers import Answer, Engine
 from datagen.model.sample.engine import fingerprint
@@ -32,6 +31,7 @@ from datagen.model.wire import Asked, BadRequest, answered, failed, read_request
 FORMS = ("json_schema", "json_object+schema", "json_object")
 OPENAI_PATHS = ("/v1/chat/completions", "/chat/completions")
 RATIO1_PATHS = ("/create_chat_completion",)
+_WRONG_KEY = "The API key is missing or wrong."
 LOG_SIZE = 2_000  # requests remembered
 
 
@@ -76,7 +76,7 @@ def create_app(
 
     async def models(request: Request) -> Response:
         if not _key_fits(desk, request, {}):
-            return failed(request.url.path, 401, "The API key is missing or wrong.")
+            return failed(request.url.path, 401, _WRONG_KEY)
         return JSONResponse({"object": "list", "data": [{"id": model, "object": "model"}]})
 
     async def healthy(_: Request) -> Response:
@@ -118,7 +118,7 @@ async def _answer(desk: _Desk, request: Request, entry: dict[str, Any]) -> Respo
         return failed(path, 400, str(exc) if isinstance(exc, BadRequest) else "Not JSON.")
     entry |= {"body": redacted(body), "key_in": _key_place(request, body)}
     if not _key_fits(desk, request, body):
-        return failed(path, 401, "The API key is missing or wrong.", status="unauthorized")
+        return failed(path, 401, _WRONG_KEY, status="unauthorized")
     prompt = fingerprint(asked.messages)
     desk.seen[prompt] += 1
     fault = desk.faults.pick(prompt, desk.seen[prompt])
@@ -158,7 +158,8 @@ async def _wire_fault(
     path = request.url.path
     if fault == "http_200_error":
         status = desk.faults.status(prompt)
-        return failed(path, 200, "The request was not served.", status=status)
+        return failed(path, 200, "The request was not served.", status=status,
+                      wrapped=desk.wrapped)
     if fault == "http_429":
         return failed(path, 429, "Too many requests.", status="rate_limited",
                       headers={"Retry-After": str(desk.faults.retry_after)})

@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from starlette.responses import JSONResponse
 
@@ -118,7 +118,7 @@ def answered(path: str, answer: Answer, *, model: str, wrapped: bool) -> JSONRes
 
 
 def failed(
-    path: str, code: int, message: str, *, status: str | None = None,
+    path: str, code: int, message: str, *, status: str | None = None, wrapped: bool = True,
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """An error in the dialect of ``path``; with code 200 it stands where an answer would."""
@@ -126,7 +126,7 @@ def failed(
         error = {"message": message, "type": status or "invalid_request_error", "code": status}
         return JSONResponse({"error": error}, code, headers=headers)
     inner = {"error": message} | ({"status": status} if status else {})
-    body = {"result": inner} if code == 200 else {"detail": cast("dict[str, Any]", inner)}
+    body = {"detail": inner} if code != 200 else {"result": inner} if wrapped else inner
     return JSONResponse(body, code, headers=headers)
 
 

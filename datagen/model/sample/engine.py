@@ -15,7 +15,7 @@ from datagen.model.answers import CHARS_PER_TOKEN, Answer, usage_of
 from datagen.model.sample.draft import draft_schema
 from datagen.model.sample.generate import CannotGenerate, generate
 
-_SCHEMA_TAG = re.compile(r"<schema>\s*(\{.*?\})\s*</schema>", re.DOTALL)
+_QUOTED_SCHEMA = re.compile(r"schema\W{0,6}?\s*(?=\{)", re.IGNORECASE)
 
 
 def fingerprint(messages: Sequence[Message]) -> str:
@@ -45,8 +45,9 @@ class SampleEngine:
         """
         schema = schema if schema is not None else schema_in(messages)
         if schema is None:
-            asked = "\n".join(turn.content for turn in messages if turn.role == "user")
-            value: Any = draft_schema(asked, dataset_mode=is_dataset_draft(messages))
+            # Earlier turns are examples of how to answer.
+            asked = [turn.content for turn in messages if turn.role == "user"] or [""]
+            value: Any = draft_schema(asked[-1], dataset_mode=is_dataset_draft(messages))
         else:
             try:
                 value = generate(schema, f"{self._seed}:{fingerprint(messages)}")
@@ -64,13 +65,13 @@ def schema_in(messages: Sequence[Message]) -> Mapping[str, Any] | None:
         if message.role == "system" and message.content in _DRAFT_PROMPTS:
             return None
     for message in reversed(messages):
-        quoted = _SCHEMA_TAG.search(message.content)
-        if quoted is not None:
+        for quoted in reversed(list(_QUOTED_SCHEMA.finditer(message.content))):
             try:
-                found = json.loads(quoted[1])
-            except ValueError:
+                found, _ = json.JSONDecoder().raw_decode(message.content, quoted.end())
+            except (ValueError, RecursionError):
                 continue
-            return found if isinstance(found, dict) else None
+            if isinstance(found, dict):
+                return found
     return None
 
 

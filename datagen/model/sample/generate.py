@@ -197,7 +197,7 @@ class Maker:
             if key is None:
                 return schema
             value = schema[key]
-            rest = {other: part for other, part in schema.items() if other != key}
+            rest: Schema = {other: part for other, part in schema.items() if other != key}
             if key in {"$ref", "$dynamicRef"}:
                 self.refs += 1
                 schema = merged(self.schemas.refer(value), rest)
@@ -211,8 +211,9 @@ class Maker:
                 schema = merged(rest, self.flat(as_mapping(self._option(value)), attempt))
         raise DeadEnd("references without end")
 
-    def _branch(self, condition: Any, rest: dict[str, Any]) -> Schema:
-        then, other = rest.pop("then", {}), rest.pop("else", {})
+    def _branch(self, condition: Any, rest: Schema) -> Schema:
+        then, other = rest.get("then", {}), rest.get("else", {})
+        rest = {key: part for key, part in rest.items() if key not in {"then", "else"}}
         if self.rng.random() < 0.5:
             return merged(merged(rest, condition), then)
         return merged(rest, other)

@@ -48,22 +48,22 @@ def real(schema: Mapping[str, Any], rng: Random, usual: Span | None) -> float | 
 
 
 def _bounds(schema: Mapping[str, Any], usual: Span | None) -> tuple[float, float]:
-    lows = [schema[key] for key in ("minimum", "exclusiveMinimum") if key in schema]
-    highs = [schema[key] for key in ("maximum", "exclusiveMaximum") if key in schema]
-    low, high = max(lows, default=None), min(highs, default=None)
+    lows: list[float] = [schema[key] for key in ("minimum", "exclusiveMinimum") if key in schema]
+    highs: list[float] = [schema[key] for key in ("maximum", "exclusiveMaximum") if key in schema]
+    low, high = max(lows, default=None), min(highs, default=None)  # None = open
     if usual is not None:
         wished = (max(usual.low, low) if low is not None else usual.low,
                   min(usual.high, high) if high is not None else usual.high)
         if wished[0] <= wished[1]:
             return wished
     step = 20 * abs(schema.get("multipleOf", 0))
-    if low is None and high is None:
-        return 0, max(_WIDE, step)
-    if high is None:
+    if low is not None and high is not None:
+        return low, high
+    if low is not None:
         return low, low + max(_WIDE, abs(low) / 2, step)
-    if low is None:
+    if high is not None:
         return high - max(_WIDE, abs(high) / 2, step), high
-    return low, high
+    return 0, max(_WIDE, step)
 
 
 def _multiple(

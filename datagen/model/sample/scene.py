@@ -122,6 +122,8 @@ class Scene:
                 ("Your prize of {amount}", "Final notice {code}", "Only {days} hours left"))
                 if self.is_spam else self.rng.choice(
                 ("Lunch in {city}", "Order {code}", "Plans for {month}")))
+        if self.kind == "review":
+            return self.fill(self.rng.choice(texts.VERDICTS[self.mood]))
         return self.fill(self.rng.choice(
             ("Visit to {city}", "Report for {month}", "Review of the {product}",
              "Request by {name}", "Notes on {code}")))

@@ -112,6 +112,11 @@ MIXED = (
     "Delivery to {city} took {days} days, which was longer than promised.",
     "For {amount} it is acceptable.", "The colour is a bit different from the picture.",
 )
+VERDICTS = {
+    PRAISE: ("Exactly what I wanted", "Very happy with the {product}", "Would buy it again"),
+    BLAME: ("Not worth {amount}", "Broke after {days} days", "Disappointed by the {product}"),
+    MIXED: ("It does its job", "Good, with some flaws", "A fair {product} for the price"),
+}
 PRODUCT_DESCRIPTIONS = (
     "{adjective} {thing} made of {material} that {use}. Comes with a two year guarantee.",
     "A {thing} for every day: it {use}. The {material} parts can be recycled.",

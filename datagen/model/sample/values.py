@@ -158,6 +158,7 @@ def plain(scene: Scene) -> str:
     return " ".join(scene.rng.sample(words.PLAIN, 2))
 
 
+_UNITS = frozenset("cm mm m km g kg lb ml l c f eur usd gbp percent pct minutes hours days".split())
 _SPANS: dict[str, Span] = {}
 for _span, _of in (
     (Span(4, 480, 2), "price amount cost fee value salary_hourly subtotal payment"),
@@ -169,7 +170,6 @@ for _span, _of in (
     (Span(0, 400, 0), "stock inventory views likes visits"),
     (Span(18, 84, 0), "age"),
     (Span(2016, 2025, 0), "year"),
-    (Span(50, 100, 1), "weight_kg"),
     (Span(0.1, 24, 1), "weight mass"),
     (Span(5, 190, 1), "height width length depth"),
     (Span(-60, 60, 4), "latitude lat"),
@@ -180,6 +180,8 @@ for _span, _of in (
     (Span(90, 160, 0), "systolic blood_pressure"),
     (Span(55, 110, 0), "heart_rate pulse diastolic"),
     (Span(1, 999_999, 0), "id number"),
+    (Span(0, 23, 0), "hour"),
+    (Span(20, 90, 0), "humidity"),
     (Span(200, 504, 0), "status_code"),
 ):
     _SPANS.update(dict.fromkeys(_of.split(), _span))
@@ -188,8 +190,9 @@ for _span, _of in (
 def usual_span(name: str) -> Span | None:
     """The range such a number usually has, or None for a name that says nothing."""
     parts = tokens(name)
+    unit = parts[-1] if len(parts) > 1 and parts[-1] in _UNITS else None
     for start in range(len(parts)):
-        span = _SPANS.get("_".join(parts[start:]))
+        span = _SPANS.get("_".join(parts[start:len(parts) - (unit is not None)]))
         if span is not None:
             return span
-    return None
+    return Span(1, 180, 1) if unit is not None else None
