@@ -70,11 +70,10 @@ class RecordReader:
             yield from self._records(replies.strictly(text))
         except ValueError:
             parts = replies.pieces(text)
-            if not parts and reply.finish_reason == "stop":
-                parts = _one_brace_short(text)
             for part in parts:
-                value = _parsed(part, repair=reply.finish_reason != "length")
-                yield from self._records(value)
+                yield from self._records(_parsed(part, repair=reply.finish_reason != "length"))
+            if not parts and reply.finish_reason == "stop":
+                yield from self._records(_parsed(_one_brace_short(text), repair=False))
 
     def _records(self, value: Any) -> Iterator[dict[str, Any]]:
         """The object itself, or the one it is wrapped in."""
@@ -142,12 +141,12 @@ def _parsed(text: str, *, repair: bool) -> Any:
         return None
 
 
-def _one_brace_short(text: str) -> list[str]:
+def _one_brace_short(text: str) -> str:
     """The object whose last brace the model left out, where its last value is whole."""
     start = text.find("{")
-    if start < 0 or text[-1] not in '"}]' or replies.closing(text + "}", start) != len(text) + 1:
-        return []
-    return [text[start:] + "}"]
+    whole = start >= 0 and text[-1] in '"}]' and (
+        replies.closing(text + "}", start) == len(text) + 1)
+    return text[start:] + "}" if whole else ""
 
 
 def _no_object(reply: ChatReply) -> str:

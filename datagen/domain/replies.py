@@ -13,6 +13,7 @@ MAX_REPLY = 256 * 1024  # characters; 4,096 tokens are about 16 KiB
 MAX_REPAIR = 64 * 1024  # characters; the repair is slow on big hostile texts (0.4 s for 60 KB)
 
 _THOUGHTS = re.compile(r"\A\s*<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
+_NO_NUMBER = re.compile(r"[:\[,]\s*[+-]?(?:NaN|Infinity|inf|nan)\s*[,}\]]")
 _BEFORE_VALUE = frozenset("{[,:")  # where an apostrophe opens a text, as in {'a': 'b'}
 _FENCE = re.compile(r"```[a-zA-Z0-9_+-]*[ \t]*\r?\n?(.*?)```", re.DOTALL)
 
@@ -94,6 +95,8 @@ def repaired(text: str) -> Any:
     """
     if len(text) > MAX_REPAIR:
         raise ValueError("too long to repair")
+    if _NO_NUMBER.search(text):
+        raise ValueError("a value is no number")  # the library would make a text of it
     try:
         value = json.loads(text, strict=False, parse_constant=_refuse, parse_float=_finite)
     except RecursionError as exc:

@@ -1,0 +1,151 @@
+"""A request for a draft: every field that does not fit is named, and the rest is as asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from datagen.domain.chat import Endpoint
+from datagen.domain.endpoints import endpoint_for
+from datagen.domain.errors import InputError
+from datagen.domain.examples import EXAMPLES
+from datagen.domain.requests import DraftRequest, check, inference_for
+
+OWN = Endpoint(base_url="http://127.0.0.1:31234", path="/create_chat_completion", model="m",
+               api_key="secret-key")
+GOOD = DraftRequest(title=" Lamps ", total_records=20, description="One lamp.",
+                    instructions="Vary the size.")
+
+
+def wrong(**changes: Any) -> dict[str, str]:
+    with pytest.raises(InputError) as caught:
+        check(replace(GOOD, **changes), max_records=200)
+    return {problem.path: problem.message for problem in caught.value.problems}
+
+
+def test_a_good_request_comes_back_trimmed() -> None:
+    found = check(replace(GOOD, base_url=" https://host:8000/v1/ ", model=" "), max_records=200)
+    assert (found.title, found.base_url, found.model) == ("Lamps", "https://host:8000/v1", None)
+
+
+@pytest.mark.parametrize(("changes", "path"), [
+    ({"title": ""}, "title"),
+    ({"title": "  "}, "title"),
+    ({"title": "x" * 201}, "title"),
+    ({"title": 5}, "title"),
+    ({"title": "a\x00"}, "title"),
+    ({"title": "\ud800"}, "title"),
+    ({"description": "x" * 2_001}, "description"),
+    ({"description": None}, "description"),
+    ({"instructions": "x" * 8_001}, "instructions"),
+    ({"total_records": 0}, "totalRecords"),
+    ({"total_records": 201}, "totalRecords"),
+    ({"total_records": "20"}, "totalRecords"),
+    ({"total_records": True}, "totalRecords"),
+    ({"total_records": 2.0}, "totalRecords"),
+    ({"dataset_mode": "yes"}, "datasetMode"),
+    ({"use_external_api": True}, "useExternalApi"),
+    ({"profile_id": "p1"}, "profileId"),
+    ({"base_url": "ftp://host"}, "inferenceBaseUrl"),
+    ({"base_url": "https://user:pw@host"}, "inferenceBaseUrl"),
+    ({"base_url": "https://"}, "inferenceBaseUrl"),
+    ({"base_url": "https://host:99999"}, "inferenceBaseUrl"),
+    ({"base_url": "https://host/?key=1"}, "inferenceBaseUrl"),
+    ({"base_url": "https://ho st"}, "inferenceBaseUrl"),
+    ({"base_url": "http://[::1"}, "inferenceBaseUrl"),
+    ({"base_url": "https://" + "h" * 200}, "inferenceBaseUrl"),
+    ({"base_url": 7}, "inferenceBaseUrl"),
+    ({"path": "v1/chat"}, "inferencePath"),
+    ({"path": "//host/x"}, "inferencePath"),
+    ({"path": "/x\r\nHost: y"}, "inferencePath"),
+    ({"model": "x" * 201}, "inferenceModel"),
+    ({"parameters": [1]}, "inferenceParams"),
+    ({"parameters": {"logit_bias": 1}}, "inferenceParams.logit_bias"),
+    ({"parameters": {"temperature": 1.6}}, "inferenceParams.temperature"),
+    ({"parameters": {"temperature": True}}, "inferenceParams.temperature"),
+    ({"parameters": {"temperature": float("nan")}}, "inferenceParams.temperature"),
+    ({"parameters": {"max_tokens": 15}}, "inferenceParams.max_tokens"),
+    ({"parameters": {"max_tokens": 100.5}}, "inferenceParams.max_tokens"),
+    ({"parameters": {"top_p": 0}}, "inferenceParams.top_p"),
+    ({"parameters": {"stop": []}}, "inferenceParams.stop"),
+    ({"parameters": {"stop": ["x"] * 5}}, "inferenceParams.stop"),
+    ({"previous_token": 5}, "previousDraftToken"),
+])
+def test_each_field_that_does_not_fit_is_named(changes: dict[str, Any], path: str) -> None:
+    found = wrong(**changes)
+    assert list(found) == [path]
+    assert found[path].endswith((".", ".)"))
+
+
+def test_the_limit_on_records_names_its_variable() -> None:
+    message = wrong(total_records=201)["totalRecords"]
+    assert "200" in message
+    assert "DATAGEN_MAX_RECORDS_PER_JOB" in message
+
+
+def test_all_problems_are_told_at_once() -> None:
+    assert set(wrong(title="", total_records=0, base_url="x")) == {
+        "title", "totalRecords", "inferenceBaseUrl"}
+
+
+def test_the_snapshot_is_the_servers_endpoint_unless_another_is_named() -> None:
+    found = inference_for(GOOD, OWN)
+    assert (found.base_url, found.path, found.model) == (OWN.base_url, OWN.path, "m")
+    found = inference_for(replace(GOOD, base_url="https://other", path="/v1/x"), OWN)
+    assert (found.base_url, found.path, found.model) == ("https://other", "/v1/x", None)
+
+
+def test_a_snapshot_never_holds_the_key() -> None:
+    assert "secret-key" not in repr(inference_for(GOOD, OWN))
+
+
+def test_the_key_goes_to_its_own_origin_only() -> None:
+    def key(**changes: Any) -> str | None:
+        return endpoint_for(inference_for(replace(GOOD, **changes), OWN), OWN).api_key
+
+    assert key() == "secret-key"
+    assert key(path="/v1/chat/completions") == "secret-key"
+    assert key(base_url="http://127.0.0.1:31235") is None
+    assert key(base_url="https://127.0.0.1:31234") is None
+    assert key(base_url="http://127.0.0.1.example.com:31234") is None
+
+
+def test_the_dialect_follows_the_path_where_it_is_not_the_servers_own() -> None:
+    own = replace(OWN, dialect="openai")
+    assert endpoint_for(inference_for(GOOD, own), own).dialect == "openai"
+    named = inference_for(replace(GOOD, path="/v1/chat/completions"), OWN)
+    assert endpoint_for(named, OWN).dialect == "openai"
+
+
+@pytest.mark.parametrize(("instructions", "classes"), [
+    ("label: spam or ham", ("spam", "ham")),
+    ('The label is one of "positive", "neutral", or "negative".',
+     ("positive", "neutral", "negative")),
+    ("Classes are a/b/c.", ("a", "b", "c")),
+    ("Label every ticket well.", ()),
+    ("One of two.", ()),
+])
+def test_classes_are_those_the_instructions_name(
+    instructions: str, classes: tuple[str, ...]
+) -> None:
+    request = replace(GOOD, instructions=instructions, dataset_mode=True)
+    assert request.classes == classes
+    assert replace(request, dataset_mode=False).classes == ()
+
+
+def test_the_examples_are_three_requests_that_fit() -> None:
+    assert len({example.name for example in EXAMPLES}) == 3
+    for example in EXAMPLES:
+        check(DraftRequest(title=example.title, total_records=example.records,
+                           description=example.description, instructions=example.instructions,
+                           dataset_mode=example.dataset_mode), max_records=200)
+
+
+def test_one_example_has_a_label_with_its_classes_and_one_is_nested() -> None:
+    [labelled] = [e for e in EXAMPLES if e.dataset_mode]
+    request = DraftRequest(title="t", total_records=1, description=labelled.description,
+                           instructions=labelled.instructions, dataset_mode=True)
+    assert request.classes == ("spam", "ham")
+    assert any("a list of" in e.instructions for e in EXAMPLES)
