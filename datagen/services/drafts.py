@@ -95,7 +95,7 @@ class Drafts:
             self._count_failure(user.name)
             raise
         self._failures.pop(user.name, None)
-        now = self.clock.now()
+        now = from_iso(to_iso(self.clock.now()))  # as exact as a token keeps it
         return Draft(
             id=previous.id if previous else self.new_id(),
             owner=user.name,

@@ -163,7 +163,7 @@ class _Table:
         steps = paths.parse(row.path)
         try:
             holder = tree.parent(self.root, steps)
-        except tree.InTheWay as exc:
+        except tree.InTheWayError as exc:
             around = paths.join(exc.steps)
             kind = "an object" if steps[len(exc.steps)] != LIST else "a list"
             return [Problem(path=row.path, message=(

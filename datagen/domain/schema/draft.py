@@ -185,7 +185,7 @@ def _place(root: dict[str, Any], name: str, node: Any, said: Any, mender: Mender
         _make_way(root, steps[:at], steps[at])
     try:
         holder = tree.parent(root, steps)
-    except tree.InTheWay:
+    except tree.InTheWayError:
         mender.note(name, "does not fit what was said of the field around it; left out")
         return
     if steps[-1] == paths.LIST:
@@ -203,7 +203,7 @@ def _is_optional(said: Mapping[str, Any]) -> bool:
 def _make_way(root: dict[str, Any], steps: paths.Steps, following: str) -> None:
     try:
         holder = tree.parent(root, steps)
-    except tree.InTheWay:
+    except tree.InTheWayError:
         return
     last = steps[-1]
     where, key = (holder, "items") if last == paths.LIST else (holder["properties"], last)

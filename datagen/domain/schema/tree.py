@@ -8,7 +8,7 @@ from typing import Any
 from datagen.domain.schema.paths import LIST
 
 
-class InTheWay(ValueError):
+class InTheWayError(ValueError):
     """A field on the way is neither the object nor the list the path needs."""
 
     def __init__(self, steps: Sequence[str]) -> None:
@@ -22,7 +22,7 @@ def new_object() -> dict[str, Any]:
 
 
 def parent(root: dict[str, Any], steps: Sequence[str]) -> dict[str, Any]:
-    """The node that holds the last step, made where it is missing. Raises InTheWay."""
+    """The node that holds the last step, made where it is missing. Raises InTheWayError."""
     node = root
     for at, step in enumerate(steps):
         _be(node, "array" if step == LIST else "object", steps[:at])
@@ -36,7 +36,7 @@ def _be(node: dict[str, Any], kind: str, steps: Sequence[str]) -> None:
     """Make sure a node is an object or a list; one that says nothing becomes it."""
     types = node.get("type", kind)
     if kind not in (types if isinstance(types, list) else [types]):
-        raise InTheWay(steps)
+        raise InTheWayError(steps)
     if "type" not in node and not {"properties", "items", "$ref", "anyOf", "oneOf"} & node.keys():
         node["type"] = kind
     if kind == "object" and not isinstance(node.get("properties"), dict):
@@ -51,7 +51,7 @@ def _enter(node: dict[str, Any], step: str, here: Sequence[str], following: str)
         if step != LIST:
             require(node, step)
     if not isinstance(child, dict):
-        raise InTheWay(here)
+        raise InTheWayError(here)
     return child
 
 
