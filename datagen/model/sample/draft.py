@@ -14,7 +14,8 @@ from datagen.model.sample.domains import ANYTHING, DOMAINS, Field, of_fields
 from datagen.model.sample.fields import by_name, described, parts_of, read_field
 
 _FIELDS = re.compile(
-    r"\b(?:fields?|columns?|attributes?|properties)\b(?:\s+(?:are|named|called|should be))?\s*:?\s+",
+    r"\b(?:fields?|columns?|attributes?|properties)\b"
+    r"(?:\s+(?:are|named|called|should be))?\s*:?\s+",
     re.IGNORECASE)
 _LINE = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+(.+)$", re.MULTILINE)
 _MARKED = re.compile(r"`([A-Za-z_][\w.\[\] ]{0,40})`|\"([A-Za-z_]\w{0,40})\"")

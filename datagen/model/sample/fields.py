@@ -13,8 +13,9 @@ from datagen.model.sample.domains import Field, of_fields, some
 from datagen.model.sample.names import tokens
 from datagen.model.sample.values import usual_span
 
-_WORD_NUMBERS = {word: number for number, word in enumerate(
-    "zero one two three four five six seven eight nine ten eleven twelve".split())}
+_WORD_NUMBERS = {word: number for number, word in enumerate((
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+    "eleven", "twelve"))}
 _NUMBER = rf"(\d+(?:\.\d+)?|{'|'.join(_WORD_NUMBERS)})"
 _RANGE = re.compile(rf"\b{_NUMBER}\s*(?:to|-|–|and)\s*{_NUMBER}\b", re.IGNORECASE)
 _AT_MOST = re.compile(rf"\b(?:at most|up to|max(?:imum)?)\s+{_NUMBER}\b", re.IGNORECASE)
@@ -23,16 +24,19 @@ _LIKE = re.compile(r"\b(?:such as|like|e\.g\.)\s+([A-Z]{1,6}[-_#]?\d{2,10})\b")
 _PIECES = re.compile(rf"\b{_NUMBER}\s+(?:(capital|upper-?case)\s+)?(letters?|digits?)|\b(a dash)\b",
                      re.IGNORECASE)
 _ONE_OF = re.compile(r"\b(?:one of|either|values?|allowed)\b:?\s*(.+)", re.IGNORECASE)
-_NAME_END = re.compile(r"\s*[,:(;–]|\s+(?:with|such as|like|which|from|between|as|one of|either|is)\b"
-                       r"|\s+-\s", re.IGNORECASE)
+_NAME_END = re.compile(
+    r"\s*[,:(;–]|\s+-\s"
+    r"|\s+(?:with|such as|like|which|from|between|as|one of|either|is)\b", re.IGNORECASE)
 _YES_NO = re.compile(r"\b(?:true\s*(?:or|/)\s*false|yes\s*(?:or|/)\s*no|bool(?:ean)?)\b",
                      re.IGNORECASE)
 _LIST = re.compile(r"\b(?:list|array) of\b", re.IGNORECASE)
-_YES_NO_NAMES = frozenset("is has in was can resolved active verified newsletter enabled "
-                          "vegetarian paid archived".split())
+_YES_NO_NAMES = frozenset((
+    "is", "has", "in", "was", "can", "resolved", "active", "verified", "newsletter", "enabled",
+    "vegetarian", "paid", "archived"))
 _MOST_OPTIONS = 24
-_PROSE = frozenset("message body text description content comment review notes note "
-                   "feedback question answer".split())
+_PROSE = frozenset((
+    "message", "body", "text", "description", "content", "comment", "review", "notes", "note",
+    "feedback", "question", "answer"))
 
 
 def parts_of(text: str, *, on: str = ",") -> list[str]:

@@ -87,7 +87,7 @@ SPAM = (
 )
 HAM = (
     "Hi {name}, are we still on for lunch in {city}? I booked a table for {days} people.",
-    "Your order {code} has been handed to the carrier and arrives in {days} days.",
+    "Good news: order {code} has been handed to the carrier and arrives in {days} days.",
     "Can you bring the {product} back when you come on Saturday? No hurry.",
     "The meeting moved to room {days}, please tell {name} as well.",
     "Reminder: your appointment in {city} is in {days} days. Reply to this message to change it.",
@@ -112,7 +112,7 @@ MIXED = (
     "Delivery to {city} took {days} days, which was longer than promised.",
     "For {amount} it is acceptable.", "The colour is a bit different from the picture.",
 )
-VERDICTS = {
+VERDICTS: dict[tuple[str, ...], tuple[str, ...]] = {
     PRAISE: ("Exactly what I wanted", "Very happy with the {product}", "Would buy it again"),
     BLAME: ("Not worth {amount}", "Broke after {days} days", "Disappointed by the {product}"),
     MIXED: ("It does its job", "Good, with some flaws", "A fair {product} for the price"),

@@ -158,7 +158,8 @@ def plain(scene: Scene) -> str:
     return " ".join(scene.rng.sample(words.PLAIN, 2))
 
 
-_UNITS = frozenset("cm mm m km g kg lb ml l c f eur usd gbp percent pct minutes hours days".split())
+_UNITS = frozenset(("cm", "mm", "m", "km", "g", "kg", "lb", "ml", "l", "c", "f", "eur", "usd",
+                    "gbp", "percent", "pct", "minutes", "hours", "days"))
 _SPANS: dict[str, Span] = {}
 for _span, _of in (
     (Span(4, 480, 2), "price amount cost fee value salary_hourly subtotal payment"),
