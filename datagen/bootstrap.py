@@ -28,6 +28,7 @@ from datagen.settings import Settings
 
 _LOG = logging.getLogger(__name__)
 
+SAMPLE_LATENCY = 0.2  # seconds, as a quick server: progress is there to be watched
 MOCK_ACCOUNTS = (("admin", "admin", "admin"), ("test_user", "testtest", "user"))
 
 
@@ -66,7 +67,7 @@ def build(settings: Settings) -> Services:
     files = LocalFiles(settings.data_dir / "files", log_calls=settings.log_files)
     board = Board(store)
     chat: ChatModel = (
-        SampleModel()
+        SampleModel(latency=SAMPLE_LATENCY, timeout=settings.inference_timeout)
         if settings.mock_model
         else HttpChat(timeout=settings.inference_timeout, own=settings.endpoint,
                       log=settings.log_inference, clock=clock)

@@ -22,9 +22,10 @@ def load() -> JobView:
         return services.jobs.get(user, job_id)
     except NotThere:
         components.back_to_jobs("There is no such job among yours.")
+        st.stop()
     except DatagenError as exc:
         st.error(f"{exc} Reload the page to try again.", icon=":material/cloud_off:")
-    st.stop()
+        st.stop()
 
 
 view = load()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from datagen.domain.errors import StoreError
 from datagen.domain.examples import EXAMPLES
+from datagen.services.jobs import JobView
 from datagen.ui import components, dataset_form, pages
 from datagen.ui.session import app, require_user
 from datagen.ui.words import count, plain
 
-CARDS = 20  # per page of the list
+CARDS = 10  # per page of the list
 
 user = require_user()
 services = app()
@@ -36,7 +39,7 @@ def draw_examples() -> None:
     components.weak_model_note()
 
 
-def draw_totals(views: tuple[components.JobView, ...]) -> None:
+def draw_totals(views: Sequence[JobView]) -> None:
     """Four figures over all of the user's jobs."""
     figures = {
         "Datasets": sum(v.job.status == "succeeded" for v in views),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # heavy libraries are loaded by the first dataset that is loo
 
 MAX_PAGE = 1_000  # rows
 BINS = 12
-TOP = 5  # most frequent texts a profile names
+TOP = 20  # most frequent texts a profile names; as many can be filtered by
 _TOP_WIDTH = 200  # characters of such a text
 _EXACT_ROWS = 200_000  # up to here distinct values are counted, beyond estimated
 _TEXT: frozenset[Kind] = frozenset({"text", "json"})

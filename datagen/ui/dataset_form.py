@@ -62,7 +62,8 @@ def draw(settings: Settings, problems: Sequence[Problem]) -> DraftRequest:
         placeholder="A support ticket of an online shop, as a customer wrote it.")
     _complain(problems, "description")
     instructions = st.text_area(
-        "Instructions", key=_INSTRUCTIONS, max_chars=MAX_INSTRUCTIONS, height=140, persist_state="session",
+        "Instructions", key=_INSTRUCTIONS, max_chars=MAX_INSTRUCTIONS, height=140,
+        persist_state="session",
         placeholder="Fields: ticket id, subject, message, priority (low, normal, urgent) … "
                     "Tone, languages, what must vary, what must never appear.")
     _complain(problems, "instructions")

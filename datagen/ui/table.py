@@ -16,6 +16,7 @@ from datagen.ui.words import count, plain
 
 SIZES = (25, 50, 100, 200)  # rows per page
 _PAGE = "table_page"
+_NAMED = 5  # frequent values a profile line names
 _ROW_ORDER = "Record order"
 _SORTS = {True: "Highest first", False: "Lowest first"}
 _KINDS = {"integer": "whole number", "number": "number", "boolean": "true/false",
@@ -141,13 +142,13 @@ def _filter(item: ColumnProfile) -> Filter | None:
         return Filter(values=frozenset(picked)) if picked else None
     if item.kind in {"integer", "number"} and item.low is not None and item.low < item.high:
         whole = item.kind == "integer"
-        ends = (int(item.low), int(item.high)) if whole else (float(item.low), float(item.high))
-        low, high = st.slider(label, *ends, ends, key=key, on_change=_first_page)
+        ends = (item.low, item.high) if whole else (float(item.low), float(item.high))
+        low, high = st.slider(label, ends[0], ends[1], ends, key=key, on_change=_first_page)
         return Filter(low=low, high=high) if (low, high) != ends else None
     choices = [top.value for top in item.top]
     if item.kind == "text" and 1 < item.distinct <= len(choices):
-        picked = st.multiselect(label, choices, key=key, on_change=_first_page)
-        return Filter(values=frozenset(picked)) if picked else None
+        texts = st.multiselect(label, choices, key=key, on_change=_first_page)
+        return Filter(values=frozenset(texts)) if texts else None
     return None
 
 
@@ -163,7 +164,7 @@ def _column(column: Column) -> Any:
         return st.column_config.DatetimeColumn(label, format="D MMM YYYY, HH:mm")
     if column.kind == "boolean":
         return st.column_config.CheckboxColumn(label)
-    return st.column_config.TextColumn(label, width="large" if column.nested else None)
+    return st.column_config.TextColumn(label, width="medium" if column.nested else None)
 
 
 def _readable(text: object) -> str | None:
@@ -201,4 +202,4 @@ def _frequent(item: ColumnProfile) -> list[str]:
         return [f"true {item.true_share:.0%}", f"false {1 - item.true_share:.0%}"]
     if item.distinct == item.filled:
         return []  # every value once: no value stands out
-    return [f"{top.value[:60]} ×{top.count}" for top in item.top]
+    return [f"{top.value[:60]} ×{top.count}" for top in item.top[:_NAMED]]

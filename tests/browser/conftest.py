@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -102,3 +103,10 @@ def wait_until_healthy(server: Server) -> None:
         except (urllib.error.URLError, OSError):
             pause.wait(0.1)
     pytest.fail(f"DataGen did not start:\n{server.log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def data_dir(server: Server) -> Path:
+    """Where the throwaway store of the running DataGen lies."""
+    port = server.url.rsplit(":", 1)[1]
+    return Path(tempfile.gettempdir()) / f"datagen-mock-{os.getuid()}-{port}"

@@ -1,0 +1,228 @@
+"""Every page in its states, run by Streamlit itself."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import ADA, BEN, ROOT, World, signed_in
+from streamlit.testing.v1 import AppTest
+
+from datagen.domain.errors import ModelUnreachable
+from datagen.domain.users import User
+
+PAGES = ("jobs", "new", "job", "dataset")
+
+
+def texts(at: AppTest) -> str:
+    """Everything the page says."""
+    kinds = ("title", "markdown", "caption", "info", "warning", "error", "text", "html",
+             "button", "expander", "metric")
+    found = []
+    for kind in kinds:
+        for item in at.get(kind):
+            found += [str(getattr(item, name, "")) for name in ("label", "value", "body")]
+    return "\n".join(found)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_script_run_alone_shows_a_stranger_nothing(page: str, world: World) -> None:
+    at = AppTest.from_file(str(ROOT / f"pages/{page}.py"), default_timeout=20)
+    at.user = {}
+
+    at.run()
+
+    assert [item.value for item in at.info] == [
+        "Your session ended. Taking you to the sign-in page …"
+    ]
+    assert not at.button
+    assert not at.text_input
+
+
+@pytest.mark.parametrize("page", ["", *PAGES])
+def test_the_frame_shows_a_stranger_nothing(page: str, world: World) -> None:
+    at = world.open(page, user=None)
+
+    assert "Your session ended" in at.info[0].value
+    assert not at.button
+
+
+def test_an_expired_session_ends_the_run(world: World) -> None:
+    at = world.open()
+    at.user = signed_in(ADA, seconds=-1)
+
+    at.run()
+
+    assert "Your session ended" in at.info[0].value
+
+
+def test_a_user_without_jobs_is_offered_three_examples(world: World) -> None:
+    at = world.open("jobs")
+
+    assert not at.exception
+    assert [b.label for b in at.button].count("Use this example") == 3
+
+
+def test_one_click_on_an_example_fills_the_form(world: World) -> None:
+    at = world.open("jobs")
+    next(b for b in at.button if b.label == "Use this example").click()
+    at.run()
+
+    at.switch_page(str(ROOT / "pages/new.py")).run()
+
+    assert at.text_input(key="form_title").value == "Support tickets"
+    assert at.text_area(key="form_instructions").value
+    assert at.number_input(key="form_records").value == 20
+
+
+def test_an_empty_form_says_at_each_field_what_is_missing(world: World) -> None:
+    at = world.open("new")
+
+    next(b for b in at.button if b.label == "Draft schema").click()
+    at.run()
+
+    wrong = [m.value for m in at.markdown if ":red[" in m.value]
+    assert len(wrong) == 3  # title, description, instructions
+
+
+def test_a_model_that_is_away_leaves_the_form_as_it_is(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object, **__: object) -> None:
+        raise ModelUnreachable("The model server at 127.0.0.1:1 can't be reached.")
+
+    monkeypatch.setattr(type(world.services.chat), "complete", away)
+    at = world.open("new")
+    at.text_input(key="form_title").set_value("Birds")
+    at.text_area(key="form_description").set_value("One bird seen in a garden")
+    at.text_area(key="form_instructions").set_value("Vary the species")
+
+    next(b for b in at.button if b.label == "Draft schema").click()
+    at.run()
+
+    assert "can't be reached" in at.error[0].value.replace("\\", "")
+    assert ModelUnreachable.advice in at.error[0].value
+    assert at.text_input(key="form_title").value == "Birds"
+
+
+def drafted(world: World) -> AppTest:
+    at = world.open("new")
+    at.text_input(key="form_title").set_value("Birds")
+    at.text_area(key="form_description").set_value("One bird seen in a garden")
+    at.text_area(key="form_instructions").set_value("Fields: species, count, seen_on")
+    next(b for b in at.button if b.label == "Draft schema").click()
+    return at.run()
+
+
+def test_a_draft_shows_its_schema_and_can_be_created(world: World) -> None:
+    at = drafted(world)
+
+    assert not at.exception
+    assert '"species"' in at.text_area(key="schema_json_1").value
+    next(b for b in at.button if b.label == "Create dataset").click()
+    at.run()
+
+    jobs = world.services.jobs.list(ADA)
+    assert [view.job.title for view in jobs] == ["Birds"]
+
+
+def test_drafting_again_keeps_count(world: World) -> None:
+    at = drafted(world)
+
+    next(b for b in at.button if b.label == "Draft again").click()
+    at.run()
+    next(b for b in at.button if b.label == "Create dataset").click()
+    at.run()
+
+    assert world.services.jobs.list(ADA)[0].job.schema_refreshes == 1
+
+
+def test_broken_json_keeps_its_text_and_says_the_line(world: World) -> None:
+    at = drafted(world)
+
+    at.text_area(key="schema_json_1").set_value('{\n  "type": "object",,\n}').run()
+
+    assert any("Line 2" in m.value.replace("\\", "") for m in at.markdown)
+    assert ",," in at.text_area(key="schema_json_1").value
+    assert next(b for b in at.button if b.label == "Create dataset").disabled
+
+
+def test_edited_json_becomes_the_schema_of_the_job(world: World) -> None:
+    at = drafted(world)
+    edited = ('{"type": "object", "additionalProperties": false, "required": ["wings"], '
+              '"properties": {"wings": {"type": "integer", "minimum": 0, "maximum": 2}}}')
+
+    at.text_area(key="schema_json_1").set_value(edited).run()
+    next(b for b in at.button if b.label == "Create dataset").click()
+    at.run()
+
+    job = world.services.jobs.list(ADA)[0].job
+    assert list(world.services.jobs.details(ADA, job.id).schema["properties"]) == ["wings"]
+
+
+def test_a_schema_that_cannot_work_names_the_field_and_cannot_be_created(world: World) -> None:
+    at = drafted(world)
+    bounds = '{"type": "integer", "minimum": 5, "maximum": 1}'
+    wrong = f'{{"type": "object", "properties": {{"n": {bounds}}}}}'
+
+    at.text_area(key="schema_json_1").set_value(wrong).run()
+
+    assert any("`n`" in m.value for m in at.markdown if ":red[" in m.value)
+    assert next(b for b in at.button if b.label == "Create dataset").disabled
+
+
+def test_a_waiting_job_shows_on_its_card_and_page(world: World) -> None:
+    job_id = world.confirm("<b>Tick*ts*</b>")
+
+    card, page = world.open("jobs"), world.open("job", id=job_id)
+
+    assert not card.exception
+    assert not page.exception
+    assert "&lt;b&gt;Tick*ts*&lt;/b&gt;" in texts(page)
+    assert "Queued" in texts(page)
+
+
+def test_a_finished_job_offers_its_table_and_downloads(world: World) -> None:
+    job_id = world.finish(records=6)
+
+    at = world.open("job", id=job_id)
+
+    assert not at.exception
+    assert "Open table" in [b.label for b in at.button]
+    assert "6 / 6" in texts(at)
+
+
+def test_a_dataset_is_shown_as_a_table(world: World) -> None:
+    job_id = world.finish(records=6)
+
+    at = world.open("dataset", id=job_id)
+
+    assert not at.exception
+    assert len(at.dataframe[0].value) == 6
+    assert "6 rows" in texts(at)
+
+
+def test_an_unfinished_dataset_points_to_its_progress(world: World) -> None:
+    job_id = world.confirm()
+
+    at = world.open("dataset", id=job_id)
+
+    assert "isn't finished yet" in at.info[0].value
+
+
+@pytest.mark.parametrize("page", ["job", "dataset"])
+@pytest.mark.parametrize("user", [BEN, User(name="ben", role="admin")])
+def test_somebody_elses_job_does_not_exist(page: str, user: User, world: World) -> None:
+    job_id = world.confirm("Secret plans")
+
+    at = world.open(page, user=user, id=job_id)
+
+    assert "There is no such" in at.info[0].value
+    assert "Secret plans" not in texts(at)
+
+
+@pytest.mark.parametrize("page", ["job", "dataset"])
+@pytest.mark.parametrize("job_id", ["", "../../etc", "job_1_x", "<script>"])
+def test_an_id_that_is_none_leads_back_to_the_jobs(page: str, job_id: str, world: World) -> None:
+    at = world.open(page, id=job_id)
+
+    assert not at.exception
+    assert "There is no such" in at.info[0].value
