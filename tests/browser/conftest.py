@@ -17,25 +17,16 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from chromium import chromium
+from live import Server
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 OURS = ("DATAGEN_", "NEXT_PUBLIC_", "R1EN_", "EE_", "CSTORE_", "R1FS_", "LOG_", "RETRY_")
 START_SECONDS = 60  # on a busy machine
-
-
-@dataclass(frozen=True, kw_only=True)
-class Server:
-    """A running DataGen with a throwaway store and the sample model."""
-
-    url: str
-    process: subprocess.Popen[bytes]
-    log: Path  # what it wrote to its terminal
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import jwt
 import pytest
-from conftest import Server
 from jsonschema import Draft202012Validator
+from live import Server
 from playwright.sync_api import Browser, Page, expect
 
 pytestmark = pytest.mark.browser

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import ADA, BEN, ROOT, World, signed_in
+from replica import ADA, BEN, ROOT, World, signed_in
 from streamlit.testing.v1 import AppTest
 
 from datagen.domain.errors import ModelUnreachable
