@@ -204,6 +204,11 @@ def test_a_label_that_is_no_plain_value_becomes_one() -> None:
     assert found["label"]["type"] == "string"
 
 
+def test_a_label_of_two_types_is_left_as_it_is() -> None:
+    found = fields([{"name": "label", "type": ["string", "null"]}], dataset_mode=True)
+    assert found["label"] == {"type": ["string", "null"]}
+
+
 def test_outside_dataset_mode_nothing_is_added() -> None:
     assert list(fields(GOOD, classes=("a",))) == ["a", "b"]
 

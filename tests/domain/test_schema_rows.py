@@ -164,6 +164,12 @@ def test_a_deleted_row_takes_what_is_inside_it_along() -> None:
     assert result["required"] == ["id", "items"]
 
 
+def test_a_list_without_a_type_stays_a_list_when_its_items_are_deleted() -> None:
+    schema: dict[str, Any] = {"type": "object", "properties": {"a": {"items": {}}}}
+    [row, _] = rows(schema)
+    assert apply_rows(schema, [row])["properties"] == {"a": {"type": "array"}}
+
+
 def test_deleting_all_rows_leaves_what_no_row_can_name() -> None:
     assert list(apply_rows(ORDER, [])["properties"]) == ["a.b"]
 

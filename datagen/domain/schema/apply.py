@@ -197,6 +197,7 @@ def _drop(root: Any, steps: Steps) -> Any:
     if holder is None:
         return None
     if steps[-1] == LIST:
+        holder.setdefault("type", "array")  # where only its items said that it is a list
         return holder.pop("items", None)
     _set_required(holder, steps[-1], False)
     return holder.get("properties", {}).pop(steps[-1], None)

@@ -15,7 +15,7 @@ from datagen.domain.schema.check import problems, sanitise, too_big, unfit
 from datagen.domain.schema.explain import shown
 from datagen.domain.schema.mend import Mender
 from datagen.domain.schema.metaschema import META
-from datagen.domain.schema.types import of_word
+from datagen.domain.schema.types import listed, of_word
 from datagen.domain.schema.vocabulary import is_schema
 
 LABEL = "label"
@@ -225,10 +225,10 @@ def _label(schema: dict[str, Any], classes: tuple[str, ...], mender: Mender) -> 
             schema["required"] = [n for n in schema.get("required", ()) if n != other]
         else:
             mender.note(LABEL, "was missing; added as the record's ground truth")
-            # First: who writes the label before the text writes a text that fits it.
+            # It comes first: who writes the label before the text writes a text that fits it.
             made = {"type": "string", "description": "Ground truth of the record"}
             schema["properties"] = known = {LABEL: made, **known}
-    if not isinstance(known[LABEL], dict) or known[LABEL].get("type") in {"object", "array"}:
+    if {"object", "array"} & {*listed(known[LABEL].get("type"))}:
         mender.note(LABEL, "was not a plain value; taken as text")
         known[LABEL] = {"type": "string", "description": "Ground truth of the record"}
     node = known[LABEL]
