@@ -16,6 +16,7 @@ _STATIC = Path(__file__).parent / "static"
 
 st.set_page_config(page_title="DataGen", page_icon=str(_STATIC / "icon.svg"), layout="wide")
 st.html(_STATIC / "frame.css")
+st.html(_STATIC / "watch.html", unsafe_allow_javascript=True)  # our own file, no data in it
 st.logo(str(_STATIC / "logo.svg"), size="large")
 user = session.require_user()
 page = st.navigation(

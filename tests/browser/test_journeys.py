@@ -141,6 +141,24 @@ def test_an_open_tab_whose_session_expires_ends_on_the_sign_in_page(
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
 
 
+def test_a_tab_that_was_offline_while_its_session_ended_ends_on_the_sign_in_page(
+    page: Page, server: Server, browser: Browser
+) -> None:
+    sign_in(page, server)
+    page.get_by_role("link", name="New dataset").first.wait_for()
+    cookie = next(c for c in page.context.cookies() if c["name"] == "datagen_session")
+    page.context.set_offline(True)
+    elsewhere = browser.new_context()
+    elsewhere.add_cookies([cookie])
+    answer = elsewhere.request.post(f"{server.url}/api/auth/logout", data={})
+    assert answer.ok
+    elsewhere.close()
+
+    page.context.set_offline(False)
+
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+
+
 def test_a_second_user_sees_none_of_it(page: Page, server: Server, browser: Browser) -> None:
     sign_in(page, server)
     page.get_by_role("link", name="New dataset").first.click()

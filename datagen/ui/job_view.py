@@ -1,0 +1,138 @@
+"""What a job's page draws: figures, records in flight, peers, failures, what was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from datagen.domain.jobs import JobDetails
+from datagen.services.datasets import Failure
+from datagen.services.jobs import JobView
+from datagen.ui import components
+from datagen.ui.words import count, duration, plain
+
+
+def figures(view: JobView, now: datetime) -> None:
+    """Badge, bar, four figures, and why nothing moves where that is so."""
+    components.status_badge(view)
+    st.progress(components.fraction(view))
+    progress, rate = view.progress, view.rate
+    label, time = "Time left", duration(view.eta) if view.eta is not None else "—"
+    if view.job.is_over:
+        label, time = "Time taken", "—"
+        if progress.started_at and progress.finished_at:
+            seconds = (progress.finished_at - progress.started_at).total_seconds()
+            time, rate = duration(seconds), progress.done / max(seconds, 0.001)
+    values = {
+        "Records": f"{progress.done:,} / {progress.total:,}",
+        "Failed": f"{progress.failed:,}",
+        "Records per second": f"{rate:.1f}" if rate else "—",
+        label: time,
+    }
+    for column, (name, value) in zip(st.columns(len(values)), values.items(), strict=True):
+        column.metric(name, value, border=True)
+    if view.job.error:
+        st.error(plain(view.job.error), icon=":material/error:")
+    if view.job.is_over:
+        return
+    if view.waiting:
+        st.warning(plain(view.waiting), icon=":material/hourglass_empty:")
+    for state in view.states.values():
+        if state.trouble:
+            st.warning(plain(state.trouble), icon=":material/pause_circle:")
+    if progress.started_at:
+        components.quiet(f"Running for {duration((now - progress.started_at).total_seconds())}")
+
+
+def in_flight(view: JobView, now: datetime) -> None:
+    """Each record that waits for its answer."""
+    st.markdown("#### In flight")
+    rows: list[dict[str, object]] = [
+        {"Record": item.index + 1, "Attempt": item.attempt,
+         "Seconds": max((now - item.started_at).total_seconds(), 0)}
+        for item in view.progress.in_flight
+    ]
+    if not rows:
+        components.quiet("No record is waiting for an answer.")
+        return
+    _table(rows, {"Seconds": st.column_config.NumberColumn(format="%.0f")})
+    components.quiet("As of the last progress write.")
+
+
+def peers(view: JobView) -> None:
+    """What every peer did."""
+    st.markdown("#### Peers")
+    rows: list[dict[str, object]] = []
+    for peer in view.job.peers:
+        state = view.states.get(peer)
+        if state is None:
+            rows.append({"Peer": peer, "Share": "—", "Last word": "none yet"})
+            continue
+        rows.append({
+            "Peer": peer,
+            "Share": f"{state.share.start + 1:,} to {state.share.end:,}",
+            "Ok": state.generated_ok,
+            "Failed": state.generated_failed,
+            "Calls": state.calls,
+            "Tokens": state.prompt_tokens + state.completion_tokens,
+            "Started": components.moment(state.started_at),
+            "Last word": components.moment(state.last_update_at),
+        })
+    _table(rows, {"Tokens": st.column_config.NumberColumn(format="localized")})
+
+
+def latest_failures(view: JobView) -> None:
+    """The latest failures of a running job, newest first."""
+    errors = [error for state in view.states.values() for error in state.errors]
+    if not errors:
+        return
+    st.markdown("#### Latest failures")
+    _table([{"Record": e.index + 1, "Reason": e.message} for e in reversed(errors)],
+           {"Record": st.column_config.NumberColumn(width="small")}, most=10)
+
+
+def failures(items: Sequence[Failure], failed: int) -> None:
+    """The failures of a finished job, each with the reply it failed with."""
+    if not failed:
+        return
+    st.markdown("#### Failures")
+    for item in items:
+        with st.expander(f"Record {item.index + 1}: {plain(item.message)}"):
+            if item.raw:
+                st.code(item.raw, language=None, wrap_lines=True)
+            else:
+                components.quiet("No reply was kept.")
+    if failed > len(items):
+        components.quiet(f"The first {len(items)} of {count(failed, 'failure')}.")
+
+
+def details(view: JobView, asked: JobDetails) -> None:
+    """What was asked for, in the user's own words, and the job's facts."""
+    job = view.job
+    left, right = st.columns(2)
+    with left:
+        st.markdown("#### Description")
+        components.prose(asked.description)
+        st.markdown("#### Instructions")
+        components.prose(asked.instructions)
+    with right:
+        st.markdown("#### Facts")
+        components.facts([
+            ("Created", components.moment(job.created_at)),
+            ("Started", components.moment(job.started_at)),
+            ("Finished", components.moment(job.finished_at)),
+            ("Schema drafted in", duration(job.schema_duration_ms / 1000)),
+            ("Drafted again", count(job.schema_refreshes, "time")),
+            ("Dataset mode", "yes, with a ground-truth label" if job.dataset_mode else "no"),
+            ("Model server", asked.inference.base_url),
+            ("Model", asked.inference.model or "the server's own choice"),
+        ])
+
+
+def _table(rows: Sequence[dict[str, object]], config: dict[str, Any], most: int = 48) -> None:
+    st.dataframe(pd.DataFrame(rows), hide_index=True, placeholder="", column_config=config,
+                 height=components.table_height(min(len(rows), most)))
