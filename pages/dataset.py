@@ -41,8 +41,8 @@ with st.container(horizontal=True, vertical_alignment="center",
         components.quiet(f"{count(view.job.total_ok, 'row')} · "
                          f"{count(len(columns), 'column')}{failed}")
     with st.container(horizontal=True, width="content"):
-        st.page_link(pages.JOB, label="Job", query_params={"id": job_id},
-                     icon=":material/list_alt:")
+        if st.button("Job", icon=":material/list_alt:"):
+            st.switch_page(pages.JOB, query_params={"id": job_id})
         components.download_buttons(job_id)
 components.quiet("In the downloaded CSV, a text that starts like a formula gets an apostrophe "
                  "in front, so that no spreadsheet runs it.")

@@ -41,14 +41,12 @@ def draw_examples() -> None:
 
 def draw_totals(views: Sequence[JobView]) -> None:
     """Four figures over all of the user's jobs."""
-    figures = {
-        "Datasets": sum(v.job.status == "succeeded" for v in views),
-        "Running or waiting": sum(not v.job.is_over for v in views),
-        "Records made": sum(v.progress.ok for v in views),
-        "Records failed": sum(v.progress.failed for v in views),
-    }
-    for column, (label, value) in zip(st.columns(4), figures.items(), strict=True):
-        column.metric(label, f"{value:,}", border=True)
+    components.figures({
+        "Datasets": f"{sum(v.job.status == 'succeeded' for v in views):,}",
+        "Running or waiting": f"{sum(not v.job.is_over for v in views):,}",
+        "Records made": f"{sum(v.progress.ok for v in views):,}",
+        "Records failed": f"{sum(v.progress.failed for v in views):,}",
+    })
 
 
 def interval() -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from urllib.parse import quote
 
@@ -113,9 +113,16 @@ def back_to_jobs(message: str) -> None:
     st.page_link(pages.JOBS, label="Back to your jobs", icon=":material/arrow_back:")
 
 
+def figures(values: Mapping[str, str]) -> None:
+    """A few numbers side by side; two in a row on a phone."""
+    with st.container(key="figures"):
+        for column, (label, value) in zip(st.columns(len(values)), values.items(), strict=True):
+            column.metric(label, value, border=True)
+
+
 def facts(pairs: Sequence[tuple[str, str]]) -> None:
-    """A quiet two-column list of facts."""
-    frame = pd.DataFrame(pairs, columns=["", " "])
+    """A quiet two-column list of facts; what users typed is never markup."""
+    frame = pd.DataFrame([(name, plain(value)) for name, value in pairs], columns=["", " "])
     st.table(frame, border="horizontal", hide_index=True, hide_header=True)
 
 

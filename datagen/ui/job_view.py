@@ -27,14 +27,12 @@ def figures(view: JobView, now: datetime) -> None:
         if progress.started_at and progress.finished_at:
             seconds = (progress.finished_at - progress.started_at).total_seconds()
             time, rate = duration(seconds), progress.done / max(seconds, 0.001)
-    values = {
+    components.figures({
         "Records": f"{progress.done:,} / {progress.total:,}",
         "Failed": f"{progress.failed:,}",
         "Records per second": f"{rate:.1f}" if rate else "—",
         label: time,
-    }
-    for column, (name, value) in zip(st.columns(len(values)), values.items(), strict=True):
-        column.metric(name, value, border=True)
+    })
     if view.job.error:
         st.error(plain(view.job.error), icon=":material/error:")
     if view.job.is_over:
@@ -126,7 +124,8 @@ def details(view: JobView, asked: JobDetails) -> None:
             ("Started", components.moment(job.started_at)),
             ("Finished", components.moment(job.finished_at)),
             ("Schema drafted in", duration(job.schema_duration_ms / 1000)),
-            ("Drafted again", count(job.schema_refreshes, "time")),
+            ("Drafted again",
+             count(job.schema_refreshes, "time") if job.schema_refreshes else "never"),
             ("Dataset mode", "yes, with a ground-truth label" if job.dataset_mode else "no"),
             ("Model server", asked.inference.base_url),
             ("Model", asked.inference.model or "the server's own choice"),

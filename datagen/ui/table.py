@@ -188,8 +188,8 @@ def _flat(value: Any) -> str:
 
 
 def _span(value: object, item: ColumnProfile) -> str | None:
-    if value is None:
-        return None
+    if value is None or item.kind == "json":
+        return None  # the length of nested JSON tells nobody anything
     if isinstance(value, float):
         return f"{value:,.2f}"
     if isinstance(value, int):
@@ -200,6 +200,6 @@ def _span(value: object, item: ColumnProfile) -> str | None:
 def _frequent(item: ColumnProfile) -> list[str]:
     if item.true_share is not None:
         return [f"true {item.true_share:.0%}", f"false {1 - item.true_share:.0%}"]
-    if item.distinct == item.filled:
+    if item.distinct == item.filled or item.kind == "json":
         return []  # every value once: no value stands out
     return [f"{top.value[:60]} ×{top.count}" for top in item.top[:_NAMED]]
