@@ -12,9 +12,9 @@ import json
 from collections.abc import Mapping
 from enum import IntEnum
 from typing import Any
-from urllib.parse import urlsplit
 
 from datagen.domain.chat import ChatCall, Endpoint
+from datagen.domain.endpoints import origin, same_origin
 
 # What a profile's parameters may add. What the call itself says (messages,
 # temperature, max_tokens, the answer's form) is never replaced by them.
@@ -24,7 +24,6 @@ _OPENAI_PARAMETERS = frozenset({
     "repeat_penalty", "repetition_penalty", "max_completion_tokens", "reasoning_effort",
     "chat_template_kwargs", "metadata", "user", "service_tier",
 })
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Form(IntEnum):
@@ -81,22 +80,9 @@ def build_headers(endpoint: Endpoint, api_key: str | None) -> dict[str, str]:
     return headers
 
 
-def origin(url: str) -> tuple[str, str, int | None] | None:
-    """Scheme, host and port that a key belongs to; None when ``url`` is no address."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return None
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
-        return None
-    return parts.scheme, parts.hostname.rstrip("."), port or _DEFAULT_PORTS[parts.scheme]
-
-
 def key_for(endpoint: Endpoint, own: Endpoint) -> str | None:
     """The key that may be sent to ``endpoint``: none outside the origin of ``own``."""
-    there = origin(endpoint.base_url)
-    return endpoint.api_key if there is not None and there == origin(own.base_url) else None
+    return endpoint.api_key if same_origin(endpoint.base_url, own.base_url) else None
 
 
 def is_loopback(host: str) -> bool:

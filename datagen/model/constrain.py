@@ -8,7 +8,7 @@ the product checks every record against the real schema anyway.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 _WIDE = 1_000_000  # how far a number may go where the schema does not say
@@ -39,6 +39,16 @@ _NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multi
 _CHOICES = ("anyOf", "oneOf", "allOf")
 _OPTIONS = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": ",
             "lenient": True, "coerce_one_of": True}
+
+
+def grammars(schema: Mapping[str, Any], *, max_tokens: int) -> Iterator[str]:
+    """Grammars for the schema, the strictest first; a next one for a decoder that can't it."""
+    for patterns in (True, False):
+        try:
+            yield grammar(schema, max_tokens=max_tokens, patterns=patterns)
+        except (TypeError, ValueError, AttributeError, KeyError, RecursionError):
+            break  # a keyword holds what it may not: only the rules of JSON are left
+    yield grammar({"type": "object"}, max_tokens=max_tokens)
 
 
 def grammar(schema: Mapping[str, Any], *, max_tokens: int, patterns: bool = True) -> str:
@@ -102,6 +112,8 @@ class _Narrow:
 
     def schema(self, node: Any, *, closed: bool = True) -> Any:
         """The narrower copy; ``closed`` = an object may have no fields beside its own."""
+        if node is True:  # anything goes: a text does
+            node = {"type": "string"}
         if not isinstance(node, Mapping):
             return node
         if "$ref" in node:
@@ -114,8 +126,11 @@ class _Narrow:
             found[name] = [self.schema(part, closed=closed and name != "allOf")
                            for part in node[name]]
         types = _types(node) or self._guess(node, choices)
-        if types:
-            found["type"] = types[0] if len(types) == 1 else types
+        return found | self._typed(node, types, closed=closed and not choices)
+
+    def _typed(self, node: Mapping[str, Any], types: list[str], *, closed: bool) -> dict[str, Any]:
+        """The types, and the limits of each."""
+        found: dict[str, Any] = {"type": types[0] if len(types) == 1 else types} if types else {}
         if "string" in types:
             found |= self._string(node)
         if {"integer", "number"} & set(types):
@@ -123,7 +138,7 @@ class _Narrow:
         if "array" in types:
             found |= self._array(node)
         if "object" in types:
-            found |= self._object(node, closed=closed and not choices)
+            found |= self._object(node, closed=closed)
         return found
 
     def _definitions(self, node: Mapping[str, Any]) -> dict[str, Any]:

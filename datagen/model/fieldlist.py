@@ -22,6 +22,9 @@ _THING = r"(?:an? |the |its |their )?[A-Za-z][\w-]{1,20}(?: [\w-]{2,20}){0,2}"
 _MENTION = re.compile(
     rf"\b(?:has|have|having|with|contains?|includes?|including)\s+"
     rf"({_THING}(?:,\s*{_THING})*,?\s+and\s+{_THING})", re.IGNORECASE)
+_AROUND = re.compile(  # what stands before and after a name: "the", "of a shop"
+    r"^(?:an?|the|its|their)\s+|(?<!number)\s+(?:of|for|in|on|from|to|by|at|with|that)\b.*$",
+    re.IGNORECASE)
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+", re.MULTILINE)
 _NAME = re.compile(r"[\"'`]?([A-Za-z][\w\[\].]*(?:[ -]\w+){0,3}?)[\"'`]?"
                    r"(?=\s*(?:$|[,:(]|\b(?:with|such|as|like|from|between|is|are|in|of)\b))\s*[,:]?")
@@ -75,7 +78,7 @@ def mentioned(text: str) -> list[Field]:
     """The fields a text names in passing: "tickets with a subject, message and priority"."""
     found = _MENTION.search(text)
     names = _split(found.group(1)) if found else []
-    return distinct(field_of(re.sub(r"^(?:an?|the|its|their)\s+", "", n.strip())) for n in names)
+    return distinct(field_of(_AROUND.sub("", name.strip())) for name in names)
 
 
 def field_of(name: str, hint: str = "", prefix: str = "") -> Field:

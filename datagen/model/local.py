@@ -7,6 +7,7 @@ slower where other processes keep the cores busy. It proves the pipeline; its co
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 import importlib.metadata
 import importlib.util
@@ -17,7 +18,6 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
@@ -26,8 +26,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from datagen.domain.chat import Message
 from datagen.domain.errors import DatagenError, ModelFailed, ModelOverloaded, ModelRejected
-from datagen.model import constrain, small
-from datagen.model.answers import Answer, Engine, Usage
+from datagen.model import constrain, server, small
+from datagen.model.answers import Answer, Usage
+from datagen.model.sample.engine import SampleEngine
 from datagen.settings import Settings
 
 LOCAL_MODEL = "SmolLM2-135M-Instruct (local)"
@@ -74,10 +75,10 @@ def load(weights: str) -> LocalEngine:
         params.warmup = params.ui = params.endpoint_slots = False
         # The runtime opens a loopback port of its own; nobody is given the key to it.
         params.api_keys = [secrets.token_hex(16)]
-        server = xllamacpp.Server(params)
+        runtime = xllamacpp.Server(params)
     except Exception as exc:
         raise ModelFailed(f"The local model can't be loaded ({type(exc).__name__}).") from exc
-    return LocalEngine(chat=server.handle_chat_completions, text=server.handle_completions)
+    return LocalEngine(chat=runtime.handle_chat_completions, text=runtime.handle_completions)
 
 
 class LocalEngine:
@@ -108,7 +109,7 @@ class LocalEngine:
                 "seed": small.seed_of(messages),
             }
             if schema is None:
-                return _answer(_checked(self._chat(request)))
+                return _answer(_checked(_run(self._chat, request)))
             request["messages"] = small.record_prompt(messages, schema)
             return self._record(request, schema)
 
@@ -116,7 +117,7 @@ class LocalEngine:
         used = [0, 0]
 
         def ask(prompt: str, grammar: str, seed: int) -> str:
-            found = _answer(_checked(self._text({
+            found = _answer(_checked(_run(self._text, {
                 "prompt": prompt, "grammar": grammar, "seed": seed, "max_tokens": 90,
                 "temperature": 0.3, "presence_penalty": 0.6, "repeat_last_n": 40,
             })))
@@ -128,15 +129,9 @@ class LocalEngine:
 
     def _record(self, request: dict[str, Any], schema: Mapping[str, Any]) -> Answer:
         """Held to the schema; to less of it where the decoder can't take all."""
-        tokens = request["max_tokens"]
-        grammars = (
-            constrain.grammar(schema, max_tokens=tokens),
-            constrain.grammar(schema, max_tokens=tokens, patterns=False),
-            constrain.grammar({"type": "object"}, max_tokens=tokens),
-        )
-        calm = {"repeat_penalty": 1.1, "repeat_last_n": 64}  # it loops on words otherwise
-        for grammar in grammars:
-            found = self._chat(request | calm | {"grammar": grammar})
+        calm = {"dry_multiplier": 0.8, "dry_allowed_length": 3}  # it loops on phrases otherwise
+        for grammar in constrain.grammars(schema, max_tokens=request["max_tokens"]):
+            found = _run(self._chat, request | calm | {"grammar": grammar})
             if "grammar" not in str(found.get("error", "")).lower():
                 break
         return _answer(_checked(found))
@@ -152,7 +147,7 @@ class Slots:
         self._waiting: list[tuple[bool, int]] = []
         self._numbers = itertools.count()
 
-    @contextmanager
+    @contextlib.contextmanager
     def one(self, *, urgent: bool) -> Iterator[None]:
         """A slot for the time of the block. Raises ModelOverloaded when too many wait."""
         with self._turn:
@@ -170,6 +165,13 @@ class Slots:
             with self._turn:
                 self._free += 1
                 self._turn.notify_all()
+
+
+def _run(complete: Complete, request: dict[str, Any]) -> Mapping[str, Any]:
+    try:
+        return complete(request)
+    except (ValueError, RuntimeError, UnicodeError) as exc:
+        raise ModelRejected(f"The local model does not take this request: {exc}"[:300]) from exc
 
 
 def _checked(found: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -190,20 +192,6 @@ def _answer(found: Mapping[str, Any]) -> Answer:
                   Usage(usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0)))
 
 
-def create_app(engine: Engine, name: str) -> ASGIApp:
-    """The HTTP face of an engine; ``name`` is what ``/v1/models`` and ``/health`` tell."""
-    from datagen.model import server
-
-    return server.create_app(engine, model=name)
-
-
-def sample_engine() -> Engine:
-    """The built-in sample model."""
-    from datagen.model.sample.engine import SampleEngine
-
-    return SampleEngine()
-
-
 class Door:
     """Answers 503 "loading" until the app behind it is there."""
 
@@ -215,13 +203,12 @@ class Door:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif self._app is not None:
-            await self._app(scope, receive, send)
+            try:
+                await self._app(scope, receive, send)
+            except asyncio.CancelledError:  # stopping, in the middle of an answer
+                await _error(503, "The model is stopping.")(scope, receive, send)
         elif scope["type"] == "http":
-            answer = JSONResponse(
-                {"ok": False, "status": "loading",
-                 "error": {"message": "The model is loading.", "type": "overloaded"}},
-                503, headers={"Retry-After": "1"})
-            await answer(scope, receive, send)
+            await _error(503, "The model is loading.", status="loading")(scope, receive, send)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -235,19 +222,23 @@ class Door:
         self._app = loading.result()
 
 
-def build(settings: Settings) -> ASGIApp:
-    """The local model where it is installed and wanted, else the sample model; says which."""
-    weights = None if settings.mock_model else available()
+def _error(code: int, message: str, *, status: str = "failed") -> JSONResponse:
+    body = {"ok": False, "status": status, "error": {"message": message, "type": "overloaded"}}
+    return JSONResponse(body, code, headers={"Retry-After": "1"})
+
+
+def build(weights: str | None) -> ASGIApp:
+    """The local model where there are weights, else the sample model; says which."""
     if weights is not None:
         try:
-            app = create_app(load(weights), LOCAL_MODEL)
+            app = server.create_app(load(weights), model=LOCAL_MODEL)
         except ModelFailed as exc:
             log.warning("%s The built-in sample model answers instead.", exc)
         else:
-            log.info("%s is ready on port %d.", LOCAL_MODEL, settings.model_port)
+            log.info("%s is ready.", LOCAL_MODEL)
             return app
-    log.info("The built-in sample model answers on port %d.", settings.model_port)
-    return create_app(sample_engine(), SAMPLE_MODEL)
+    log.info("The built-in sample model is ready.")
+    return server.create_app(SampleEngine(), model=SAMPLE_MODEL)
 
 
 def serve(settings: Settings) -> None:
@@ -258,8 +249,10 @@ def serve(settings: Settings) -> None:
     except OSError as exc:
         raise DatagenError(f"Port {settings.model_port} is taken: stop what uses it, or set "
                            "DATAGEN_MODEL_PORT.") from exc
-    config = uvicorn.Config(Door(lambda: build(settings)), log_level="warning", lifespan="on",
+    weights = None if settings.mock_model else available()
+    config = uvicorn.Config(Door(lambda: build(weights)), log_level="warning", lifespan="on",
                             access_log=False, timeout_graceful_shutdown=1)
-    uvicorn.Server(config).run(sockets=[listening])
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listening])
     # A slot may be in the middle of a record: the runtime's threads would hold the exit up.
     os._exit(0)

@@ -11,7 +11,6 @@ from datagen.adapters.chat_dialects import (
     first_form,
     is_loopback,
     key_for,
-    origin,
     place,
 )
 from datagen.domain.chat import ChatCall, Endpoint, Message
@@ -102,7 +101,6 @@ def test_a_key_goes_only_to_the_origin_it_was_configured_for(base_url, own, sent
 def test_messages_name_host_and_port_only():
     assert place(Endpoint(base_url="https://u:pw@models.example/p?k=1", path="/x")) == (
         "models.example:443")
-    assert origin("nonsense") is None
     assert place(Endpoint(base_url="nonsense", path="/x")) == "its address"
 
 
