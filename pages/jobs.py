@@ -40,13 +40,14 @@ def draw_examples() -> None:
 
 
 def draw_totals(views: Sequence[JobView]) -> None:
-    """Four figures over all of the user's jobs."""
+    """Figures over all of the user's jobs."""
     components.figures({
         "Datasets": f"{sum(v.job.status == 'succeeded' for v in views):,}",
         "Running or waiting": f"{sum(not v.job.is_over for v in views):,}",
         "Records made": f"{sum(v.progress.ok for v in views):,}",
-        "Records failed": f"{sum(v.progress.failed for v in views):,}",
-    })
+        "Records asked for": f"{sum(v.progress.total for v in views):,}",
+    } | ({"Records failed": f"{sum(v.progress.failed for v in views):,}"}
+         if services.settings.show_failures else {}))
 
 
 def interval() -> float:

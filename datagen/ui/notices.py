@@ -1,4 +1,4 @@
-"""What an open page says unasked: a job finished, the session ended."""
+"""What an open page says unasked: a job finished, the store is away, the session ended."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import streamlit as st
 from datagen.domain.errors import StoreError
 from datagen.domain.users import User
 from datagen.ui import session
-from datagen.ui.words import count, plain
+from datagen.ui.words import count, plain, when
 
 _OPEN = "notices.open_jobs"  # ids of jobs that were not over when last looked at
 
@@ -20,8 +20,13 @@ def watch(user: User) -> None:
         return
     try:
         jobs = session.app().jobs.list(user)
+        stale_since = session.app().jobs.snapshot().stale_since
     except StoreError:
         return  # the page itself says so
+    if stale_since:
+        st.warning(f"The store can't be read since {when(stale_since, st.context.timezone)}. "
+                   "This page shows what was last known and catches up by itself.",
+                   icon=":material/cloud_off:")
     waiting: set[str] = st.session_state.get(_OPEN, set())
     for view in jobs:
         if view.job.id in waiting and view.job.is_over:

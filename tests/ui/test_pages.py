@@ -6,7 +6,7 @@ import pytest
 from replica import ADA, BEN, ROOT, World, signed_in
 from streamlit.testing.v1 import AppTest
 
-from datagen.domain.errors import ModelUnreachable
+from datagen.domain.errors import ModelUnreachable, StoreError
 from datagen.domain.users import User
 
 PAGES = ("jobs", "new", "job", "dataset")
@@ -15,7 +15,7 @@ PAGES = ("jobs", "new", "job", "dataset")
 def texts(at: AppTest) -> str:
     """Everything the page says."""
     kinds = ("title", "markdown", "caption", "info", "warning", "error", "text", "html",
-             "button", "expander", "metric")
+             "button", "expander", "metric", "page_link")
     found = []
     for kind in kinds:
         for item in at.get(kind):
@@ -206,6 +206,37 @@ def test_an_unfinished_dataset_points_to_its_progress(world: World) -> None:
     at = world.open("dataset", id=job_id)
 
     assert "isn't finished yet" in at.info[0].value
+
+
+def test_a_store_that_goes_away_leaves_the_last_picture_and_says_so(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.confirm("Tickets")
+    at = world.open("jobs")
+
+    def away(*_: object) -> None:
+        raise StoreError("The disk is gone.")
+
+    monkeypatch.setattr(type(world.services.store), "hgetall", away)
+    world.services.jobs.invalidate()
+    at.run()
+
+    assert not at.exception
+    assert any("can't be read since" in item.value for item in at.warning)
+    assert "Tickets" in texts(at)
+
+
+def test_the_number_of_failed_records_shows_only_where_it_is_asked_for(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.finish(records=2)
+    hidden = [metric.label for metric in world.open("jobs").metric]
+
+    object.__setattr__(world.services.settings, "show_failures", True)
+    shown = [metric.label for metric in world.open("jobs").metric]
+
+    assert "Records failed" not in hidden
+    assert "Records failed" in shown
 
 
 @pytest.mark.parametrize("page", ["job", "dataset"])
