@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import streamlit as st
@@ -9,6 +10,7 @@ import streamlit as st
 from datagen import bootstrap
 from datagen.api.routes import build_middleware, build_routes
 from datagen.domain.errors import DatagenError
+from datagen.ui.notices import say_broken
 
 try:
     services = bootstrap.shared()
@@ -19,9 +21,12 @@ app = st.App(
     "datagen/ui/shell.py",
     routes=build_routes(services, services.settings),
     middleware=build_middleware(services, services.settings),
+    on_script_error=say_broken,
 )
 
 if __name__ == "__main__":
+    os.umask(0o077)  # what this process writes is nobody else's
+    os.environ["FORWARDED_ALLOW_IPS"] = ""  # uvicorn trusts loopback; we, DATAGEN_TRUSTED_PROXIES
     app.run(config={
         "server.address": services.settings.app_host,
         "server.port": services.settings.app_port,

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import logging
+
 import streamlit as st
 
-from datagen.domain.errors import StoreError
+from datagen.domain.errors import DatagenError, StoreError
 from datagen.domain.users import User
 from datagen.ui import session
 from datagen.ui.words import count, plain, when
 
+_LOG = logging.getLogger(__name__)
 _OPEN = "notices.open_jobs"  # ids of jobs that were not over when last looked at
+
+
+def say_broken(exc: Exception) -> bool:
+    """What a page shows where it breaks; the traceback goes to the log."""
+    if isinstance(exc, DatagenError):
+        st.error(f"{plain(str(exc))} Reload the page to try again.", icon=":material/error:")
+        return True
+    _LOG.error("A page broke.", exc_info=exc)
+    st.error("Something went wrong on our side, and it was logged. Reload the page; what is "
+             "stored is safe.", icon=":material/error:")
+    return True
 
 
 @st.fragment(run_every=5)
