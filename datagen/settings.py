@@ -15,13 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from datagen.domain.chat import Dialect, Endpoint
+from datagen.domain.chat import Endpoint
+from datagen.domain.endpoints import NODE_PATH, dialect_for
 from datagen.domain.errors import SettingsError
 from datagen.environment import VARIABLES, Reader, parse_peers
 
-__all__ = ["INFERENCE_BASE_URL", "VARIABLES", "Settings", "Smtp", "dialect_of", "load"]
+__all__ = ["INFERENCE_BASE_URL", "VARIABLES", "Settings", "Smtp", "load"]
 
-CREATE_CHAT_COMPLETION_PATH = "/create_chat_completion"
+CREATE_CHAT_COMPLETION_PATH = NODE_PATH
 OPENAI_CHAT_PATH = "/v1/chat/completions"
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -99,7 +100,7 @@ def _endpoint(env: Reader, model_port: int) -> tuple[Endpoint, bool]:
     )
     if not path.startswith("/") or len(path) > 200:
         env.problems.append("DATAGEN_INFERENCE_PATH must start with / and be short.")
-    dialect = (env.text("DATAGEN_INFERENCE_DIALECT") or dialect_of(path)).lower()
+    dialect = (env.text("DATAGEN_INFERENCE_DIALECT") or dialect_for(path)).lower()
     if dialect not in {"ratio1", "openai"}:
         env.problems.append("DATAGEN_INFERENCE_DIALECT must be ratio1 or openai.")
     return Endpoint(
@@ -109,11 +110,6 @@ def _endpoint(env: Reader, model_port: int) -> tuple[Endpoint, bool]:
         dialect="ratio1" if dialect == "ratio1" else "openai",
         api_key=env.text("DATAGEN_INFERENCE_API_KEY"),
     ), own
-
-
-def dialect_of(path: str) -> Dialect:
-    """The dialect a path speaks when nobody says: the node's own call, else OpenAI's."""
-    return "ratio1" if path.rstrip("/").endswith(CREATE_CHAT_COMPLETION_PATH) else "openai"
 
 
 def _peers(env: Reader) -> tuple[tuple[str, ...], str]:

@@ -8,6 +8,7 @@ from datagen.domain.chat import Dialect, Endpoint
 from datagen.domain.jobs import Inference
 
 NODE_PATH = "/create_chat_completion"
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def dialect_for(path: str) -> Dialect:
@@ -15,20 +16,36 @@ def dialect_for(path: str) -> Dialect:
     return "ratio1" if path.rstrip("/").endswith(NODE_PATH) else "openai"
 
 
-def origin(url: str) -> tuple[str, str, int | None]:
-    """Scheme, host and port: what a key belongs to."""
-    parts = urlsplit(url)
-    standard = {"http": 80, "https": 443}.get(parts.scheme)
-    return parts.scheme, (parts.hostname or "").lower(), parts.port or standard
+def origin(url: str) -> tuple[str, str, int] | None:
+    """Scheme, host and port that a key belongs to; None when ``url`` is no address."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+        return None
+    return parts.scheme, parts.hostname.rstrip("."), port or _DEFAULT_PORTS[parts.scheme]
+
+
+def same_origin(url: str, other: str) -> bool:
+    """Whether a key for the one may go to the other; never where one is no address."""
+    there = origin(url)
+    return there is not None and there == origin(other)
 
 
 def endpoint_for(inference: Inference, own: Endpoint) -> Endpoint:
-    """The endpoint of a job's snapshot; the server's key only for the server's own origin."""
+    """Where a job's calls go; the server's key goes to the server's own origin only.
+
+    A job made with the server's own endpoint follows it to where it moved since.
+    """
+    if inference.own:
+        return own
     same_call = inference.path == own.path and inference.base_url == own.base_url
     return Endpoint(
         base_url=inference.base_url,
         path=inference.path,
         model=inference.model,
         dialect=own.dialect if same_call else dialect_for(inference.path),
-        api_key=own.api_key if origin(inference.base_url) == origin(own.base_url) else None,
+        api_key=own.api_key if same_origin(inference.base_url, own.base_url) else None,
     )

@@ -55,6 +55,7 @@ class Inference:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     use_external_api: bool = False
     profile_id: str | None = None
+    own: bool = False  # ours: the server's own endpoint, wherever that is by now
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import json_repair
 
 MAX_REPLY = 256 * 1024  # characters; 4,096 tokens are about 16 KiB
+MAX_PIECES = 50  # looked at in one reply; an answer has one or two
 MAX_REPAIR = 64 * 1024  # characters; the repair is slow on big hostile texts (0.4 s for 60 KB)
 
 _THOUGHTS = re.compile(r"\A\s*<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
@@ -57,6 +58,8 @@ def pieces(text: str, openers: str = "{") -> list[str]:
                 break
             if source[at:end] not in found:
                 found.append(source[at:end])
+            if len(found) == MAX_PIECES:
+                return found
             at = _next(source, openers, end)
     return found
 

@@ -94,12 +94,14 @@ def check(request: DraftRequest, *, max_records: int) -> DraftRequest:
 
 def inference_for(request: DraftRequest, own: Endpoint) -> Inference:
     """The snapshot a job keeps: the server's endpoint unless the request names another."""
-    moved = request.base_url is not None and request.base_url != own.base_url
+    base_url, path = request.base_url or own.base_url, request.path or own.path
+    model = request.model or (own.model if base_url == own.base_url else None)
     return Inference(
-        base_url=request.base_url or own.base_url,
-        path=request.path or own.path,
-        model=request.model or (None if moved else own.model),
+        base_url=base_url,
+        path=path,
+        model=model,
         parameters=dict(request.parameters),
+        own=(base_url, path, model) == (own.base_url, own.path, own.model),
     )
 
 

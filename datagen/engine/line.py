@@ -17,6 +17,7 @@ from datagen.engine.tally import Tally
 from datagen.ports import ChatModel
 
 MAX_RETRY_AFTER = 600.0  # seconds; a server can't send us to sleep for longer
+MAX_REJECTIONS = 3  # of one record, with answers to others in between
 
 
 class Line:
@@ -38,14 +39,20 @@ class Line:
         self._probing = asyncio.Lock()
         self._pause: float | None = None  # seconds until the next try; None = all is well
         self._faults = 0
+        self._answers = 0
+        # By index: how often it was rejected, each time with answers to others in between,
+        # and all answers by then.
+        self._rejected: dict[int, tuple[int, int]] = {}
 
     async def complete(
         self, call: ChatCall, index: int, attempt: int, stop: asyncio.Event
     ) -> ChatReply | None:
         """The answer, however long it takes; None when ``stop`` came first.
 
-        Raises ReplyUnusable: the server answered, but not with a text.
+        Raises ReplyUnusable: the server answered, but not with a text; or it rejects this
+        record again and again, though not the others.
         """
+        self._rejected.pop(index, None)
         while not stop.is_set():
             if self._pause is None:
                 reply = await self._try(call, index, attempt)
@@ -73,12 +80,23 @@ class Line:
                 raise
             except ModelError as exc:
                 self._fails(exc, faults)
+                if isinstance(exc, ModelRejected):
+                    self._give_up_alone(exc, index)
                 return None
         self._works(faults)
         self._tally.answered(reply)
         return reply
 
+    def _give_up_alone(self, exc: ModelRejected, index: int) -> None:
+        """Raises ReplyUnusable once the fault is plainly this record's, not the endpoint's."""
+        count, answers = self._rejected.get(index, (0, -1))
+        if self._answers > answers:
+            self._rejected[index] = (count + 1, self._answers)
+        if count + 1 >= MAX_REJECTIONS and self._answers > answers:
+            raise ReplyUnusable(str(exc)) from exc
+
     def _works(self, faults: int) -> None:
+        self._answers += 1
         if faults == self._faults:  # not a call from before the fault
             self._pause = None
             self._passing.reset()

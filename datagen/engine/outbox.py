@@ -65,7 +65,7 @@ def clear(folder: Path, files: FileStore, result_cid: str) -> None:
 
     Raises StoreError or NotThere while it can't; the journal then stays.
     """
-    with files.open(result_cid) as stream:
+    with disk_faults(folder), files.open(result_cid) as stream:
         while stream.read(_CHUNK):
             pass
     with disk_faults(folder):

@@ -88,7 +88,11 @@ class Runner:
                 return None
             if reply.finish_reason == "length":
                 tokens = min(MAX_TOKENS, tokens * 2)
-            verdict = self._reader.read(reply)
+            try:
+                verdict = self._reader.read(reply)
+            except Exception as exc:  # noqa: BLE001 - hostile text that breaks the reader costs this record alone
+                problem, raw = f"The answer can't be read ({type(exc).__name__}).", reply.text
+                continue
             if not isinstance(verdict, Accepted):
                 problem, raw = verdict.reason, verdict.raw
                 continue

@@ -155,6 +155,8 @@ def load_job(text: str) -> Job:
         raise ValueError("unknown status")
     if not isinstance(peers, list) or not peers or not all(isinstance(p, str) for p in peers):
         raise ValueError("peers is not a list of ids")
+    if len(set(peers)) < len(peers):  # shares follow from peers: one would have two
+        raise ValueError("a peer is listed twice")
     return Job(
         id=text_of(record, "id"),
         owner=text_of(record, "owner"),
@@ -259,6 +261,7 @@ def details_record(details: JobDetails) -> dict[str, Any]:
             "path": inference.path,
             "model": inference.model,
             "parameters": dict(inference.parameters) or None,
+            "own": inference.own or None,
         }),
         "datasetMode": details.dataset_mode,
         "createdAt": to_iso(details.created_at),
@@ -288,6 +291,7 @@ def load_details(text: str) -> JobDetails:
             parameters=parameters if isinstance(parameters, dict) else {},
             use_external_api=inference.get("useExternalApi") is True,
             profile_id=_optional_text(inference, "profileId"),
+            own=inference.get("own") is True,
         ),
         dataset_mode=record.get("datasetMode") is True,
         created_at=from_iso(record.get("createdAt")),

@@ -19,6 +19,10 @@ def read_details(files: FileStore, job: Job) -> JobDetails:
         raise StoreError(
             "The file that says what this job should make is not there yet."
         ) from exc
+    except OSError as exc:
+        raise StoreError(
+            "The file that says what this job should make can't be read right now."
+        ) from exc
     except ValueError as exc:
         raise StoreError("The file that says what this job should make is damaged.") from exc
     if details.id != job.id:

@@ -11,6 +11,7 @@ import errno
 import json
 import re
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -27,6 +28,8 @@ if TYPE_CHECKING:  # heavy libraries are loaded by the first dataset that is loo
 Kind: TypeAlias = Literal["integer", "number", "boolean", "date", "datetime", "text", "json"]
 
 INDEX = "i"  # the stored column that holds a record's index
+MAX_TABLES = 200  # kept in the cache folder; others are built again when they are looked at
+_LEFTOVER_AGE = 3_600  # seconds after which an unfinished table belongs to nobody
 _BATCH = 5_000  # records held in memory at once
 _META = b"datagen"
 _VERSION = 1  # of the layout: another one is built anew
@@ -102,8 +105,7 @@ def build(
     unfinished: Path | None = None
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for left in path.parent.glob(f"{path.stem}.*.tmp"):
-            left.unlink(missing_ok=True)
+        _tidy(path.parent)
         with tempfile.NamedTemporaryFile(
             dir=path.parent, prefix=f"{path.stem}.", suffix=".tmp", delete=False
         ) as out:
@@ -120,6 +122,23 @@ def build(
         if unfinished is not None:
             with contextlib.suppress(OSError):
                 unfinished.unlink(missing_ok=True)
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what killed processes left unfinished, and the oldest tables beyond MAX_TABLES."""
+    aged = sorted(((_age(file), file) for file in folder.glob("*.*")), reverse=True)
+    whole = [file for _, file in aged if file.suffix == ".parquet"]
+    left = [file for age, file in aged if file.suffix == ".tmp" and age > _LEFTOVER_AGE]
+    for file in (*left, *whole[: max(0, len(whole) + 1 - MAX_TABLES)]):
+        file.unlink(missing_ok=True)
+
+
+def _age(file: Path) -> float:
+    """Seconds since it was written; 0 for one that another process took away."""
+    try:
+        return time.time() - file.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _write(

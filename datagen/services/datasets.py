@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, TypeVar
+from weakref import WeakValueDictionary
 
 from datagen.domain.errors import Conflict, StoreError
 from datagen.domain.exports import ResultLine, attachment_name, csv_chunks, json_chunks
@@ -60,7 +61,8 @@ class Datasets:
         self._files = files
         self._folder = cache_dir / "datasets"
         self._guard = threading.Lock()
-        self._locks: dict[str, threading.Lock] = {}  # by job: its table is built once
+        # By job, while anybody needs it: its table is built once.
+        self._locks: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
         self._profiles: Recent[str, tuple[ColumnProfile, ...]] = Recent(32)
         self._failures: Recent[tuple[str, int], tuple[Failure, ...]] = Recent(32)
 
@@ -182,7 +184,10 @@ class Datasets:
 
     def _lock(self, job_id: str) -> threading.Lock:
         with self._guard:
-            return self._locks.setdefault(job_id, threading.Lock())
+            lock = self._locks.get(job_id)
+            if lock is None:
+                lock = self._locks[job_id] = threading.Lock()
+            return lock
 
 
 def _fingerprint(view: JobView) -> str:

@@ -137,6 +137,11 @@ class Generation:
                 shift.look_at = -math.inf
                 _warn_once(backoff, "The worker can't look for jobs now, it keeps trying: %s", exc)
                 pause = backoff.next()
+            except Exception:  # noqa: BLE001 - shares that run must not end because of it
+                shift.look_at = -math.inf
+                if not backoff.failing:
+                    _LOG.exception("Looking for jobs met a fault in DataGen itself")
+                pause = backoff.next()
             await self._pace.pause(pause, shift.stop, shift.wake)
 
     async def _look(self, shift: _Shift) -> None:
@@ -160,30 +165,26 @@ class Generation:
             await self._pace.aside(self._report_empty, shift.shop, job, share)
             shift.wake.set()
             return
+        shift.running[job.id] = shift.group.create_task(self._work(shift, job, share, before))
+
+    async def _work(
+        self, shift: _Shift, job: Job, share: Share, before: PeerState | None
+    ) -> None:
+        """Work on one share; whatever happens to it, the others go on."""
         try:
             details = await self._pace.aside(read_details, self._files, job)
-        except StoreError as exc:
-            await self._put_off(shift, job, share, str(exc))
-            return
-        task = Assignment(
-            job=job, share=share, details=details, before=before,
-            endpoint=endpoint_for(details.inference, self._settings.endpoint),
-        )
-        shift.running[job.id] = shift.group.create_task(self._work(shift, task))
-
-    async def _work(self, shift: _Shift, task: Assignment) -> None:
-        """Work on one share; whatever happens to it, the others go on."""
-        job = task.job
-        _LOG.info("Job %s: working on records %d to %d.", job.id, task.share.start + 1,
-                  task.share.end)
-        try:
+            task = Assignment(
+                job=job, share=share, details=details, before=before,
+                endpoint=endpoint_for(details.inference, self._settings.endpoint),
+            )
+            _LOG.info("Job %s: working on records %d to %d.", job.id, share.start + 1, share.end)
             await work(shift.shop, task, shift.stop)
         except DatagenError as exc:
-            await self._put_off(shift, job, task.share, str(exc))
+            await self._put_off(shift, job, share, str(exc))
         except Exception as exc:  # noqa: BLE001 - a fault in one job must not end the others
             _LOG.exception("Job %s met a fault in DataGen itself", job.id)
             await self._put_off(
-                shift, job, task.share,
+                shift, job, share,
                 f"DataGen met a fault of its own ({type(exc).__name__}); the worker's log "
                 "tells more.",
             )

@@ -9,7 +9,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
-from datagen.domain.errors import InputError, NotThere, Problem, StoreError
+from datagen.domain.errors import InputError, NotThere, Problem
 from datagen.domain.jobs import Job, JobDetails, PeerState, job_id, shares
 from datagen.domain.schema import problems, sanitise
 from datagen.domain.users import User
@@ -20,16 +20,14 @@ from datagen.protocol.codec import (
     details_record,
     dumps,
     job_record,
-    load_details,
     load_job,
     to_iso,
 )
+from datagen.protocol.details import read_details
 from datagen.services.drafts import Draft, Drafts
 from datagen.services.snapshots import JobsSnapshot, JobView, Snapshots
 
 __all__ = ["JobView", "Jobs", "JobsSnapshot", "Recent"]
-
-_MAX_DETAILS_BYTES = 4 * 1024 * 1024  # a schema is far smaller; more is not ours
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -92,7 +90,7 @@ class Jobs:
         self._max_records = max_records
         self._active_poll = active_poll
         self._confirming = threading.Lock()
-        self._details: Recent[str, JobDetails] = Recent(64)
+        self._details: Recent[tuple[str, str], JobDetails] = Recent(64)  # by job and file
         self._finals: Recent[str, _FinalStates] = Recent(64)
         self._snapshots = Snapshots(
             board=board, desk=desk, clock=clock, active_poll=active_poll, idle_poll=idle_poll
@@ -131,8 +129,8 @@ class Jobs:
     def details(self, user: User, job_id: str) -> JobDetails:
         """What the job was asked to make. Raises NotThere, StoreError."""
         job = self.get(user, job_id).job
-        known = self._details.get(job.details_cid)
-        return known or self._details.put(job.details_cid, self._read_details(job))
+        key = (job.id, job.details_cid)
+        return self._details.get(key) or self._details.put(key, read_details(self._files, job))
 
     def snapshot(self) -> JobsSnapshot:
         """The shared picture behind ``list`` and ``get``, to tell how old it is."""
@@ -199,21 +197,6 @@ class Jobs:
             schema_duration_ms=details.schema_duration_ms,
             schema_refreshes=details.schema_refreshes, updated_at=details.created_at,
         )
-
-    def _read_details(self, job: Job) -> JobDetails:
-        try:
-            with self._files.open(job.details_cid) as stream:
-                text = stream.read(_MAX_DETAILS_BYTES).decode()
-            details = load_details(text)
-        except NotThere as exc:
-            raise StoreError(
-                "What this job was asked to make can't be read right now. Try again in a moment."
-            ) from exc
-        except ValueError as exc:
-            raise StoreError("The file that says what this job should make is damaged.") from exc
-        if details.id != job.id:
-            raise StoreError("The file that says what this job should make belongs to another.")
-        return details
 
     def _final_states(self, job: Job) -> Mapping[str, PeerState]:
         now = self._clock.monotonic()

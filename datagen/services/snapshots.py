@@ -24,6 +24,7 @@ _LOG = logging.getLogger(__name__)
 
 GONE_AFTER = 90.0  # seconds without a sign of life: three beats missed
 _RATE_WINDOW = 30.0  # seconds: long enough to be calm, short enough to notice a change
+_RATE_CHANGES = 4  # steps of progress looked at, however long ago they were
 _RATE_MIN_SPAN = 3.0  # seconds of own observation before it beats the job's average
 
 
@@ -180,8 +181,9 @@ class _Pace:
         points, now = self._points, clock.monotonic()
         if points and progress.done < points[-1][1]:
             points.clear()
-        points.append((now, progress.done))
-        while len(points) > 2 and points[1][0] <= now - _RATE_WINDOW:
+        if not points or progress.done > points[-1][1]:  # a slow model's last records count
+            points.append((now, progress.done))
+        while len(points) > _RATE_CHANGES and points[1][0] <= now - _RATE_WINDOW:
             points.popleft()
         span, made = now - points[0][0], progress.done - points[0][1]
         if span < _RATE_MIN_SPAN and progress.started_at is not None:
@@ -211,7 +213,8 @@ class _Pulse:
                 continue
             age = abs((clock.now() - beat.at).total_seconds())
             self._seen[peer] = (mark, self._now if known and watching else self._now - age)
-        self._felt_at = self._now
+        if beats:  # while nothing runs nobody looks: then a beat's own time counts again
+            self._felt_at = self._now
 
     def missing(self, job: Job, states: Mapping[str, PeerState]) -> str | None:
         """A sentence when a peer that still has work shows no sign of life."""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from datagen.domain.chat import ChatReply
 from datagen.domain.records import MAX_RAW, Accepted, RecordReader, Rejected
+from datagen.domain.replies import MAX_PIECES, pieces
 
 SCHEMA: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -227,3 +228,10 @@ def test_no_prefix_of_a_record_becomes_another_record(at: int, finish: str | Non
     whole = '{"name": "Lamp", "price": 12.5, "items": [{"id": 17}, {"id": 18}]}'
     found = read(whole[:at], finish)
     assert isinstance(found, Rejected) or found.data == json.loads(whole)
+
+
+def test_a_reply_of_very_many_pieces_is_read_in_time() -> None:
+    text = "".join(f"{{{number}}}" for number in range(35_000))
+    begun = time.perf_counter()
+    assert pieces(text) == [f"{{{number}}}" for number in range(MAX_PIECES)]
+    assert time.perf_counter() - begun < 1

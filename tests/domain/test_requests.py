@@ -11,6 +11,7 @@ from datagen.domain.chat import Endpoint
 from datagen.domain.endpoints import endpoint_for
 from datagen.domain.errors import InputError
 from datagen.domain.examples import EXAMPLES
+from datagen.domain.jobs import Inference
 from datagen.domain.requests import DraftRequest, check, inference_for
 
 OWN = Endpoint(base_url="http://127.0.0.1:31234", path="/create_chat_completion", model="m",
@@ -110,6 +111,20 @@ def test_the_key_goes_to_its_own_origin_only() -> None:
     assert key(base_url="http://127.0.0.1:31235") is None
     assert key(base_url="https://127.0.0.1:31234") is None
     assert key(base_url="http://127.0.0.1.example.com:31234") is None
+
+
+def test_a_job_on_the_servers_own_endpoint_follows_it_where_it_moves() -> None:
+    moved = replace(OWN, base_url="https://new.example", model="m2")
+    assert endpoint_for(inference_for(GOOD, OWN), moved) == moved
+    named = inference_for(replace(GOOD, model="m3"), OWN)
+    assert endpoint_for(named, moved).base_url == OWN.base_url
+    assert endpoint_for(named, moved).api_key is None
+
+
+@pytest.mark.parametrize("base_url", ["http://h:99999", "http://[bad", "", "ftp://x"])
+def test_an_address_that_is_none_gets_no_key_and_breaks_nothing(base_url: str) -> None:
+    named = Inference(base_url=base_url, path="/x")
+    assert endpoint_for(named, OWN).api_key is None
 
 
 def test_the_dialect_follows_the_path_where_it_is_not_the_servers_own() -> None:

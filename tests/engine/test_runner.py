@@ -153,7 +153,7 @@ async def test_a_cut_off_answer_fails_and_the_next_attempt_may_be_longer(bench) 
     ModelRefused("The key is wrong."), ModelRejected("No such model."), ModelError("Odd."),
 ])
 async def test_trouble_of_the_endpoint_never_fails_a_record(bench, fault: ModelError) -> None:
-    it = bench({index: [fault] * 3 for index in range(10)})
+    it = bench({index: [fault] * 2 for index in range(10)})
     assert await it.run()
     assert all(line["ok"] for line in it.lines())
     assert it.tally.state().trouble is None
@@ -275,3 +275,35 @@ async def test_parameters_go_along_but_never_replace_what_is_ours(bench) -> None
 def test_the_length_of_an_answer_is_bounded(asked: object, given: int) -> None:
     tokens = max_tokens(details_of(job_of(), max_tokens=asked))
     assert tokens == given or (isinstance(asked, str) and 256 < tokens < 500)
+
+
+async def test_a_record_the_server_never_takes_fails_alone_while_others_are_answered(
+    bench,
+) -> None:
+    it = bench({3: [ModelRejected("The prompt was filtered (400).")] * 999}, total=40)
+    assert await it.run()
+    failed = [line for line in it.lines() if not line["ok"]]
+    assert [(line["i"], line["error"]) for line in failed] == [
+        (3, "The prompt was filtered (400).")]
+    assert it.tally.state().trouble is None
+
+
+async def test_a_reply_that_breaks_the_reader_costs_its_own_record(bench) -> None:
+    it = bench(total=3)
+    it.runner._reader = Breaking(it.runner._reader, '{"n": 1}')
+    assert await it.run()
+    assert [line["ok"] for line in it.lines()] == [True, False, True]
+    assert "KeyError" in it.lines()[1]["error"]
+    assert it.lines()[1]["raw"] == '{"n": 1}'
+
+
+class Breaking:
+    """A reader with a fault that one reply brings out."""
+
+    def __init__(self, inner: Any, fatal: str) -> None:
+        self._inner, self._fatal = inner, fatal
+
+    def read(self, reply: ChatReply) -> Any:
+        if reply.text == self._fatal:
+            raise KeyError(reply.text)
+        return self._inner.read(reply)

@@ -115,7 +115,8 @@ SHARES = st.tuples(COUNTS, COUNTS).map(lambda p: Share(start=min(p), end=max(p))
 class TestOurRecords:
     @given(st.builds(
         Job, id=TEXTS, owner=TEXTS, title=TEXTS, details_cid=TEXTS, total_records=COUNTS,
-        peers=st.lists(TEXTS, min_size=1).map(tuple), total_generated=COUNTS, total_ok=COUNTS,
+        peers=st.lists(TEXTS, min_size=1, unique=True).map(tuple), total_generated=COUNTS,
+        total_ok=COUNTS,
         total_failed=COUNTS, created_at=TIMES, schema_generated_at=TIMES, updated_at=TIMES,
         schema_duration_ms=COUNTS, schema_refreshes=COUNTS, started_at=st.none() | TIMES,
         finished_at=st.none() | TIMES, records_duration_ms=st.none() | COUNTS,
@@ -223,3 +224,13 @@ def _is_well_typed(value: object) -> None:
     elif isinstance(value, JobDetails):
         dumps(details_record(value)).encode()
         assert isinstance(value.inference.model, str | None)
+
+
+def test_a_job_that_lists_a_peer_twice_is_not_ours() -> None:
+    text = json.dumps({
+        "id": "job_1_a", "owner": "ann", "title": "t", "status": "queued", "totalRecords": 4,
+        "peers": ["p", "p"], "jobDetailsCid": "c", "createdAt": "2026-01-01T00:00:00.000Z",
+    })
+    with pytest.raises(ValueError, match="twice"):
+        load_job(text)
+    assert load_job(text.replace('["p", "p"]', '["p", "q"]')).peers == ("p", "q")

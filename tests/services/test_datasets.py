@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from datagen.domain.errors import Conflict, InputError, NotThere, StoreError
 from datagen.services import columns as columnar
 from datagen.services import results
 from datagen.services.datasets import Filter, ResultLine
+from datagen.services.tables import TOP
 
 TYPES: Mapping[str, Any] = {
     "type": "object",
@@ -477,11 +479,11 @@ COUNTER = iter(range(10**6))
 
 
 def test_the_most_frequent_texts_come_first(world: World) -> None:
-    words = ["b"] * 3 + ["a"] * 2 + ["x" * 500] + list("cdef")
+    words = ["b"] * 3 + ["a" * 500] * 2 + [f"once {number:02}" for number in range(30)]
     job_id = world.dataset([{"name": word} for word in words])
     top = world.datasets.profile(ANN, job_id)[0].top
     assert [(one.value, one.count) for one in top] == [
-        ("b", 3), ("a", 2), ("c", 1), ("d", 1), ("e", 1),
+        ("b", 3), ("a" * 200, 2), *((f"once {number:02}", 1) for number in range(TOP - 2)),
     ]
 
 
@@ -500,3 +502,39 @@ def test_failures_tell_their_reason_and_the_reply_that_was_kept(world: World) ->
         (0, "Cut off.", '{"na'), (2, "No.", None),
     ]
     assert len(world.datasets.failures(ANN, job_id, limit=1)) == 1
+
+
+def test_a_table_that_another_process_builds_is_left_alone(
+    world: World, people: str, tmp_path: Path
+) -> None:
+    world.datasets.columns(ANN, people)
+    (table,) = (tmp_path / "datasets").glob("*.parquet")
+    fresh, old = table.with_suffix(".fresh.tmp"), table.with_suffix(".old.tmp")
+    for file in (fresh, old):
+        file.write_bytes(b"half a table")
+    os.utime(old, (1, 1))
+    table.unlink()
+    world.datasets.columns(ANN, people)
+    assert fresh.exists()
+    assert not old.exists()
+
+
+def test_the_cache_keeps_the_latest_tables_only(
+    world: World, people: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "datasets"
+    folder.mkdir(exist_ok=True)
+    for number in range(columnar.MAX_TABLES + 3):
+        (folder / f"t{number}.parquet").touch()
+        os.utime(folder / f"t{number}.parquet", (number, number))
+    world.datasets.columns(ANN, people)
+    kept = {file.name for file in folder.glob("*.parquet")}
+    assert len(kept) == columnar.MAX_TABLES
+    assert f"{people}.parquet" in kept
+    assert "t3.parquet" not in kept
+    assert "t4.parquet" in kept
+
+
+def test_no_lock_outlives_its_use(world: World, people: str) -> None:
+    world.datasets.columns(ANN, people)
+    assert not world.datasets._locks

@@ -20,9 +20,11 @@ from datagen.adapters.memory import MemoryFiles, MemoryStore
 from datagen.domain.chat import ChatReply
 from datagen.domain.errors import ModelUnreachable, StoreError
 from datagen.domain.jobs import Job
+from datagen.engine.roster import Roster
 from datagen.protocol import keys
 from datagen.protocol.board import Board
 from datagen.protocol.codec import details_record, dumps, job_record
+from datagen.services import generation
 from datagen.services.generation import Generation
 from tests.engine.workbench import Model, details_of, hand_pace, job_of, settings_of
 
@@ -255,6 +257,40 @@ async def test_a_schema_that_breaks_the_reader_is_trouble_of_that_job_alone(
     world.files._files[bad.details_cid] = dumps(record).encode()
     await world.live(lambda: bool((job := world.board.job(fine.id)) and job.is_over))
     assert "damaged" in (world.board.states(bad.id)["local"].trouble or "")
+
+
+async def test_a_fault_while_looking_for_jobs_ends_no_share(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = world.hand_over(total=40)
+    faults = iter([KeyError("odd")] * 3)
+    survey = Roster.survey
+
+    def broken(roster: Roster, running: Any) -> Any:
+        if running and (fault := next(faults, None)):
+            raise fault
+        return survey(roster, running)
+
+    monkeypatch.setattr(Roster, "survey", broken)
+    await world.live(lambda: world.is_quiet(job))
+    assert world.end(job)["said"] == (40, 0, True, (), None)
+    assert sorted(world.calls) == list(range(40))
+
+
+async def test_details_that_break_their_reader_are_trouble_of_that_job_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad, fine = world.hand_over(1), world.hand_over(2, total=3)
+    read = generation.read_details
+
+    def broken(files: Any, job: Job) -> Any:
+        if job.id == bad.id:
+            raise KeyError("odd")
+        return read(files, job)
+
+    monkeypatch.setattr(generation, "read_details", broken)
+    await world.live(lambda: bool((job := world.board.job(fine.id)) and job.is_over))
+    assert "fault of its own" in (world.board.states(bad.id)["local"].trouble or "")
 
 
 async def test_stores_that_fail_for_a_while_change_nothing(world: World) -> None:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from job_world import ANN, BOB, SCHEMA, World
+from job_world import ANN, BOB, SCHEMA, World, line
 
 from datagen.domain.errors import InputError, NotThere, StoreError
 from datagen.domain.jobs import InFlight, Job
@@ -192,6 +192,17 @@ def test_details_that_belong_to_another_job_are_not_shown(world: World) -> None:
         world.jobs.details(ANN, first)
 
 
+def test_details_read_for_one_job_never_answer_for_another(world: World) -> None:
+    mine = world.confirmed()
+    world.take_over()
+    world.jobs.details(ANN, mine)
+    stolen = replace(world.published(mine), id="job_1_stolen", owner="bob")
+    world.board.publish(stolen)
+    world.jobs.invalidate()
+    with pytest.raises(StoreError):
+        world.jobs.details(BOB, "job_1_stolen")
+
+
 def test_missing_details_are_trouble_of_the_store_and_not_a_missing_job(world: World) -> None:
     job_id = world.confirmed()
     world.take_over()
@@ -329,6 +340,18 @@ def test_the_rate_is_that_of_late_and_tells_the_time_left(world: World) -> None:
     assert view.eta == pytest.approx(30, rel=0.05)
 
 
+def test_a_slow_model_has_a_steady_rate_and_time_left(world: World) -> None:
+    job_id = world.confirmed(records=100)
+    world.take_over()
+    begun = world.clock.now()
+    rates = []
+    for second in range(600):
+        world.report(job_id, ok=second // 60, started_at=begun)
+        rates.append(world.jobs.get(ANN, job_id).rate)
+        world.clock.advance(1.001)
+    assert all(rate == pytest.approx(1 / 60, rel=0.4) for rate in rates[300:])
+
+
 def test_the_first_look_at_a_running_job_takes_its_average(world: World) -> None:
     job_id = world.confirmed(records=100)
     world.take_over()
@@ -370,6 +393,20 @@ def test_a_worker_with_a_wrong_clock_is_alive_while_its_beats_change(world: Worl
     world.clock.advance(30)
     world.beat(seq=2, at=yesterday + timedelta(seconds=30))
     assert world.jobs.get(ANN, job_id).waiting is None
+
+
+def test_a_beat_that_changed_while_nobody_looked_counts_from_its_own_time(world: World) -> None:
+    world.beat(seq=1)
+    first = world.confirmed(records=1)
+    assert world.jobs.get(ANN, first).waiting is None
+    world.finish(first, line(0, {"name": "x"}))
+    world.jobs.list(ANN)
+    world.beat(seq=2)
+    for _ in range(60):  # ten minutes in which nothing runs and the worker dies
+        world.clock.advance(10.1)
+        world.jobs.list(ANN)
+    assert "10 minutes ago" in (
+        world.jobs.get(ANN, world.confirmed(draft_id="d2")).waiting or "")
 
 
 def test_only_the_silent_peers_are_named_and_finished_ones_are_not_missed(
