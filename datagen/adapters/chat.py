@@ -186,7 +186,8 @@ def _translated(exc: Exception, who: str, seconds: float) -> ModelError:
         return ModelUnreachable(f"{who} can't be reached: no connection within "
                                 f"{CONNECT_TIMEOUT:g} s.")
     if isinstance(exc, TimeoutError):
-        return ModelUnreachable(f"{who} did not answer within {seconds:g} s.")
+        return ModelUnreachable(f"{who} did not answer within {seconds:g} s "
+                                "(DATAGEN_INFERENCE_TIMEOUT_SECONDS).")
     if isinstance(exc, aiohttp.InvalidURL):
         return ModelUnreachable("The address of the model server is not valid.")
     if isinstance(exc, aiohttp.ClientProxyConnectionError):

@@ -83,7 +83,7 @@ def load_object(text: str) -> dict[str, Any]:
     try:
         record = json.loads(text)
         if "\\u" in text:
-            record = _whole_characters(record)
+            record = whole_characters(record)
     except RecursionError as exc:
         raise ValueError("nested too deeply") from exc
     if not isinstance(record, dict):
@@ -91,14 +91,14 @@ def load_object(text: str) -> dict[str, Any]:
     return record
 
 
-def _whole_characters(value: Any) -> Any:
+def whole_characters(value: Any) -> Any:
     """The value with a ``?`` for every half of a surrogate pair: no page can draw one."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, list):
-        return [_whole_characters(item) for item in value]
+        return [whole_characters(item) for item in value]
     if isinstance(value, dict):
-        return {_whole_characters(key): _whole_characters(item) for key, item in value.items()}
+        return {whole_characters(key): whole_characters(item) for key, item in value.items()}
     return value
 
 

@@ -93,7 +93,8 @@ class Jobs:
         self._details: Recent[tuple[str, str], JobDetails] = Recent(64)  # by job and file
         self._finals: Recent[str, _FinalStates] = Recent(64)
         self._snapshots = Snapshots(
-            board=board, desk=desk, clock=clock, active_poll=active_poll, idle_poll=idle_poll
+            board=board, desk=desk, clock=clock, peers=peers,
+            active_poll=active_poll, idle_poll=idle_poll,
         )
 
     def confirm(self, user: User, token: str, *, schema: Mapping[str, Any] | None = None) -> str:

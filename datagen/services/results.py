@@ -10,6 +10,7 @@ from datagen.domain.errors import NotThere, StoreError
 from datagen.domain.exports import ResultLine
 from datagen.domain.jobs import Job, PeerState, Share, shares
 from datagen.ports import FileStore
+from datagen.protocol.codec import whole_characters
 
 MAX_LINE = 4 * 1024 * 1024  # bytes; a record of 4,096 tokens is far below
 _MAX_DEPTH = 100  # nesting of one record; more breaks whoever reads it recursively
@@ -91,7 +92,7 @@ def read_line(text: bytes) -> ResultLine | None:
     if not isinstance(record, dict):
         return None
     if b"\\ud" in text.lower():
-        record = _whole_characters(record)
+        record = whole_characters(record)
     i, ok, data = record.get("i"), record.get("ok"), record.get("data")
     if isinstance(i, bool) or not isinstance(i, int):
         return None
@@ -117,17 +118,6 @@ def _number(text: str) -> float | int:
 
 def _refused(text: str) -> None:
     raise ValueError(text)  # NaN and Infinity are not JSON
-
-
-def _whole_characters(value: Any) -> Any:
-    """The value with every half of a surrogate pair replaced: no file can hold one."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, list):
-        return [_whole_characters(item) for item in value]
-    if isinstance(value, dict):
-        return {_whole_characters(key): _whole_characters(v) for key, v in value.items()}
-    return value
 
 
 def _is_too_deep(text: bytes, data: Mapping[str, Any]) -> bool:

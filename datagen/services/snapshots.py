@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -61,11 +61,13 @@ class Snapshots:
     """Keeps the present JobsSnapshot. Safe to call from any thread."""
 
     def __init__(
-        self, *, board: Board, desk: Desk, clock: Clock, active_poll: float, idle_poll: float
+        self, *, board: Board, desk: Desk, clock: Clock, peers: Collection[str],
+        active_poll: float, idle_poll: float,
     ) -> None:
         self._board = board
         self._desk = desk
         self._clock = clock
+        self._peers = peers  # that are configured now
         self._active_poll = active_poll  # seconds between reads while a job is open
         self._idle_poll = idle_poll  # seconds between reads otherwise
         self._lock = threading.Lock()
@@ -156,7 +158,8 @@ class Snapshots:
         left = max(progress.total - progress.done, 0)
         return JobView(
             job=shown, progress=progress, states=states, rate=rate,
-            eta=left / rate if rate else None, waiting=self._pulse.missing(job, states),
+            eta=left / rate if rate else None,
+            waiting=self._pulse.missing(job, states, self._peers),
         )
 
 
@@ -216,7 +219,9 @@ class _Pulse:
         if beats:  # while nothing runs nobody looks: then a beat's own time counts again
             self._felt_at = self._now
 
-    def missing(self, job: Job, states: Mapping[str, PeerState]) -> str | None:
+    def missing(
+        self, job: Job, states: Mapping[str, PeerState], peers: Collection[str]
+    ) -> str | None:
         """A sentence when a peer that still has work shows no sign of life."""
         busy = [
             peer for peer, share in shares(job.total_records, job.peers).items()
@@ -226,6 +231,11 @@ class _Pulse:
         silent = [peer for peer in busy if ages.get(peer, GONE_AFTER) >= GONE_AFTER]
         if not silent:
             return None
+        strange = [peer for peer in silent if peer not in peers]
+        if strange:
+            return (f"Records of this job are left to {', '.join(strange)}, which is no peer any "
+                    "more (R1EN_HOST_ADDR, R1EN_CHAINSTORE_PEERS). Name it again, or create the "
+                    "dataset again.")
         if len(job.peers) > 1 and len(silent) < len(busy):
             return (f"No sign of life from {', '.join(silent)}. "
                     "Those records wait until the worker there runs again.")

@@ -409,6 +409,16 @@ def test_a_beat_that_changed_while_nobody_looked_counts_from_its_own_time(world:
         world.jobs.get(ANN, world.confirmed(draft_id="d2")).waiting or "")
 
 
+def test_a_job_left_to_a_peer_of_another_name_says_so(world: World) -> None:
+    job_id = world.confirmed()
+    world.take_over()
+    world.peers = ("renamed",)
+    world.beat("renamed")
+    waiting = world.another_process().get(ANN, job_id).waiting or ""
+    assert "left to local" in waiting
+    assert "R1EN_HOST_ADDR" in waiting
+
+
 def test_only_the_silent_peers_are_named_and_finished_ones_are_not_missed(
     tmp_path: Path,
 ) -> None:
