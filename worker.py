@@ -48,7 +48,9 @@ def open_services() -> bootstrap.Services:
 
 def main() -> int:
     """The exit code: 0 after a signal, 1 when the settings don't allow a start."""
+    os.umask(0o077)  # what this process writes is nobody else's
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    os.nice(5)  # on a busy machine a page comes before a record
     try:
         services = open_services()
     except SettingsError as exc:

@@ -244,6 +244,7 @@ def build(weights: str | None) -> ASGIApp:
 def serve(settings: Settings) -> None:
     """Serve the model on loopback until SIGTERM. Raises DatagenError when the port is taken."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    os.nice(10)  # it keeps two cores busy: pages and worker come first
     try:
         listening = socket.create_server(("127.0.0.1", settings.model_port), backlog=128)
     except OSError as exc:
