@@ -59,7 +59,7 @@ class RecordReader:
                 if not found:
                     return Accepted(data=ordered(value, self._schema))
                 reason = reason or found
-        return Rejected(reason=reason or _no_object(reply), raw=_bounded(reply.text))
+        return rejected(reason or _no_object(reply), reply)
 
     def _objects(self, reply: ChatReply) -> Iterator[dict[str, Any]]:
         """Every object the reply could mean, the most literal reading first."""
@@ -111,6 +111,11 @@ class RecordReader:
             and "properties" not in own
             and ("type" not in own or value.get("type") == "object")
         )
+
+
+def rejected(reason: str, reply: ChatReply) -> Rejected:
+    """The verdict on a reply, with as much of it as is kept."""
+    return Rejected(reason=reason, raw=_bounded(reply.text))
 
 
 def ordered(value: Any, schema: Any) -> Any:

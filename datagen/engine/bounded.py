@@ -47,11 +47,18 @@ def _bounded(work: Callable[[], T], seconds: float) -> T:
         if armed:
             raise _OverrunError
 
-    before = signal.signal(signal.SIGVTALRM, ring)
-    try:
-        signal.setitimer(signal.ITIMER_VIRTUAL, seconds, seconds)  # again, should one get lost
-        return work()
-    finally:
+    def disarm() -> None:
+        nonlocal armed
         armed = False
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+
+    before = signal.signal(signal.SIGVTALRM, ring)
+    try:
+        try:
+            signal.setitimer(signal.ITIMER_VIRTUAL, seconds, seconds)  # again, if one gets lost
+            return work()
+        finally:
+            disarm()
+    finally:
+        disarm()  # it may have rung in the middle of the first
         signal.signal(signal.SIGVTALRM, before)

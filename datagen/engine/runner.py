@@ -12,6 +12,7 @@ from datagen.domain.errors import ReplyUnusable, StoreError
 from datagen.domain.jobs import JobDetails
 from datagen.domain.prompts import record_messages
 from datagen.domain.records import Accepted, RecordReader
+from datagen.engine.bounded import read_in_time
 from datagen.engine.journal import Journal, failed_line, ok_line
 from datagen.engine.line import Line
 from datagen.engine.pace import Backoff, Pace
@@ -89,7 +90,7 @@ class Runner:
             if reply.finish_reason == "length":
                 tokens = min(MAX_TOKENS, tokens * 2)
             try:
-                verdict = self._reader.read(reply)
+                verdict = read_in_time(self._reader, reply)
             except Exception as exc:  # noqa: BLE001 - hostile text that breaks the reader costs this record alone
                 problem, raw = f"The answer can't be read ({type(exc).__name__}).", reply.text
                 continue

@@ -14,6 +14,7 @@ from typing import Any
 
 from datagen.domain.errors import InputError, Problem
 from datagen.domain.schema import paths
+from datagen.domain.schema.ambiguity import is_explosive
 from datagen.domain.schema.explain import shown, shown_text
 from datagen.domain.schema.metaschema import META
 from datagen.domain.schema.types import JSON_TYPES, fits_type
@@ -184,9 +185,13 @@ def pattern_fault(pattern: str) -> str:
         return f"The pattern is longer than {MAX_PATTERN:,} characters."
     try:
         re.compile(pattern)
+        explosive = is_explosive(pattern)
     except (re.error, RecursionError, OverflowError) as exc:
         return f"The pattern {shown(pattern)} can't be read: {shown_text(str(exc), 80)}."
-    return ""
+    return (
+        f"The pattern {shown(pattern)} could take for ever on some texts: a repeat inside a "
+        "repeat can match the same text in many ways. Write it with one repeat."
+    ) if explosive else ""
 
 
 def _bad_values(node: Mapping[str, Any]) -> Iterator[str]:
