@@ -37,7 +37,13 @@ OPEN = frozenset({
     ("GET", "/health"),
     ("GET", "/api/health"),
 })
-MAX_BODY = 1024 * 1024  # bytes, of API calls and of the sign-in form
+MAX_BODY = 1024 * 1024  # bytes, of API calls
+MAX_SIGN_IN = 16 * 1024  # bytes, of what a stranger may send
+_SIGN_IN = frozenset({"/login", "/api/auth/login"})
+# Routes of Streamlit that no page of ours uses. Uploads would stay in memory for as long as
+# the tab that names itself is open; metrics tell of everybody's sessions.
+_UNUSED = ("/_stcore/upload_file", "/_stcore/metrics", "/_stcore/agent",
+           "/_stcore/script-health-check", "/oauth2callback", "/auth/login")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 USER_HEADER = b"x-datagen-user"
@@ -104,10 +110,14 @@ class Gate:
         elif not is_open:
             await _stranger(scope, had_token=token is not None)(scope, receive, send)
             return
+        if _is_unused(path):
+            await failure(404, "There is no such address here.")(scope, receive, send)
+            return
         await self._answer(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not _is_bounded(scope["path"]):
+        limit = _body_limit(scope["path"])
+        if limit is None:
             await self.app(scope, receive, send)
             return
         started = False
@@ -118,7 +128,7 @@ class Gate:
             await send(message)
 
         try:
-            await self.app(scope, _bounded(receive), watching)
+            await self.app(scope, _bounded(receive, limit), watching)
         except RequestError as exc:
             if started:
                 raise
@@ -150,8 +160,15 @@ def _is_api(path: str) -> bool:
     return path == "/api" or path.startswith("/api/")
 
 
-def _is_bounded(path: str) -> bool:
-    return _is_api(path) or path == "/login"
+def _is_unused(path: str) -> bool:
+    return any(path == unused or path.startswith(f"{unused}/") for unused in _UNUSED)
+
+
+def _body_limit(path: str) -> int | None:
+    """Bytes a body may have; None where Streamlit reads it, if anybody does."""
+    if path in _SIGN_IN:
+        return MAX_SIGN_IN
+    return MAX_BODY if _is_api(path) else None
 
 
 def _is_navigation(scope: Scope) -> bool:
@@ -169,9 +186,9 @@ def _refusal(method: str, path: str, headers: Headers) -> JSONResponse | None:
         problem = origin_problem(headers, is_form_page=path == "/login")
         if problem is not None:
             return failure(403, problem)
-    length = headers.get("content-length", "")
-    if _is_bounded(path) and length.isdecimal() and int(length[:20]) > MAX_BODY:
-        return answer_for(body_too_large(MAX_BODY))
+    length, limit = headers.get("content-length", ""), _body_limit(path)
+    if limit is not None and length.isdecimal() and int(length[:20]) > limit:
+        return answer_for(body_too_large(limit))
     return None
 
 
@@ -198,16 +215,16 @@ def _unavailable(exc: StoreError, scope: Scope) -> Response:
     return answer_for(exc)
 
 
-def _bounded(receive: Receive) -> Receive:
-    """Counts a body that comes in pieces; raises RequestError (413) beyond MAX_BODY."""
+def _bounded(receive: Receive, limit: int) -> Receive:
+    """Counts a body that comes in pieces; raises RequestError (413) beyond ``limit`` bytes."""
     seen = 0
 
     async def counting() -> Message:
         nonlocal seen
         message = await receive()
         seen += len(message.get("body", b""))
-        if seen > MAX_BODY:
-            raise body_too_large(MAX_BODY)
+        if seen > limit:
+            raise body_too_large(limit)
         return message
 
     return counting

@@ -89,10 +89,18 @@ def is_encrypted(scope: Scope, trusted: Networks) -> bool:
     return any(address in network for network in trusted)
 
 
+def host_name(host: str) -> str:
+    """The name in a Host header, without its port; "" where there is none."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
 def is_loopback(host: str) -> bool:
     """Whether a Host header names this very machine, as its user sees it."""
+    name = host_name(host)
     try:
-        name = urlsplit(f"//{host}").hostname or ""
         return (
             name == "localhost"
             or name.endswith(".localhost")

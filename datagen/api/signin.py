@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from html import escape
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -16,6 +16,7 @@ from datagen.api.auth import Door
 from datagen.api.headers import (
     clear_session,
     content_type,
+    host_name,
     loses_cookie,
     safe_next,
     set_session,
@@ -93,7 +94,7 @@ class SignIn:
 
     def _explained(self, request: Request) -> Response:
         """Why signing in can't work here, and the two ways that do."""
-        host = urlsplit(f"//{request.headers.get('host', '')}").hostname or "this-machine"
+        host = host_name(request.headers.get("host", "")) or "this-machine"
         text = (
             "<p>This page came over plain HTTP from another machine. Your password would "
             "travel unprotected, and your browser would not keep the session. Either</p><ul>"

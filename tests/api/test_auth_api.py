@@ -60,7 +60,7 @@ def test_a_login_names_the_fields_that_do_not_fit(anonymous: TestClient) -> None
 
 
 @pytest.mark.parametrize("content", [
-    b"", b"{", b"[]", b'"text"', b"NaN", b'{"a": NaN}', b"\xff", b"[" * 100_000,
+    b"", b"{", b"[]", b'"text"', b"NaN", b'{"a": NaN}', b"\xff", b"[" * 10_000,
     b'{"username": "\\ud800", "password": "x"}', b'{"a": ' + b"9" * 10_000 + b"}",
 ])
 def test_a_body_that_is_not_a_json_object_is_400(anonymous: TestClient, content: bytes) -> None:

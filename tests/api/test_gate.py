@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
-from datagen.api.gate import MAX_BODY, Gate
+from datagen.api.gate import MAX_BODY, MAX_SIGN_IN, Gate
 from datagen.services.sessions import FRESH, SESSION_LIFE
 
 ORIGIN = "http://localhost:8501"
@@ -110,6 +110,30 @@ def test_a_body_beyond_the_limit_is_refused_whether_announced_or_not(ann: TestCl
                           headers={"content-type": "application/json"})
         assert answer.status_code == 413
         assert "too large" in answer.json()["error"]
+
+
+def test_a_stranger_may_send_no_more_than_a_sign_in_takes(anonymous: TestClient) -> None:
+    big = b"x" * (MAX_SIGN_IN + 1)
+    for path, kind in (("/login", "application/x-www-form-urlencoded"),
+                       ("/api/auth/login", "application/json")):
+        for content in (big, iter([big[:9000], big[9000:]])):
+            answer = anonymous.post(path, content=content,
+                                    headers={"content-type": kind, "origin": ORIGIN})
+            assert answer.status_code == 413
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("path", [
+    "/_stcore/upload_file/a/b", "/_stcore/metrics", "/_stcore/agent/interact",
+    "/_stcore/agent/mcp", "/_stcore/script-health-check", "/oauth2callback", "/auth/login",
+])
+def test_what_no_page_of_ours_uses_is_not_there(
+    ann: TestClient, method: str, path: str
+) -> None:
+    answer = ann.request(method, path, headers={"origin": ORIGIN})
+
+    assert answer.status_code == 404
+    assert answer.json()["error"]
 
 
 def test_private_answers_are_kept_out_of_caches_and_frames(ann: TestClient) -> None:
