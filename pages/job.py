@@ -44,6 +44,7 @@ with st.container(horizontal=True, vertical_alignment="center",
 @st.fragment(run_every=None if view.job.is_over else services.settings.active_poll_seconds)
 def draw_progress() -> None:
     """The live part; a job that ends redraws the whole page once."""
+    require_user()  # a fragment runs without the page, for as long as the tab asks
     latest, now = load(), services.clock.now()
     job_view.figures(latest, now)
     if latest.job.is_over:

@@ -67,6 +67,7 @@ except StoreError as exc:
 @st.fragment(run_every=every)
 def draw_jobs() -> None:
     """The live part."""
+    require_user()  # a fragment runs without the page, for as long as the tab asks
     try:
         views = services.jobs.list(user)
     except StoreError:

@@ -12,7 +12,7 @@ from datagen.domain.requests import DraftRequest, check
 from datagen.services.drafts import Draft
 from datagen.ui import components, dataset_form, pages, schema_editor
 from datagen.ui.session import app, require_user
-from datagen.ui.words import count, duration, plain
+from datagen.ui.words import code, count, duration, plain
 
 _DRAFT, _PROBLEMS = "new_draft", "new_problems"
 
@@ -56,7 +56,7 @@ def create(request: DraftRequest, current: Draft) -> None:
         st.session_state[_PROBLEMS] = exc.problems
         st.error(plain(str(exc)), icon=":material/error:")
         for problem in exc.problems:
-            st.markdown(f"- `{problem.path or 'schema'}`: {plain(problem.message)}")
+            st.markdown(f"- {code(problem.path or 'schema')}: {plain(problem.message)}")
         return
     except DatagenError as exc:
         st.error(plain(str(exc)), icon=":material/error:")

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 _CHUNK = 64 * 1024  # bytes: few enough to stream, many enough to be quick
 _NEEDS_QUOTES = re.compile(r'[,"\r\n]')
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets run
+_FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")  # what spreadsheets run, full-width in some regions
 _MAX_NAME = 120  # characters of a title in a file name
 
 

@@ -17,7 +17,7 @@ import streamlit as st
 from datagen.domain.errors import InputError, Problem
 from datagen.domain.schema import ROW_TYPES, FieldRow, apply_rows, problems, rows
 from datagen.ui.components import table_height
-from datagen.ui.words import plain
+from datagen.ui.words import code, plain
 
 _BASE, _NOW, _REVISION, _BAD_JSON = "schema_base", "schema_now", "schema_rev", "schema_bad_json"
 _FORMATS = ("date", "date-time", "time", "email", "uri", "uuid", "ipv4", "hostname")
@@ -47,7 +47,7 @@ def draw() -> bool:
     with right:
         bad_json = _json()
     for problem in wrong:
-        where = f"`{problem.path}`: " if problem.path else ""
+        where = f"{code(problem.path)}: " if problem.path else ""
         st.markdown(f":red[:material/error:] {where}{plain(problem.message)}")
     return not wrong and not bad_json
 

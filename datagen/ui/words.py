@@ -14,6 +14,13 @@ def plain(text: str) -> str:
     return _SYNTAX.sub(r"\\\1", " ".join(text.split()))
 
 
+def code(text: str) -> str:
+    """``text`` as inline code, whatever backticks it holds."""
+    text = " ".join(text.split())
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return f"{fence}{text}{fence}" if len(fence) == 1 else f"{fence} {text} {fence}"
+
+
 def count(number: int, noun: str) -> str:
     """``1 record``, ``1,200 records``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

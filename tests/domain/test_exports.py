@@ -77,7 +77,7 @@ def test_a_lone_empty_cell_is_quoted_so_that_its_row_is_not_skipped() -> None:
     assert list(csv.DictReader(io.StringIO(text))) == [{"a": ""}, {"a": "x"}]
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx", "\rx"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "\n=x", "＝1", "＋1"])
 def test_a_text_that_starts_like_a_formula_is_defused_only_when_asked(text: str) -> None:
     assert cell(text, safe=True) == f"'{text}"
     assert cell(text) == text

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from datagen.ui.words import ago, count, duration, plain, when
+from datagen.ui.words import ago, code, count, duration, plain, when
 
 NOW = datetime(2026, 11, 22, 10, 34, tzinfo=UTC)
 
@@ -50,3 +50,14 @@ def test_markdown_in_foreign_text_is_taken_literally(text: str) -> None:
             assert escaped[position - 1] == "\\"
             position = escaped.find(character, position + 1)
     assert "\n" not in escaped
+
+
+@pytest.mark.parametrize("text", ["name", "a`b", "`` ![x](http://x) ``", "```", "a\nb"])
+def test_inline_code_can_not_be_left_from_within(text: str) -> None:
+    shown = code(text)
+
+    fence = shown[: len(shown) - len(shown.lstrip("`"))]
+    inside = shown[len(fence):-len(fence)]
+    assert shown.endswith(fence)
+    assert fence not in inside
+    assert "\n" not in shown
