@@ -1,15 +1,24 @@
-"""What any test may use: the sample model behind a real HTTP server."""
+"""What any test may use: the sample model behind a real HTTP server; how Hypothesis works."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from datagen.model.sample import SampleEngine
 from datagen.model.server import create_app, run_in_thread
+
+settings.register_profile(
+    "datagen", max_examples=40,
+    deadline=None, suppress_health_check=[HealthCheck.too_slow],  # cores may be busy
+    derandomize=bool(os.environ.get("CI")),  # the same examples for the same commit
+)
+settings.load_profile("datagen")
 
 
 @pytest.fixture

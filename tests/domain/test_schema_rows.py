@@ -299,13 +299,13 @@ ROOTS = st.builds(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(ROOTS | NODES)
 def test_untouched_rows_are_exactly_the_schema_whatever_it_is(schema: Any) -> None:
     assert text(apply_rows(schema, rows(schema))) == text(schema)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(ROOTS, st.data())
 def test_an_edit_is_what_the_table_shows_next(schema: dict[str, Any], data: st.DataObject) -> None:
     before = rows(schema)

@@ -36,7 +36,7 @@ def assert_fits(schema: Any, value: Any) -> None:
     Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(value)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(schema=schemas(), seed=st.integers(0, 1000))
 def test_a_value_fits_its_schema_whatever_that_is(schema: dict[str, Any], seed: int) -> None:
     assert_fits(schema, generate(schema, seed))
