@@ -51,7 +51,8 @@ _PIECES = st.sampled_from(["a", "b", "[ab]", ".", r"\w", "c"])
 _PATTERNS = st.recursive(
     _PIECES,
     lambda inner: (
-        st.tuples(inner, st.sampled_from(["*", "+", "?", "{1,3}"])).map(lambda t: f"(?:{t[0]}){t[1]}")
+        st.tuples(inner, st.sampled_from(["*", "+", "?", "{1,3}"]))
+        .map(lambda t: f"(?:{t[0]}){t[1]}")
         | st.lists(inner, min_size=2, max_size=3).map("".join)
         | st.lists(inner, min_size=2, max_size=3).map(lambda some: f"(?:{'|'.join(some)})")
     ),
