@@ -1,0 +1,125 @@
+"""The real web process, met for the first time by a stranger."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from datagen.adapters.local import LocalStore
+
+ROOT = Path(__file__).resolve().parents[1]
+OURS = ("DATAGEN_", "NEXT_PUBLIC_", "R1EN_", "EE_", "LOG_", "RETRY_", "STREAMLIT_", "FORWARDED_")
+SECRET = "PLANTED-session-secret-of-more-than-32-bytes"
+PEPPER = "PLANTED-pepper-of-the-password-hashes"
+KEY = "PLANTED-key-of-the-model-server"
+PASSWORD = "PLANTED-first-password-of-admin"
+PAGES = ("/", "/jobs", "/new", "/job?id=job_1_abc", "/dataset?id=job_1_abc")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def web(folder: Path) -> Iterator[int]:
+    """The port of a fresh process that has answered nothing yet."""
+    port = free_port()
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(OURS)} | {
+        "DATAGEN_APP_PORT": str(port), "DATAGEN_APP_HOST": "127.0.0.1",
+        "DATAGEN_DATA_DIR": str(folder / "data"), "DATAGEN_SESSION_SECRET": SECRET,
+        "DATAGEN_INFERENCE_BASE_URL": "http://127.0.0.1:9", "DATAGEN_INFERENCE_API_KEY": KEY,
+        "R1EN_CSTORE_AUTH_SECRET": PEPPER, "R1EN_CSTORE_AUTH_BOOTSTRAP_ADMIN_PWD": PASSWORD,
+        "LOG_INFERENCE_REQUESTS": "1", "DATAGEN_LOG_R1FS_CALLS": "1",
+    }
+    before = os.umask(0o022)
+    try:
+        with (folder / "log").open("wb") as log, subprocess.Popen(
+            [sys.executable, "streamlit_app.py"], cwd=ROOT, env=environment,
+            stdout=log, stderr=subprocess.STDOUT,
+        ) as process:
+            try:
+                _until_it_listens(port)
+                yield port
+            finally:
+                process.terminate()
+                process.wait(timeout=20)
+    finally:
+        os.umask(before)
+
+
+def _until_it_listens(port: int) -> None:
+    deadline, tick = time.monotonic() + 60, threading.Event()
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        tick.wait(0.05)
+    pytest.fail("the web process does not listen")
+
+
+def ask(port: int, method: str, path: str, body: str | None = None,
+        **headers: str) -> tuple[int, dict[str, str], str]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request(method, path, body, named)
+    answer = connection.getresponse()
+    text = answer.read().decode(errors="replace")
+    connection.close()
+    return answer.status, {k.lower(): v for k, v in answer.getheaders()}, text
+
+
+def test_the_first_request_of_a_fresh_process_shows_a_stranger_the_sign_in_page_only(
+    tmp_path: Path,
+) -> None:
+    with ExitStack() as stack:
+        ports = {}
+        for number, page in enumerate(PAGES):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            ports[page] = stack.enter_context(web(folder))
+        for page, port in ports.items():
+            status, headers, text = ask(port, "GET", page, accept="text/html")
+            assert status == 303, page
+            assert text == ""
+            assert headers["location"].startswith("/login")
+            status, _, text = ask(port, "GET", headers["location"], accept="text/html")
+            assert status == 200
+            assert 'type="password"' in text
+            assert "streamlit" not in text.lower()
+            status, _, _ = ask(port, "GET", "/_stcore/stream", upgrade="websocket",
+                               connection="Upgrade", sec_websocket_version="13",
+                               sec_websocket_key="AAAAAAAAAAAAAAAAAAAAAA==")
+            assert status == 403
+
+
+def test_a_run_leaves_no_secret_in_its_log_and_no_file_to_others(tmp_path: Path) -> None:
+    form = {"content_type": "application/x-www-form-urlencoded"}
+    with web(tmp_path) as port:
+        LocalStore(tmp_path / "data/store.sqlite3").close()
+        here = f"http://127.0.0.1:{port}"
+        for name in ("admin", "nobody"):
+            assert ask(port, "POST", "/login", f"username={name}&password={PASSWORD}x",
+                       origin=here, **form)[0] == 401
+        forwarded = {"x_forwarded_proto": "https", "x_forwarded_for": "10.9.8.7"}
+        for host in ("[", "evil.example"):
+            assert ask(port, "GET", "/login", host=host, **forwarded)[0] == 400
+
+    log = (tmp_path / "log").read_text()
+    assert "PLANTED" not in log
+    assert "Traceback" not in log
+    assert f"{PASSWORD}x" not in log
+    made = list((tmp_path / "data").rglob("*"))
+    assert made
+    assert [path for path in made if path.stat().st_mode & 0o077] == []
