@@ -7,6 +7,7 @@ of the async tests that run after it in the same process.
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -23,6 +24,8 @@ import pytest
 from chromium import chromium
 from live import Server
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from datagen import bootstrap, settings
 
 ROOT = Path(__file__).parents[2]
 OURS = ("DATAGEN_", "NEXT_PUBLIC_", "R1EN_", "EE_", "CSTORE_", "R1FS_", "LOG_", "RETRY_")
@@ -101,3 +104,19 @@ def data_dir(server: Server) -> Path:
     """Where the throwaway store of the running DataGen lies."""
     port = server.url.rsplit(":", 1)[1]
     return Path(tempfile.gettempdir()) / f"datagen-mock-{os.getuid()}-{port}"
+
+
+@pytest.fixture
+def newcomer(server: Server, data_dir: Path) -> tuple[str, str]:
+    """Name and password of an account without any job, whatever other tests did."""
+    name = f"newcomer-{secrets.token_hex(3)}"
+    services = bootstrap.build(settings.load({
+        "DATAGEN_MOCK_CSTORE": "1", "DATAGEN_MOCK_INFERENCE_API": "1",
+        "DATAGEN_APP_PORT": server.url.rsplit(":", 1)[1],
+    }, in_container=False))
+    try:
+        assert services.settings.data_dir == data_dir
+        services.accounts.create(name, "a long password", role="user")
+    finally:
+        services.close()
+    return name, "a long password"

@@ -51,9 +51,9 @@ def schema_json(page: Page) -> dict[str, object]:
 
 
 def test_from_sign_in_to_a_csv_that_holds_what_the_schema_asks(
-    page: Page, server: Server, tmp_path: Path
+    page: Page, server: Server, newcomer: tuple[str, str], tmp_path: Path
 ) -> None:
-    sign_in(page, server)
+    sign_in(page, server, *newcomer)
     draft_example(page, "Support tickets")
 
     # the JSON changes the table, the table changes the JSON
