@@ -32,6 +32,7 @@ def up(settings: Settings, say: Say, procfile: Path = Path("Procfile")) -> None:
 
     Raises Conflict before anything was started, and when the supervisor ends.
     """
+    os.umask(0o077)  # the programs inherit it: what any of them writes is nobody else's
     stop = _asked_to_stop()
     programs = read_programs(settings, procfile)
     problems = preflight(settings, programs)

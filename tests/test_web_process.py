@@ -123,3 +123,28 @@ def test_a_run_leaves_no_secret_in_its_log_and_no_file_to_others(tmp_path: Path)
     made = list((tmp_path / "data").rglob("*"))
     assert made
     assert [path for path in made if path.stat().st_mode & 0o077] == []
+
+
+def test_what_a_whole_start_writes_is_nobody_elses(tmp_path: Path) -> None:
+    port, data = free_port(), tmp_path / "data"
+    data.mkdir(mode=0o755)  # as an operator made it beforehand
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(OURS)} | {
+        "DATAGEN_APP_PORT": str(port), "DATAGEN_APP_HOST": "127.0.0.1",
+        "DATAGEN_DATA_DIR": str(data), "DATAGEN_MOCK_INFERENCE_API": "1",
+    }
+    with (tmp_path / "log").open("wb") as log, subprocess.Popen(
+        ["/bin/sh", "-c", 'umask 000; exec "$0" -m datagen up', sys.executable],
+        cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+    ) as process:
+        try:
+            _until_it_listens(port)
+            deadline, tick = time.monotonic() + 60, threading.Event()
+            while not list(data.glob("cache/*.starts")) and time.monotonic() < deadline:
+                tick.wait(0.05)
+            made = {path.name: path.lstat().st_mode & 0o077 for path in data.rglob("*")}
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+
+    assert {"store.sqlite3", "session_secret", "supervisord.conf", "local.starts"} <= made.keys()
+    assert {name: mode for name, mode in made.items() if mode} == {}
