@@ -8,7 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, BinaryIO
 
-import httpx
+import httpx2
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -113,10 +113,10 @@ class Api:
         for cid, file in golden["r1fs"].items():
             self.files.stored[cid] = file["text"].encode()
 
-    def get(self, path: str, user: str = "admin") -> httpx.Response:
+    def get(self, path: str, user: str = "admin") -> httpx2.Response:
         return self.client.get(path, headers={"x-test-user": user})
 
-    def post(self, path: str, body: Any, user: str = "admin") -> httpx.Response:
+    def post(self, path: str, body: Any, user: str = "admin") -> httpx2.Response:
         return self.client.post(path, json=body, headers={"x-test-user": user})
 
     def drafted(self, **more: Any) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def golden(api: Api) -> Api:
     return api
 
 
-def paths(answer: httpx.Response) -> set[str]:
+def paths(answer: httpx2.Response) -> set[str]:
     assert answer.status_code == 400, answer.text
     return {problem["path"] for problem in answer.json()["details"]}
 
