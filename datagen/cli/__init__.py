@@ -1,0 +1,64 @@
+"""The command line: ``python -m datagen …``.
+
+Commands import what they need when they run, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from datagen import __version__
+from datagen.cli import accounts
+from datagen.cli.terminal import note, say, sentence
+from datagen.domain.errors import DatagenError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit status.
+
+    0, 1 after one clear sentence on standard error, 2 for wrong usage, or what the
+    command says.
+    """
+    asked = build_parser().parse_args(arguments)
+    try:
+        return asked.run(asked) or 0
+    except DatagenError as exc:
+        note(sentence(exc))
+        return 1
+    except KeyboardInterrupt:
+        return 130  # what a shell reports for a command stopped by Ctrl-C
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our lines has gone; nobody is left to tell
+        return 1
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All commands with their options; each has ``run``, which answers an exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m datagen", description="Describe a record, get a dataset."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    up = commands.add_parser("up", help="start everything the Procfile names; Ctrl-C stops it")
+    up.set_defaults(run=_up)
+    model = commands.add_parser("model", help="serve the local model alone")
+    model.set_defaults(run=_model)
+    accounts.add(commands)
+    version = commands.add_parser("version", help="say which version this is")
+    version.set_defaults(run=lambda _: say(f"DataGen {__version__}"))
+    return parser
+
+
+def _up(_: argparse.Namespace) -> None:
+    from datagen import settings
+    from datagen.up import up
+
+    up(settings.load(), say)
+
+
+def _model(_: argparse.Namespace) -> None:
+    from datagen import settings
+    from datagen.model.local import serve
+
+    serve(settings.load())

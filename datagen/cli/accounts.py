@@ -1,0 +1,73 @@
+"""``accounts …``: who may sign in."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from datagen.cli.terminal import opened, say, say_json
+
+if TYPE_CHECKING:
+    from datagen.domain.users import Account
+
+
+def add(commands: argparse._SubParsersAction[Any]) -> None:
+    """The command and its actions; a further action is one function more."""
+    accounts = commands.add_parser("accounts", help="list, create and mend accounts")
+    actions = accounts.add_subparsers(required=True, metavar="ACTION")
+    _action(actions, "list", _list, "show who may sign in")
+    create = _action(actions, "create", _create, "make an account and show its password once")
+    create.add_argument("name")
+    create.add_argument("--role", choices=("user", "admin"), default="user")
+    reset = _action(actions, "reset", _reset, "make a new password and show it once")
+    reset.add_argument("name")
+
+
+def _action(actions: Any, name: str, run: Any, does: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = actions.add_parser(name, help=does, description=does)
+    parser.add_argument("--json", action="store_true", help="answer in JSON")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _list(asked: argparse.Namespace) -> None:
+    with opened() as services:
+        known = services.accounts.list()
+    if asked.json:
+        say_json([_record(account) for account in known])
+        return
+    for account in known:
+        state = "" if account.active else "  deactivated"
+        say(f"{account.name}  {account.role}  since {account.created_at:%Y-%m-%d}{state}")
+    if not known:
+        say("There is no account yet; the first start makes admin.")
+
+
+def _create(asked: argparse.Namespace) -> None:
+    with opened() as services:
+        # The service makes readable passwords when it resets; this one is never shown.
+        account = services.accounts.create(
+            asked.name, secrets.token_urlsafe(32), role=asked.role
+        )
+        password = services.accounts.reset(account.name)
+    if asked.json:
+        say_json({**_record(account), "password": password})
+        return
+    say(f"{account.name} ({account.role}) can sign in with the password: {password}\n"
+        "It is shown only now.")
+
+
+def _reset(asked: argparse.Namespace) -> None:
+    with opened() as services:
+        password = services.accounts.reset(asked.name)
+    if asked.json:
+        say_json({"username": asked.name, "password": password})
+        return
+    say(f"The new password of {asked.name}: {password}\n"
+        "It is shown only now. Open sessions of this account have ended.")
+
+
+def _record(account: Account) -> dict[str, Any]:
+    return {"username": account.name, "role": account.role, "active": account.active,
+            "createdAt": account.created_at.isoformat()}
