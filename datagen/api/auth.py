@@ -69,7 +69,7 @@ class Auth:
         if token is not None:
             await to_thread.run_sync(self._door.accounts.sign_out, token)
         response = JSONResponse({"ok": True})
-        clear_session(response)
+        clear_session(response, "bye")
         return response
 
     async def me(self, request: Request) -> Response:

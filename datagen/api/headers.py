@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
+from typing import Literal
 from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers
@@ -17,6 +18,8 @@ MAX_NEXT = 2000  # characters of a path to return to
 
 Networks = Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]
 
+_LEFT = "datagen_left"
+Left = Literal["bye", "ended"]  # signed out, or over by itself
 _FOREIGN = "This request came from another site, so nothing was done."
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 _FORM_TYPES = frozenset({
@@ -126,9 +129,20 @@ def set_session(response: Response, token: str, scope: Scope, trusted: Networks)
                         samesite="lax", secure=not plain)
 
 
-def clear_session(response: Response) -> None:
-    """Take the cookie back."""
+def clear_session(response: Response, why: Left = "ended") -> None:
+    """Take the cookie back, and keep for a moment why it is gone.
+
+    A tab may ask its way out twice at once, and only the later answer is shown.
+    """
     response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax")
+    response.set_cookie(_LEFT, why, max_age=30, path="/auth/logout", httponly=True,
+                        samesite="lax")
+
+
+def why_left(headers: Headers) -> Left | None:
+    """Why the session of a tab that asks its way out again is gone; None = not known."""
+    said = cookie_parser(headers.get("cookie", "")).get(_LEFT)
+    return "bye" if said == "bye" else "ended" if said == "ended" else None
 
 
 def safe_next(path: str | None) -> str:

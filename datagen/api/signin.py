@@ -21,6 +21,7 @@ from datagen.api.headers import (
     safe_next,
     set_session,
     token_of,
+    why_left,
 )
 from datagen.api.signin_look import PAGE
 from datagen.domain.errors import SignInFailed, StoreError
@@ -86,10 +87,11 @@ class SignIn:
             return RedirectResponse("/", 303)
         token = token_of(request.headers)
         if token is None:
-            return RedirectResponse("/login", 303)
-        reason = "bye" if self._door.accounts.signed_out(token) else "ended"
-        response = RedirectResponse(f"/login?{reason}=1", 303)
-        clear_session(response)
+            why = why_left(request.headers)
+            return RedirectResponse(f"/login?{why}=1" if why else "/login", 303)
+        why = "bye" if self._door.accounts.signed_out(token) else "ended"
+        response = RedirectResponse(f"/login?{why}=1", 303)
+        clear_session(response, why)
         return response
 
     def _explained(self, request: Request) -> Response:

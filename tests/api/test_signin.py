@@ -200,7 +200,23 @@ def test_after_signing_out_a_tab_says_goodbye(site: Any, ann: TestClient) -> Non
 
     assert answer.headers["location"] == "/login?bye=1"
     assert 'datagen_session=""' in answer.headers["set-cookie"]
-    assert ann.get("/auth/logout").headers["location"] == "/login"
+
+
+@pytest.mark.parametrize("why", ["bye", "ended"])
+def test_a_tab_that_asks_its_way_out_twice_is_told_the_same_again(
+    site: Any, ann: TestClient, why: str
+) -> None:
+    if why == "bye":
+        site.accounts.sign_out(ann.cookies["datagen_session"])
+    else:
+        site.clock.advance(SESSION_LIFE.total_seconds())
+
+    for _ in range(2):
+        assert ann.get("/auth/logout").headers["location"] == f"/login?{why}=1"
+
+
+def test_who_was_never_here_is_told_nothing(anonymous: TestClient) -> None:
+    assert anonymous.get("/auth/logout").headers["location"] == "/login"
 
 
 def test_a_tab_whose_session_expired_is_told_so(site: Any, ann: TestClient) -> None:
