@@ -22,6 +22,8 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     create.add_argument("--role", choices=("user", "admin"), default="user")
     reset = _action(actions, "reset", _reset, "make a new password and show it once")
     reset.add_argument("name")
+    deactivate = _action(actions, "deactivate", _deactivate, "let nobody sign in with it")
+    deactivate.add_argument("name")
 
 
 def _action(actions: Any, name: str, run: Any, does: str) -> argparse.ArgumentParser:
@@ -66,6 +68,16 @@ def _reset(asked: argparse.Namespace) -> None:
         return
     say(f"The new password of {asked.name}: {password}\n"
         "It is shown only now. Open sessions of this account have ended.")
+
+
+def _deactivate(asked: argparse.Namespace) -> None:
+    with opened() as services:
+        account = services.accounts.deactivate(asked.name)
+    if asked.json:
+        say_json(_record(account))
+        return
+    say(f"Nobody can sign in as {account.name} any more; open sessions have ended. "
+        f"accounts reset {account.name} makes a new password.")
 
 
 def _record(account: Account) -> dict[str, Any]:

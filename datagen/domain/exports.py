@@ -38,6 +38,14 @@ def json_chunks(records: Iterable[ResultLine], *, skip_failed: bool = False) -> 
     return _chunks(_json_pieces(records, skip_failed))
 
 
+def jsonl_chunks(records: Iterable[ResultLine]) -> Iterator[bytes]:
+    """One good record per line, compact; failed records are left out."""
+    return _chunks(
+        json.dumps(line.data, ensure_ascii=False, separators=(",", ":")) + "\n"
+        for line in records if line.ok
+    )
+
+
 def csv_chunks(
     records: Iterable[ResultLine], columns: Sequence[str], *, safe: bool = False
 ) -> Iterator[bytes]:

@@ -1,12 +1,14 @@
 """How one record's prompt differs from the next.
 
 Engines have fixed seeds: equal prompts give equal records (WIRE.md 3). Everything here
-follows from the job id and the index, so a record asked for again asks the same thing.
+follows from the job's source and the index, so a record asked for again asks the same thing.
 """
 
 from __future__ import annotations
 
 import hashlib
+
+from datagen.domain.jobs import JobDetails
 
 # Three rotations of different, coprime lengths: 7 x 5 x 4 = 140 records before a line repeats.
 _LENGTHS = (
@@ -33,9 +35,18 @@ _VALUES = (
 )
 
 
-def salt(job_id: str, index: int) -> str:
-    """Eight hex digits that differ for every record of every job."""
-    return hashlib.sha256(f"{job_id}\n{index}".encode()).hexdigest()[:8]
+def source(details: JobDetails) -> str:
+    """Where a job's variation comes from: the seed that was asked for, else the job's id.
+
+    Two jobs with one seed and one description ask the model the same, word for word.
+    """
+    seed = details.inference.parameters.get("seed")
+    return f"seed {seed}" if isinstance(seed, int) else details.id
+
+
+def salt(source: str, index: int) -> str:
+    """Eight hex digits that differ for every record of every source."""
+    return hashlib.sha256(f"{source}\n{index}".encode()).hexdigest()[:8]
 
 
 def draw(salt: str) -> int:

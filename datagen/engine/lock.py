@@ -52,6 +52,23 @@ async def alone(
             os.close(held)
 
 
+def is_taken(cache: Path, peer_id: str) -> bool:
+    """Whether some process works as this peer right now. Raises StoreError."""
+    path = cache / f"{peer_id}.lock"
+    with disk_faults(path):
+        try:
+            descriptor = os.open(path, os.O_RDWR)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
+
 def _take(path: Path) -> int | None:
     """The lock's file descriptor; None when somebody else holds it. Raises StoreError."""
     with disk_faults(path):

@@ -44,6 +44,7 @@ class Runner:
         self._reader = RecordReader(details.schema)
         self._parameters = details.inference.parameters
         self._max_tokens = max_tokens(details)
+        self._source = plan.source(details)
         self._disk = Backoff(pace)
 
     async def run(self, stop: asyncio.Event) -> bool:
@@ -107,7 +108,7 @@ class Runner:
         temperature = self._parameters.get("temperature")
         return ChatCall(
             messages=record_messages(
-                self._details, index, salt=plan.salt(self._details.id, index),
+                self._details, index, salt=plan.salt(self._source, index),
                 total=self._total, attempt=attempt, problem=problem,
             ),
             schema=self._details.schema,

@@ -187,6 +187,15 @@ class Accounts:
             self._change(self._known(name), {"password": self._hasher.hash(made)})
         return made
 
+    def deactivate(self, name: str) -> Account:
+        """The account, which nobody can sign in with until ``reset``; its sessions end.
+
+        Raises NotThere.
+        """
+        record = self._known(name)
+        self._change(record, {"password": None})
+        return self.get(record.account.name)
+
     def _made_up(self) -> str:
         """Four groups of five letters and digits that can be read aloud: 100 bits."""
         text = base64.b32encode(self._draw(15)).decode().lower()[:20]

@@ -15,13 +15,20 @@ from typing import Any, Literal, TypeVar
 from weakref import WeakValueDictionary
 
 from datagen.domain.errors import Conflict, StoreError
-from datagen.domain.exports import ResultLine, attachment_name, csv_chunks, json_chunks
+from datagen.domain.exports import (
+    ResultLine,
+    attachment_name,
+    csv_chunks,
+    json_chunks,
+    jsonl_chunks,
+)
 from datagen.domain.users import User
 from datagen.ports import FileStore
 from datagen.services import columns as columnar
 from datagen.services import results, tables
 from datagen.services.columns import Column, Table
 from datagen.services.jobs import Jobs, JobView, Recent
+from datagen.services.parquet import parquet_chunks
 from datagen.services.tables import Bin, ColumnProfile, Filter, Page, Top
 
 __all__ = ["Bin", "Column", "ColumnProfile", "Datasets", "Export", "Failure", "Filter",
@@ -74,12 +81,15 @@ class Datasets:
         self,
         user: User,
         job_id: str,
-        kind: Literal["json", "csv"],
+        kind: Literal["json", "jsonl", "csv", "parquet"],
         *,
         skip_failed: bool = False,
         safe: bool = False,
     ) -> Export:
-        """The whole dataset as a file; see ``domain/exports.py`` for the two forms."""
+        """The whole dataset as a file; see ``domain/exports.py`` for the forms of text.
+
+        ``skip_failed`` is for JSON, which else holds ``null``; ``safe`` is for CSV.
+        """
         view = self._finished(user, job_id)
         disposition = attachment_name(view.job.title, kind)
         if kind == "json":
@@ -87,6 +97,12 @@ class Datasets:
                 disposition=disposition, media_type="application/json",
                 chunks=json_chunks(self._lines(view), skip_failed=skip_failed),
             )
+        if kind == "jsonl":
+            return Export(disposition=disposition, media_type="application/jsonl",
+                          chunks=jsonl_chunks(self._lines(view)))
+        if kind == "parquet":
+            return Export(disposition=disposition, media_type="application/vnd.apache.parquet",
+                          chunks=self._ask(user, job_id, parquet_chunks))
         names = columnar.columns_in_order(self._schema(user, job_id), self._lines(view))
         return Export(
             disposition=disposition, media_type="text/csv; charset=utf-8",

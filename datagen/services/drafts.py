@@ -114,6 +114,25 @@ class Drafts:
             failed_attempts=failed,
         )
 
+    def given(self, user: User, request: DraftRequest, schema: Mapping[str, Any]) -> Draft:
+        """A draft with a schema of the user's own; no model is asked. Raises InputError."""
+        request = check(request, max_records=self.max_records)
+        now = from_iso(to_iso(self.clock.now()))  # as exact as a token keeps it
+        return Draft(
+            id=self.new_id(),
+            owner=user.name,
+            title=request.title,
+            total_records=request.total_records,
+            description=request.description,
+            instructions=request.instructions,
+            dataset_mode=request.dataset_mode,
+            inference=inference_for(request, self.endpoint),
+            schema=schema,
+            created_at=now,
+            schema_generated_at=now,
+            schema_duration_ms=0,
+        )
+
     def _count_failure(self, name: str) -> None:
         self._failures[name] = self._failures.pop(name, 0) + 1
         if len(self._failures) > MAX_COUNTED:

@@ -12,7 +12,7 @@ import datagen
 from datagen.domain.endpoints import endpoint_for
 from datagen.domain.errors import DatagenError, StoreError
 from datagen.domain.jobs import Job, PeerState, Share, shares
-from datagen.engine.lock import alone, keep_starts, read_starts
+from datagen.engine.lock import alone, is_taken, keep_starts, read_starts
 from datagen.engine.pace import Backoff, Pace
 from datagen.engine.roster import Roster
 from datagen.engine.share import Assignment, Workshop, work
@@ -59,6 +59,10 @@ class Generation:
         self._pace = pace or Pace(clock=clock)
         self._roster = Roster(peer_id=settings.peer_id, cache=settings.cache_dir, board=board,
                               desk=desk, files=files, clock=clock)
+
+    def is_running(self) -> bool:
+        """Whether some process of this replica does the work now. Raises StoreError."""
+        return is_taken(self._settings.cache_dir, self._settings.peer_id)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop``; calls in flight then get 2.5 s, and progress is written.

@@ -11,7 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datagen.domain.exports import ResultLine, attachment_name, cell, csv_chunks, json_chunks
+from datagen.domain.exports import (
+    ResultLine,
+    attachment_name,
+    cell,
+    csv_chunks,
+    json_chunks,
+    jsonl_chunks,
+)
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "job_vectors"
 GOLDEN = json.loads((VECTORS / "api_responses.json").read_text())
@@ -57,6 +64,12 @@ def test_a_failed_record_is_null_in_its_place_or_left_out_when_asked() -> None:
     lines = [failed(0), good(1, {"a": 1}), failed(2)]
     assert json.loads(as_json(lines)) == [None, {"a": 1}, None]
     assert json.loads(as_json(lines, skip_failed=True)) == [{"a": 1}]
+
+
+def test_json_lines_hold_the_good_records_one_per_line() -> None:
+    lines = [good(0, {"a": "x\ny", "b": [1]}), failed(1), good(2, {"a": "\u2028"})]
+    written = b"".join(jsonl_chunks(lines)).decode()
+    assert written.split("\n") == ['{"a":"x\\ny","b":[1]}', '{"a":"\u2028"}', ""]
 
 
 def test_no_records_make_an_empty_array_and_a_header() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from datagen.adapters.clock import HandClock
-from datagen.engine.lock import alone, keep_starts, read_starts
+from datagen.engine.lock import alone, is_taken, keep_starts, read_starts
 from tests.engine.workbench import hand_pace
 
 
@@ -33,6 +33,15 @@ async def test_the_second_says_so_once_and_takes_over_when_the_first_ends(
     said = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
     assert len(said) == 1
     assert said[0].startswith("Another worker for peer 'local' is running (pid ")
+
+
+async def test_anybody_can_see_whether_the_lock_is_taken(tmp_path: Path) -> None:
+    stop = asyncio.Event()
+    assert not is_taken(tmp_path, "local")
+    async with alone(tmp_path, "local", hand_pace(HandClock()), stop):
+        assert is_taken(tmp_path, "local")
+        assert not is_taken(tmp_path, "another")
+    assert not is_taken(tmp_path, "local")
 
 
 async def test_a_stop_ends_the_waiting(tmp_path: Path) -> None:

@@ -50,17 +50,18 @@ class FullDisk(Journal):
 
 class Bench:
     def __init__(self, folder: Path, model: Model, *, total: int = 10, attempts: int = 1,
-                 max_in_flight: int = 4, **parameters: Any) -> None:
+                 max_in_flight: int = 4, number: int = 1, **parameters: Any) -> None:
         share = Share(start=0, end=total)
         self.model, self.naps, self.stop = model, [], asyncio.Event()
         self.clock = HandClock()
         pace = hand_pace(self.clock, self.naps)
-        self.journal = FullDisk(folder / "j", share)
+        self.journal = FullDisk(folder / f"j{number}", share)
         self.tally = Tally(peer_id="p", share=share, inc=1, journal=self.journal,
                            next_rev=itertools.count(1).__next__, clock=self.clock, before=None)
         line = Line(model=model, endpoint=OWN, slots=asyncio.Semaphore(max_in_flight),
                     tally=self.tally, pace=pace)
-        self.runner = Runner(details=details_of(job_of(total=total), **parameters), total=total,
+        details = details_of(job_of(number, total=total), **parameters)
+        self.runner = Runner(details=details, total=total,
                              journal=self.journal, line=line, tally=self.tally, pace=pace,
                              max_in_flight=max_in_flight, attempts=attempts)
 
@@ -269,6 +270,16 @@ async def test_parameters_go_along_but_never_replace_what_is_ours(bench) -> None
     assert (call.temperature, call.max_tokens) == (0.1, 999)
     assert dict(call.parameters) == {"top_p": 0.5}
     assert call.schema == it.runner._details.schema
+
+
+async def test_jobs_of_one_seed_ask_the_same_and_others_do_not(bench) -> None:
+    asked = []
+    for number, parameters in enumerate(({"seed": 7}, {"seed": 7}, {"seed": 8}, {}), 1):
+        it = bench(number=number, total=3, **parameters)
+        assert await it.run()
+        asked.append(sorted(call.messages[-1].content for _, call in it.model.calls))
+    assert asked[0] == asked[1]
+    assert not set(asked[0]) & {*asked[2], *asked[3]}
 
 
 @pytest.mark.parametrize(("asked", "given"), [(5, 16), (999, 999), (100_000, 4096), ("9", 331)])

@@ -501,6 +501,17 @@ def test_a_reset_makes_a_missing_admin_and_wakes_a_deactivated_account(bench: Be
     assert bench.accounts.sign_in("ann", bench.accounts.reset("ann"))
 
 
+def test_a_deactivated_account_has_no_session_and_no_way_in_until_a_reset(bench: Bench) -> None:
+    token, _ = bench.accounts.sign_in("ann", "her password")
+    assert not bench.accounts.deactivate("Ann").active
+    assert bench.stored("ann")["password"] is None
+    with pytest.raises(SessionEnded):
+        bench.accounts.verify(token)
+    with pytest.raises(SignInFailed):
+        bench.accounts.sign_in("ann", "her password")
+    assert bench.accounts.sign_in("ann", bench.accounts.reset("ann"))
+
+
 def test_passwords_are_stored_only_by_the_hasher(bench: Bench) -> None:
     made = bench.accounts.reset("ann")
     record = bench.stored("ann")

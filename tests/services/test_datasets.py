@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from job_world import ANN, BOB, World, line
+from pyarrow import parquet
 
 from datagen.domain.errors import Conflict, InputError, NotThere, StoreError
 from datagen.services import columns as columnar
@@ -183,6 +184,20 @@ def test_csv_columns_follow_the_schema_then_the_records(world: World, people: st
     assert list(rows[0]) == [*TYPES["properties"], "extra"]
     assert [row["extra"] for row in rows] == ["", "", "100%"]
     assert rows[1]["age"] == ""
+
+
+def test_parquet_carries_types_and_the_columns_own_names(world: World, people: str) -> None:
+    content = b"".join(world.datasets.export(ANN, people, "parquet").chunks)
+    table = parquet.read_table(io.BytesIO(content))
+    assert table.column_names == [*TYPES["properties"], "extra"]
+    assert table.column("name").to_pylist() == [person["name"] for person in PEOPLE
+                                                if not isinstance(person, str)]
+    assert str(table.schema.field("age").type) == "int64"
+
+
+def test_json_lines_leave_failed_records_out(world: World, people: str) -> None:
+    content = b"".join(world.datasets.export(ANN, people, "jsonl").chunks)
+    assert [json.loads(one)["name"] for one in content.splitlines()] == ["Zoë", "adam", "Bea"]
 
 
 def test_an_export_outlives_a_lost_schema(world: World, people: str) -> None:

@@ -83,6 +83,14 @@ async def test_a_draft_is_one_call_for_any_json_object(world: World) -> None:
     assert draft.owner == "ann"
 
 
+def test_a_schema_of_ones_own_makes_a_draft_without_any_call(world: World) -> None:
+    draft = world.drafts.given(ANN, REQUEST, {"type": "object"})
+    assert world.chat.calls == []
+    assert world.drafts.read(ANN, world.drafts.sign(ANN, draft)) == draft
+    with pytest.raises(InputError):
+        world.drafts.given(ANN, replace(REQUEST, title=""), {"type": "object"})
+
+
 async def test_what_does_not_fit_is_told_before_any_call(world: World) -> None:
     with pytest.raises(InputError) as caught:
         await world.draft(title="", total_records=201)
