@@ -89,6 +89,14 @@ class PasswordHasher(Protocol):
         """Whether they match. ``None`` or an unreadable record: False, after the same time."""
         ...
 
+    def verify_bcrypt(self, password: str, stored: str | None, *, level: int) -> bool:
+        """Whether they match. The work is that of bcrypt's cost ``level`` whatever is given.
+
+        ``None`` or a hash that is not taken: False. Only the first 72 bytes of a password
+        count, as for every bcrypt.
+        """
+        ...
+
 
 class TokenSigner(Protocol):
     """The one place that makes and reads signed tokens (HS256)."""

@@ -15,10 +15,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import bcrypt
 import jwt
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from jwt.algorithms import HMACAlgorithm
 
+from datagen.domain import htpasswd
 from datagen.domain.errors import SessionEnded
 from datagen.ports import Clock
 
@@ -32,6 +34,7 @@ MAX_PASSES = 1024 * 1024  # KiB times passes: about a second's work
 MAX_N = 2**17
 MAX_KEY = 64  # bytes of a stored hash
 MIN_KEY = 16
+BCRYPT_BYTES = 72  # of a password that bcrypt looks at
 LANES = 4  # hashes at once, 64 MiB each
 MAX_TOKEN = 512 * 1024  # characters; a draft token carries a schema
 
@@ -103,6 +106,7 @@ class _Scrypt:
 
 
 _DUMMY_SALT = b"no such account!"
+_DUMMY_BCRYPT = "$2b${:02d}$nosuchaccountnosuchac."  # a salt, for one cost
 
 
 class Argon2Hasher:
@@ -145,9 +149,35 @@ class Argon2Hasher:
         self._derive(_Argon2(), typed, _DUMMY_SALT)
         return False
 
+    def verify_bcrypt(self, password: str, stored: str | None, *, level: int) -> bool:
+        """Whether they match, after the work of cost ``level`` (at most ``MAX_COST``).
+
+        One step of cost doubles the work, so 2**level is 2**cost and one run each of
+        cost, cost + 1 ... level - 1: which hash waits, and whether one does, takes no time.
+        """
+        try:
+            typed = password.encode()[:BCRYPT_BYTES]
+            cost = htpasswd.cost(stored) if stored else None
+        except (UnicodeEncodeError, ValueError):
+            typed, cost = b"", None
+        decoys = [level] if cost is None and level else range(cost or level, level)
+        with self._lanes:
+            found = cost is not None and _matches(typed, stored or "")
+            for each in decoys:
+                bcrypt.hashpw(typed, _DUMMY_BCRYPT.format(each).encode())
+        return found
+
     def _derive(self, scheme: _Scheme, password: bytes, salt: bytes) -> bytes:
         with self._lanes:
             return scheme.derive(password, salt, self._pepper)
+
+
+def _matches(typed: bytes, stored: str) -> bool:
+    try:  # htpasswd ends a password at a null byte, bcrypt here does not: none may match
+        return bcrypt.checkpw(typed, stored.encode()) and b"\0" not in typed
+    except ValueError:  # never for what htpasswd.cost takes; a sign-in must not break on it
+        _LOG.warning("A bcrypt hash that waits can't be used.")
+        return False
 
 
 def _read(record: Mapping[str, Any]) -> tuple[_Scheme, bytes, bytes]:

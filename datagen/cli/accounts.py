@@ -6,6 +6,7 @@ import argparse
 import secrets
 from typing import TYPE_CHECKING, Any
 
+from datagen.cli import imports
 from datagen.cli.terminal import opened, say, say_json
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     reset.add_argument("name")
     deactivate = _action(actions, "deactivate", _deactivate, "let nobody sign in with it")
     deactivate.add_argument("name")
+    imports.add(actions)
 
 
 def _action(actions: Any, name: str, run: Any, does: str) -> argparse.ArgumentParser:
@@ -41,6 +43,7 @@ def _list(asked: argparse.Namespace) -> None:
         return
     for account in known:
         state = "" if account.active else "  deactivated"
+        state = "  imported, has not signed in yet" if account.imported else state
         say(f"{account.name}  {account.role}  since {account.created_at:%Y-%m-%d}{state}")
     if not known:
         say("There is no account yet; the first start makes admin.")

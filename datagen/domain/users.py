@@ -25,6 +25,7 @@ class Account:
     name: str
     role: Role
     active: bool  # False: deactivated, can't sign in
+    imported: bool = False  # its password is another server's until the first sign-in
     metadata: Mapping[str, Any] = field(default_factory=dict)
     created_at: datetime
     updated_at: datetime

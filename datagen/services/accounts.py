@@ -10,10 +10,12 @@ from __future__ import annotations
 import base64
 import re
 import secrets
+import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from datagen.domain import htpasswd
 from datagen.domain.errors import Conflict, InputError, NotThere, Problem, SignInFailed
 from datagen.domain.users import Account, Role, Session, User
 from datagen.ports import Clock, Desk, HashStore, PasswordHasher, TokenSigner
@@ -25,6 +27,7 @@ from datagen.services.sessions import (
     load_account,
     password_stamp,
 )
+from datagen.services.waiting import Level, with_hash
 
 ADMIN = "admin"
 MAX_PASSWORD = 1024  # characters
@@ -61,6 +64,8 @@ class Accounts:
         self._signer = signer
         self._hkey = hkey
         self._draw = draw
+        self._upgrading = threading.Lock()
+        self._level = Level(store=store, clock=clock, hkey=hkey)
         self._sessions = Sessions(desk=desk, clock=clock, signer=signer, read=self._read)
 
     def init(self, password: str | None) -> str | None:
@@ -82,14 +87,14 @@ class Accounts:
     def sign_in(self, name: str, password: str) -> tuple[str, Session]:
         """A session token and what it says. Raises SignInFailed.
 
-        One hash whatever is wrong: unknown user, deactivated account, wrong password.
+        The same work whatever is wrong: unknown user, deactivated or imported account, wrong
+        password. An imported account gets its argon2id record here (``take_over``).
         """
         name = canonical(name)
         record = self._read(name) if _NAME.fullmatch(name) else None
-        stored = record.password if record else None
         if not 0 < len(password) <= MAX_PASSWORD:
-            password, stored = "", None
-        if not self._hasher.verify(password, stored) or record is None:
+            password, record = "", None
+        if (record := self._proven(record, password)) is None:
             raise SignInFailed(_WRONG)
         start = int(self._clock.now().timestamp())
         token = self._signer.sign({
@@ -143,6 +148,28 @@ class Accounts:
         self._write(name, self._new(password, role, metadata or {}, self._clock.now()))
         return self.get(name)
 
+    def take_over(self, name: str, bcrypt: str) -> Account:
+        """A new user who signs in with the password of a bcrypt hash, once; then with argon2id.
+
+        Raises InputError, or Conflict for a name that is taken.
+        """
+        if not _NAME.fullmatch(name):
+            raise InputError(_NAME_RULE, [Problem(path="name", message=_NAME_RULE)])
+        try:
+            htpasswd.cost(bcrypt)
+        except ValueError as exc:
+            raise InputError("This hash can't be taken over: it is no bcrypt hash, or one "
+                             "that takes too long to compute.") from exc
+        if self._store.hget(self._hkey, name) is not None:
+            raise Conflict(f"There is an account named {name} already. Choose another name.")
+        self._write(name, with_hash(_blank("user", {}, self._clock.now()), bcrypt))
+        self._level.forget()
+        return self.get(name)
+
+    def taken(self) -> frozenset[str]:
+        """All names that are in use, those of accounts that can't be read too."""
+        return frozenset(self._store.hgetall(self._hkey))
+
     def get(self, name: str) -> Account:
         """Raises NotThere."""
         return self._known(name).account
@@ -192,9 +219,26 @@ class Accounts:
 
         Raises NotThere.
         """
-        record = self._known(name)
-        self._change(record, {"password": None})
-        return self.get(record.account.name)
+        self._change(self._known(name), {"password": None})
+        return self.get(name)
+
+    def _proven(self, record: AccountRecord | None, password: str) -> AccountRecord | None:
+        """The account as it is once this password has proven right; None = it has not."""
+        level, stored = self._level.now(), record.bcrypt if record else None
+        if (level or stored) and self._hasher.verify_bcrypt(password, stored, level=level):
+            return self._upgraded(record, password) if record else None
+        fits = self._hasher.verify(password, record.password if record else None)
+        return record if fits else None
+
+    def _upgraded(self, before: AccountRecord, password: str) -> AccountRecord | None:
+        """The account with an argon2id record; the earlier one of two sign-ins at once stands."""
+        with self._upgrading:
+            record = self._read(before.account.name)
+            if record is None or record.bcrypt != before.bcrypt:
+                stored = record.password if record else None
+                return record if self._hasher.verify(password, stored) else None
+            self._change(record, {"password": self._hasher.hash(password)})
+            return self._known(record.account.name)
 
     def _made_up(self) -> str:
         """Four groups of five letters and digits that can be read aloud: 100 bits."""
@@ -204,20 +248,15 @@ class Accounts:
     def _new(
         self, password: str, role: Role, metadata: Mapping[str, Any], at: datetime
     ) -> dict[str, Any]:
-        return {
-            "type": "simple",
-            "password": self._hasher.hash(password),
-            "role": role,
-            "metadata": dict(metadata),
-            "createdAt": to_iso(at),
-            "updatedAt": to_iso(at),
-        }
+        return {**_blank(role, metadata, at), "password": self._hasher.hash(password)}
 
     def _change(self, record: AccountRecord, changes: Mapping[str, Any]) -> None:
         """Rewrite an account, later than it was (DATA.md, rule 11), unknown fields kept."""
         account = record.account
         at = max(self._clock.now(), account.updated_at + timedelta(milliseconds=1))
-        self._write(account.name, {**record.raw, **changes, "updatedAt": to_iso(at)})
+        changed = {**record.raw, **changes, "updatedAt": to_iso(at)}
+        kept = None if "password" in changes else record.bcrypt
+        self._write(account.name, with_hash(changed, kept))
 
     def _write(self, name: str, record: Mapping[str, Any]) -> None:
         self._store.hset(self._hkey, name, dumps(record))
@@ -233,6 +272,18 @@ class Accounts:
         if record is None:
             raise NotThere(f"There is no account named {name[:64]!r}.")
         return record
+
+
+def _blank(role: Role, metadata: Mapping[str, Any], at: datetime) -> dict[str, Any]:
+    """A new record, its password yet to be set."""
+    return {
+        "type": "simple",
+        "password": None,
+        "role": role,
+        "metadata": dict(metadata),
+        "createdAt": to_iso(at),
+        "updatedAt": to_iso(at),
+    }
 
 
 def _password_problems(path: str, password: str) -> list[Problem]:

@@ -20,6 +20,7 @@ from datagen.domain.users import Account, Role, Session, User
 from datagen.ports import Clock, Desk, TokenSigner
 from datagen.protocol import keys
 from datagen.protocol.codec import from_iso, to_iso
+from datagen.services.waiting import waiting, without
 
 _LOG = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ class AccountRecord:
     account: Account
     password: Mapping[str, Any] | None = field(repr=False)  # None: deactivated
     raw: Mapping[str, Any] = field(repr=False)  # all fields, those we don't know too
+    bcrypt: str | None = field(default=None, repr=False)  # waits for the first sign-in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,18 +73,20 @@ def _account_record(name: str, raw: object) -> AccountRecord:
             role = "user"
         case _:
             raise ValueError("not a role")
-    created = from_iso(raw.get("createdAt"))
+    created, bcrypt = from_iso(raw.get("createdAt")), waiting(raw)
     return AccountRecord(
         account=Account(
             name=name,
             role=role,
-            active=password is not None,
-            metadata=metadata if isinstance(metadata, dict) else {},
+            active=password is not None or bcrypt is not None,
+            imported=bcrypt is not None,
+            metadata=without(metadata) if isinstance(metadata, dict) else {},
             created_at=created,
             updated_at=from_iso(raw.get("updatedAt", raw.get("createdAt"))),
         ),
         password=password,
         raw=raw,
+        bcrypt=bcrypt,
     )
 
 

@@ -1,0 +1,92 @@
+"""A bcrypt hash that waits in an account's metadata for its owner's first sign-in.
+
+The account's ``password`` is null until then, so that the npm library reads the record
+without fault (WIRE.md, 5). The hash counts only while the record is as we wrote it: whoever
+else rewrites the account, to deactivate it or to set a password, thereby drops the hash.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from datagen.domain import htpasswd
+from datagen.domain.errors import StoreError
+from datagen.ports import Clock, HashStore
+
+LEVEL_KEPT = 60.0  # seconds for which the cost of the waiting hashes is remembered
+KEY = "importedPassword"  # in the metadata: {algo, hash, at}
+
+
+def waiting(raw: Mapping[str, Any]) -> str | None:
+    """The bcrypt hash by which this stored account may sign in; None = there is none."""
+    metadata = raw.get("metadata")
+    note = metadata.get(KEY) if isinstance(metadata, Mapping) else None
+    if raw.get("password") is not None or not isinstance(note, Mapping):
+        return None
+    stored = note.get("hash")
+    if not isinstance(stored, str) or note.get("algo") != "bcrypt":
+        return None
+    if not note.get("at") or note["at"] != raw.get("updatedAt"):
+        return None
+    try:
+        htpasswd.cost(stored)
+    except ValueError:
+        return None
+    return stored
+
+
+def without(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Metadata as anybody may see it."""
+    return {name: value for name, value in metadata.items() if name != KEY}
+
+
+def with_hash(raw: Mapping[str, Any], bcrypt: str | None) -> dict[str, Any]:
+    """The record with this hash waiting, or with none; to be called once its times are set."""
+    metadata = raw.get("metadata")
+    if not isinstance(metadata, Mapping):
+        if bcrypt is None:
+            return dict(raw)
+        metadata = {}
+    note = {} if bcrypt is None else {
+        KEY: {"algo": "bcrypt", "hash": bcrypt, "at": raw["updatedAt"]}
+    }
+    return {**raw, "metadata": {**without(metadata), **note}}
+
+
+class Level:
+    """How costly the hashes are that wait, all accounts together.
+
+    Every sign-in does that much work, so that time tells nobody whose hash waits.
+    """
+
+    def __init__(self, *, store: HashStore, clock: Clock, hkey: str) -> None:
+        self._store, self._clock, self._hkey = store, clock, hkey
+        self._known: tuple[int, float] | None = None  # cost, monotonic moment
+
+    def now(self) -> int:
+        """The highest cost, at most a minute old; 0 = no hash waits."""
+        known, now = self._known, self._clock.monotonic()
+        if known is None or now - known[1] >= LEVEL_KEPT:
+            try:
+                known = self._known = (max(self._costs(), default=0), now)
+            except StoreError:  # what was known stands
+                return known[0] if known else 0
+        return known[0]
+
+    def forget(self) -> None:
+        """Look again at the next question."""
+        self._known = None
+
+    def _costs(self) -> Iterator[int]:
+        for text in self._store.hgetall(self._hkey).values():
+            if KEY not in text:
+                continue
+            try:
+                raw = json.loads(text)
+            except (ValueError, RecursionError):
+                continue
+            stored = waiting(raw) if isinstance(raw, dict) else None
+            if stored:
+                yield htpasswd.cost(stored)
