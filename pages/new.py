@@ -35,7 +35,7 @@ def make_draft(request: DraftRequest, previous: Draft | None) -> None:
         st.session_state[_PROBLEMS] = exc.problems
         st.rerun()
     except ModelError as exc:
-        st.error(f"{plain(str(exc))} {exc.advice}", icon=":material/error:")
+        st.error(f"{plain(str(exc))} {plain(exc.advice)}", icon=":material/error:")
     except DatagenError as exc:
         st.error(plain(str(exc)), icon=":material/error:")
     else:

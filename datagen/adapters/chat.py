@@ -22,9 +22,16 @@ from datagen.adapters.chat_dialects import (
     key_for,
     place,
 )
-from datagen.adapters.chat_replies import Answer, clean, complaint, error_of, read_reply
+from datagen.adapters.chat_models import Offers
+from datagen.adapters.chat_replies import Answer, Complaint, clean, complaint, error_of, read_reply
 from datagen.domain.chat import ChatCall, ChatReply, Endpoint
-from datagen.domain.errors import ModelError, ModelRejected, ModelUnreachable, ReplyUnusable
+from datagen.domain.errors import (
+    ModelError,
+    ModelRejected,
+    ModelUnknown,
+    ModelUnreachable,
+    ReplyUnusable,
+)
 from datagen.ports import Clock
 
 CONNECT_TIMEOUT = 10.0  # seconds
@@ -55,6 +62,7 @@ class HttpChat:
         self._log = log
         self._closed = False
         self._open: dict[asyncio.AbstractEventLoop, _Kept] = {}
+        self._offers = Offers(fetch=self._get, clock=clock)
         self._forms: dict[tuple[_Spot, str], Form] = {}  # "" = any schema of that endpoint
 
     async def complete(self, endpoint: Endpoint, call: ChatCall) -> ChatReply:
@@ -74,12 +82,22 @@ class HttpChat:
             if found is None:
                 break
             if not found.about_format or form is Form.PLAIN:
-                raise error_of(answer, found)
+                raise await self._error(endpoint, answer, found)
             refused = (spot, schema if found.about_schema else "")
             form = Form(form + 1)
         if refused is not None:
             self._remember(refused, form)
         return read_reply(answer)
+
+    async def _error(self, endpoint: Endpoint, answer: Answer, found: Complaint) -> ModelError:
+        """The typed error; an unknown model's names those that the server offers."""
+        error = error_of(answer, found)
+        if not isinstance(error, ModelUnknown):
+            return error
+        offers = await self._offers.of(endpoint)
+        return ModelUnknown(str(error), offers=[
+            name for name in offers if clean(name, answer.secrets) == name
+        ])
 
     async def aclose(self) -> None:
         """Close all connections. Further calls raise ModelUnreachable."""
@@ -147,6 +165,18 @@ class HttpChat:
             # The others may repeat the request's headers or its address, password included.
             tells_nothing = isinstance(exc, (OSError, aiohttp.ClientConnectionError))
             raise _translated(exc, who, self._seconds) from (exc if tells_nothing else None)
+
+    async def _get(self, url: str, endpoint: Endpoint) -> bytes | None:
+        """The body of a page of the model server; None unless it is one."""
+        who = f"The model server at {place(endpoint)}"
+        session = await self._session()
+        headers = build_headers(endpoint, key_for(endpoint, self._own))
+        try:
+            async with session.get(url, headers=headers, allow_redirects=False,
+                                   proxy=proxy_for(url)) as response:
+                return await _bounded(response.content, who) if response.status == 200 else None
+        except (aiohttp.ClientError, OSError, ValueError) as exc:
+            raise _translated(exc, who, self._seconds) from None
 
     async def _session(self) -> aiohttp.ClientSession:
         """This loop's session; its keeper task closes it when the loop ends."""

@@ -22,6 +22,7 @@ from datagen.domain.errors import (
     ModelOverloaded,
     ModelRefused,
     ModelRejected,
+    ModelUnknown,
     ModelUnreachable,
     ReplyUnusable,
 )
@@ -40,6 +41,10 @@ _ABOUT_FORMAT = re.compile(
     r"|guided[_ ]json|grammar|\bschema\b"
 )
 _ABOUT_THIS_SCHEMA = re.compile(r"(?i)grammar|invalid schema|schema (?:error|conversion|at )|\$ref")
+_ABOUT_MODEL = re.compile(
+    r"(?i)\bmodel_not_found\b|\b(?:unknown|invalid|no such) model\b"
+    r"|\bmodel\b[^;]{0,120}?\b(?:not found|does(?: not|n.t) exist|is not a valid|is unknown)\b"
+)
 _STATUS_OF_WORD = {
     "unauthorized": 401, "forbidden": 403, "authentication_error": 401, "invalid_api_key": 401,
     "insufficient_quota": 402, "rate_limited": 429, "rate_limit_exceeded": 429,
@@ -136,6 +141,8 @@ def error_of(answer: Answer, found: Complaint) -> ModelError:
     if 300 <= status < 400:
         return ModelRejected(f"{who} answers from another address ({status}). "
                              "Configure that address; redirects are not followed.")
+    if status in {400, 404, 422, 500} and _ABOUT_MODEL.search(found.text):
+        return ModelUnknown(f"{who} does not know this model ({status}).")
     if status == 404:
         return ModelRejected(f"{who} does not know this path or model (404){tail}")
     if 400 <= status < 500:

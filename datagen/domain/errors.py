@@ -17,6 +17,7 @@
         ├── ModelOverloaded       429, 503, "rate_limited"; ``retry_after`` seconds
         ├── ModelRefused          the key or the permission was refused
         ├── ModelRejected         the request was not accepted (4xx)
+        │   └── ModelUnknown      the server has no model of that name; ``offers`` others
         ├── ModelFailed           the server broke (5xx, "failed", "error")
         └── ReplyUnusable         an answer came, but there is nothing usable in it
 
@@ -117,6 +118,18 @@ class ModelRejected(ModelError):
     """The request was not accepted as it is."""
 
     advice = "The model server does not take this request. Check model, path and parameters."
+
+
+class ModelUnknown(ModelRejected):
+    """The server has no model of the name that was sent."""
+
+    advice = "Correct the model's name (DATAGEN_INFERENCE_MODEL)."
+
+    def __init__(self, message: str, *, offers: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.offers = tuple(offers)  # the server's own words: hostile text
+        if self.offers:
+            self.advice = f"It offers {', '.join(self.offers)}. {ModelUnknown.advice}"
 
 
 class ModelFailed(ModelError):

@@ -13,7 +13,7 @@ from datagen.domain.errors import (
     ReplyUnusable,
 )
 from datagen.engine.pace import Backoff, Pace
-from datagen.engine.tally import Tally
+from datagen.engine.tally import Tally, clip
 from datagen.ports import ChatModel
 
 MAX_RETRY_AFTER = 600.0  # seconds; a server can't send us to sleep for longer
@@ -106,7 +106,8 @@ class Line:
     def _fails(self, exc: ModelError, faults: int) -> None:
         message = str(exc).strip() or "The model server did not answer as it should."
         advice = "" if exc.advice in message else f" {exc.advice}"
-        self._tally.trouble("model", f"{message}{advice} DataGen keeps trying.")
+        tail = f"{advice} DataGen keeps trying."
+        self._tally.trouble("model", clip(message, spare=len(tail)) + tail)
         if faults == self._faults:  # one pause for all the calls that met the same fault
             lasting = isinstance(exc, ModelRefused | ModelRejected)
             self._pause = (self._lasting if lasting else self._passing).next()

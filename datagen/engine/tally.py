@@ -114,13 +114,17 @@ class Tally:
         )
 
 
-def clip(text: str) -> str:
-    """The beginning of a message that fits into a PeerState, with "…" where it was cut."""
+def clip(text: str, spare: int = 0) -> str:
+    """The beginning of a message that fits into a PeerState, with "…" where it was cut.
+
+    ``spare``: characters that stay free for plain words behind it.
+    """
     text = text.encode("utf-8", "replace").decode()
-    if len(text) <= MAX_MESSAGE and _size(text) <= MAX_MESSAGE_BYTES:
+    most, most_bytes = MAX_MESSAGE - spare, MAX_MESSAGE_BYTES - spare
+    if len(text) <= most and _size(text) <= most_bytes:
         return text
-    kept = text[: MAX_MESSAGE - 1]
-    while _size(kept) > MAX_MESSAGE_BYTES - 3:  # "…" is three bytes
+    kept = text[: most - 1]
+    while kept and _size(kept) > most_bytes - 3:  # "…" is three bytes
         kept = kept[: len(kept) * 9 // 10]
     return kept + "…"
 

@@ -160,6 +160,8 @@ async def _wire_fault(
         status = desk.faults.status(prompt)
         return failed(path, 200, "The request was not served.", status=status,
                       wrapped=desk.wrapped)
+    if fault == "http_404_model":
+        return failed(path, 404, "The model 'other' does not exist.", status="model_not_found")
     if fault == "http_429":
         return failed(path, 429, "Too many requests.", status="rate_limited",
                       headers={"Retry-After": str(desk.faults.retry_after)})

@@ -29,6 +29,7 @@ TEXT_FAULTS = (
 WIRE_FAULTS = (
     "http_200_error",  # HTTP 200 with an error in the body
     "http_400_response_format",  # schema forms are refused
+    "http_404_model",  # it does not know the model
     "http_429",
     "http_500",
     "http_503",
