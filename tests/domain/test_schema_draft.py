@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from datagen.domain.errors import ReplyUnusable
 from datagen.domain.schema import DraftSchema, problems, read_draft
@@ -38,14 +39,21 @@ def test_a_schema_is_closed_and_asks_for_all_its_fields() -> None:
     found = draft(GOOD)
     assert found.schema["required"] == ["a", "b"]
     assert found.schema["additionalProperties"] is False
+    assert found.changes == ("Nothing said which fields are required; all are now",
+                             "Fields that it does not name are not allowed any more")
+
+
+def test_what_was_right_already_is_not_told_as_a_change() -> None:
+    found = draft(GOOD | {"additionalProperties": False, "required": ["b"]})
     assert found.changes == ()
+    assert found.schema["required"] == ["b"]
 
 
-def test_what_the_schema_says_of_openness_and_required_stands() -> None:
-    said = GOOD | {"additionalProperties": True, "required": ["b"]}
-    found = draft(said).schema
-    assert found["additionalProperties"] is True
-    assert found["required"] == ["b"]
+def test_an_open_schema_is_closed_and_that_is_told() -> None:
+    found = draft(GOOD | {"additionalProperties": True, "required": ["b"]})
+    assert found.schema["additionalProperties"] is False
+    assert found.schema["required"] == ["b"]
+    assert found.changes == ("Fields that it does not name are not allowed any more",)
 
 
 @pytest.mark.parametrize("text", [
@@ -174,11 +182,24 @@ def test_a_recursive_schema_stays_recursive() -> None:
     assert found["$defs"]["node"]["properties"]["next"]["anyOf"][1] == {"type": "null"}
 
 
-def test_composed_objects_are_not_closed_against_each_other() -> None:
+def test_composed_objects_become_one_that_is_closed() -> None:
     found = draft({"type": "object", "properties": {"a": {"type": "string"}}, "allOf": [
         {"properties": {"b": {"type": "string"}}}]}).schema
-    assert "additionalProperties" not in found
-    assert "additionalProperties" not in found["allOf"][0]
+    assert list(found["properties"]) == ["a", "b"]
+    assert "allOf" not in found
+
+
+def test_branches_of_a_closed_object_can_still_be_met() -> None:
+    found = draft({"type": "object", "properties": {"kind": {"enum": ["card", "cash"]}}, "oneOf": [
+        {"properties": {"kind": {"const": "card"}, "number": {"type": "string"}},
+         "required": ["kind", "number"], "additionalProperties": False},
+        {"properties": {"kind": {"const": "cash"}, "change": {"type": "number"}},
+         "required": ["kind", "change"], "additionalProperties": False}]}).schema
+    fits = Draft202012Validator(found).is_valid
+    assert fits({"kind": "card", "number": "1"})
+    assert fits({"kind": "cash", "change": 1})
+    assert not fits({"kind": "cash", "number": "1"})
+    assert not fits({"kind": "card", "number": "1", "other": 1})
 
 
 def test_in_dataset_mode_a_label_is_there_and_required() -> None:

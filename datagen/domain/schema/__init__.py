@@ -3,15 +3,20 @@
 from datagen.domain.schema.apply import apply_rows
 from datagen.domain.schema.check import problems, sanitise
 from datagen.domain.schema.draft import DraftSchema, read_draft
+from datagen.domain.schema.grammar import warnings
+from datagen.domain.schema.infer import Inferred, read_pasted
 from datagen.domain.schema.rows import ROW_TYPES, FieldRow, rows
 
 __all__ = [
     "ROW_TYPES",
     "DraftSchema",
     "FieldRow",
+    "Inferred",
     "apply_rows",
     "problems",
     "read_draft",
+    "read_pasted",
     "rows",
     "sanitise",
+    "warnings",
 ]

@@ -9,6 +9,7 @@ trouble (``.*.*.*x``) stay unfound: the worker bounds the time of each check bes
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from re import _constants as codes  # type: ignore[attr-defined]  # the parse tree has no public name
@@ -19,13 +20,14 @@ MAX_PLACES = 60  # in one loop; a longer one is let pass
 MAX_STEPS = 2_000  # of the search in one loop; what it has not found by then is let pass
 _MANY = 10  # a fixed count from which a repeat is as good as endless
 _ASCII = "".join(map(chr, range(128)))
+_SPREAD = frozenset(_ASCII + "é٣\u2003€😀\U0010ffff")  # a character of each kind
 _REST = "中"  # stands for all characters that no part of the pattern names
 _CATEGORIES = {
     codes.CATEGORY_DIGIT: r"\d", codes.CATEGORY_NOT_DIGIT: r"\D",
     codes.CATEGORY_SPACE: r"\s", codes.CATEGORY_NOT_SPACE: r"\S",
     codes.CATEGORY_WORD: r"\w", codes.CATEGORY_NOT_WORD: r"\W",
 }
-_REPEATS = {codes.MAX_REPEAT, codes.MIN_REPEAT, codes.POSSESSIVE_REPEAT}
+REPEATS = {codes.MAX_REPEAT, codes.MIN_REPEAT, codes.POSSESSIVE_REPEAT}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +55,7 @@ class _Automaton:
         return whole
 
     def _part(self, op: Any, value: Any) -> _Part:
-        if op in _REPEATS:
+        if op in REPEATS:
             return self._repeat(*value)
         if op is codes.BRANCH:
             return _either([self.sequence(branch) for branch in value[1]])
@@ -148,6 +150,17 @@ def _taken(op: Any, value: Any, alphabet: str) -> int | None:
     else:
         return None
     return sum(1 << at for at, char in enumerate(alphabet) if char in chars)
+
+
+def is_empty_class(op: Any, value: Any) -> bool:
+    """Whether a set such as ``[^\\s\\S]`` has no character at all in it."""
+    if op is not codes.IN:
+        return False
+    bounds = [bound for kind, limits in value if kind is codes.RANGE for bound in limits]
+    tried = _SPREAD | {chr(bound + 1) for bound in bounds if bound < sys.maxunicode}
+    named = [item for item in value if item[0] is not codes.NEGATE]
+    negated = len(named) < len(value)
+    return all(any(_fits(char, *item) for item in named) == negated for char in tried)
 
 
 def _fits(char: str, op: Any, value: Any) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 from datagen.domain.errors import InputError, Problem
 from datagen.domain.schema import paths
 from datagen.domain.schema.ambiguity import is_explosive
+from datagen.domain.schema.contradictions import contradictions, endless
 from datagen.domain.schema.explain import shown, shown_text
 from datagen.domain.schema.metaschema import META
 from datagen.domain.schema.types import JSON_TYPES, fits_type
@@ -28,14 +29,6 @@ MAX_JSON_DEPTH = 64  # brackets inside one another; ten levels need about 40
 MAX_PROBLEMS = 20  # told at once
 MAX_PATTERN = 1_000  # characters
 
-_PAIRS = (
-    ("minimum", "maximum"), ("minLength", "maxLength"), ("minItems", "maxItems"),
-    ("minProperties", "maxProperties"), ("minContains", "maxContains"),
-)
-_STRICT_PAIRS = (
-    ("exclusiveMinimum", "exclusiveMaximum"), ("exclusiveMinimum", "maximum"),
-    ("minimum", "exclusiveMaximum"),
-)
 _KNOWN = frozenset({*KEYWORDS, "$schema"})
 
 
@@ -72,7 +65,7 @@ def unfit(schema: Any) -> Problem | None:
                                         "Describe an object with properties.")
     if not isinstance(schema, Mapping):
         return Problem(path="", message="The schema must be a JSON object.")
-    if _is_deeper(schema, MAX_JSON_DEPTH):
+    if is_deeper(schema, MAX_JSON_DEPTH):
         return Problem(path="", message=f"The schema is nested too deeply: at most {MAX_LEVELS} "
                                         "levels are allowed.")
     try:
@@ -85,7 +78,7 @@ def unfit(schema: Any) -> Problem | None:
     return None
 
 
-def _is_deeper(value: Any, most: int) -> bool:
+def is_deeper(value: Any, most: int) -> bool:
     """Whether brackets nest deeper, found level by level so that no recursion ends it."""
     level = [value]
     for _ in range(most + 1):
@@ -138,9 +131,11 @@ def _preflight(schema: Mapping[str, Any]) -> Iterator[Problem]:
     for place, node in paths.walk(schema):
         if isinstance(node, Mapping):
             path = paths.of_pointer(place)
-            for text in (*_empty_ranges(node), *_bad_patterns(node), *_bad_values(node),
+            for text in (*contradictions(node, place), *_bad_patterns(node), *_bad_values(node),
                          *_undeclared(node), *_bad_references(schema, node, bool(place))):
                 yield Problem(path=path, message=text)
+    for place, text in endless(schema):
+        yield Problem(path=paths.of_pointer(place), message=text)
 
 
 def too_big(schema: Mapping[str, Any]) -> Problem | None:
@@ -160,15 +155,6 @@ def too_big(schema: Mapping[str, Any]) -> Problem | None:
 
 def _levels(place: tuple[str | int, ...]) -> int:
     return len(re.findall(r"[.\[]", f".{paths.of_pointer(place)}")) if place else 0
-
-
-def _empty_ranges(node: Mapping[str, Any]) -> Iterator[str]:
-    for low, high in _PAIRS:
-        if low in node and high in node and node[low] > node[high]:
-            yield f"{low} ({shown(node[low])}) is greater than {high} ({shown(node[high])})."
-    for low, high in _STRICT_PAIRS:
-        if low in node and high in node and node[low] >= node[high]:
-            yield f"{low} ({shown(node[low])}) leaves nothing below {high} ({shown(node[high])})."
 
 
 def _bad_patterns(node: Mapping[str, Any]) -> Iterator[str]:

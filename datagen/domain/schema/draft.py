@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,19 +12,22 @@ import json_repair
 from datagen.domain import replies
 from datagen.domain.errors import InputError, ReplyUnusable
 from datagen.domain.schema import fields, paths, tree
-from datagen.domain.schema.check import problems, sanitise, too_big, unfit
+from datagen.domain.schema.check import DIALECT, problems, sanitise, too_big, unfit
+from datagen.domain.schema.closed import closed
 from datagen.domain.schema.explain import shown
+from datagen.domain.schema.label import see_to_label
 from datagen.domain.schema.mend import Mender
-from datagen.domain.schema.metaschema import META
-from datagen.domain.schema.types import listed, of_word
+from datagen.domain.schema.types import of_word
+from datagen.domain.schema.usable import usable
 from datagen.domain.schema.vocabulary import is_schema
 
-LABEL = "label"
 _WRAPPERS = ("schema", "json_schema", "jsonSchema", "result", "data", "output", "response",
              "record", "answer", "record_schema")
 _LISTS = ("fields", "columns", "properties", "attributes", "schema", "items")
+_WHOLE = ("$ref", "allOf", "anyOf", "oneOf")  # a root may be made of these alone
+_CODE = re.compile(r"\b(?:interface|struct|class|type|record)\s+\w+\s*=?\s*\{")
+_QUOTES = str.maketrans("“”„‟", '""""')
 _MAX_NODES = 3_000  # objects and lists in one draft; 200 fields need far fewer
-_MAX_DROPPED = 40  # misplaced keywords taken out of one draft
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +59,13 @@ def _candidates(text: str) -> Iterator[Any]:
         return
     text = replies.without_thoughts(text).strip()
     parts = sorted(replies.pieces(text, "{["), key=len, reverse=True)
-    for part in [text, *parts[:5]]:
+    if _CODE.search(text):  # its braces are no JSON
+        yield [*_entries_as_items(fields.of_text(text))]
+    for at, part in enumerate([text, *parts[:5]]):
         value = _parsed(replies.strictly, part)
-        yield _parsed(replies.repaired, part) if value is None and part is not text else value
+        if value is None and not part.isascii():
+            part = part.translate(_QUOTES)
+        yield _parsed(replies.repaired, part) if value is None and at else value
     yield [*_entries_as_items(fields.of_text(text))]
     start = min((at for o in "{[" if (at := text.find(o)) >= 0), default=-1)
     if start >= 0 and len(text) <= replies.MAX_REPAIR:
@@ -88,11 +96,14 @@ def _read(value: Any, classes: tuple[str, ...] | None) -> DraftSchema | None:
     named = _named_classes(value)
     try:
         schema = _object_of(_unwrapped(value), mender)
-        if schema is None or not schema.get("properties") or too_big(schema):
+        if schema is None:
+            return None
+        schema = closed(schema, mender)
+        if not schema.get("properties") or too_big(schema):
             return None
         if classes is not None:
-            _label(schema, named or classes, mender)
-        schema = sanitise(_without_misplaced(schema, mender))
+            see_to_label(schema, named or classes, mender)
+        schema = sanitise(usable(schema, mender))
     except (InputError, RecursionError):
         return None
     if problems(schema):
@@ -148,11 +159,18 @@ def _object_of(value: Any, mender: Mender) -> dict[str, Any] | None:
         if value.get("type") == "array" and isinstance(value.get("items"), dict):
             mender.note("", "the schema was of a list; its items are the records")
             value = value["items"]
-        if isinstance(value.get("properties"), dict | list) or "$ref" in value or "allOf" in value:
+        if isinstance(value.get("properties"), dict | list) or any(key in value for key in _WHOLE):
+            _note_dialect(value, mender)
             return mender.schema({"type": "object", **value}, "")
     entries = [fields.Entry(fields.tidy(str(name)), _phrased(said))
                for name, said in value.items() if fields.tidy(str(name))]
     return _of_entries(entries, mender, named=False)
+
+
+def _note_dialect(value: Mapping[str, Any], mender: Mender) -> None:
+    named = value.get("$schema", DIALECT)
+    if named != DIALECT:
+        mender.note("", f"$schema was {shown(named)}; the schema is of draft 2020-12 now")
 
 
 def _phrased(said: Any) -> Any:
@@ -214,52 +232,12 @@ def _make_way(root: dict[str, Any], steps: paths.Steps, following: str) -> None:
                                  if "description" in known else {})}
 
 
-def _label(schema: dict[str, Any], classes: tuple[str, ...], mender: Mender) -> None:
-    """See to it that the ground truth is there, required, and names its classes."""
-    known = schema["properties"]
-    if LABEL not in known:
-        other = next((name for name in known if name.strip().lower() == LABEL), None)
-        if other is not None:
-            schema["properties"] = known = {
-                LABEL if name == other else name: node for name, node in known.items()}
-            schema["required"] = [n for n in schema.get("required", ()) if n != other]
-        else:
-            mender.note(LABEL, "was missing; added as the record's ground truth")
-            # It comes first: who writes the label before the text writes a text that fits it.
-            made = {"type": "string", "description": "Ground truth of the record"}
-            schema["properties"] = known = {LABEL: made, **known}
-    if {"object", "array"} & {*listed(known[LABEL].get("type"))}:
-        mender.note(LABEL, "was not a plain value; taken as text")
-        known[LABEL] = {"type": "string", "description": "Ground truth of the record"}
-    node = known[LABEL]
-    if classes and "enum" not in node and node.get("type", "string") == "string":
-        known[LABEL] = {"type": "string", "enum": list(dict.fromkeys(classes)),
-                        **{k: v for k, v in node.items() if k == "description"}}
-    tree.require(schema, LABEL)
+def given(schema: Mapping[str, Any], classes: tuple[str, ...] | None) -> DraftSchema:
+    """A schema of the user's own as a draft; in dataset mode (``classes``) with its label.
 
-
-def _without_misplaced(schema: dict[str, Any], mender: Mender) -> dict[str, Any]:
-    """The schema without keywords whose values the meta-schema does not take."""
-    for _ in range(_MAX_DROPPED):
-        error = next(META.iter_errors(schema), None)
-        place = list(error.absolute_path) if error else []
-        if not place:
-            break
-        holder: Any = schema
-        for part in place[:-1]:
-            holder = holder[part]
-        mender.note(paths.of_pointer(place), f"{place[-1]} could not be used; left out")
-        del holder[place[-1]]
-    for at, node in paths.walk(schema):
-        _mend_reference(schema, node, paths.of_pointer(at), mender)
-    return schema
-
-
-def _mend_reference(root: dict[str, Any], node: Any, path: str, mender: Mender) -> None:
-    if isinstance(node, dict) and isinstance(node.get("$ref"), str):
-        try:
-            paths.resolve(root, node["$ref"])
-        except LookupError:
-            ref = node.pop("$ref")
-            node.setdefault("type", "string")
-            mender.note(path, f"$ref {shown(ref)} points at nothing here; taken as text")
+    Nothing else is changed: what is wrong with it is the user's to mend.
+    """
+    mender, clean = Mender(), sanitise(schema)
+    if classes is not None and isinstance(clean.get("properties"), dict) and not problems(clean):
+        see_to_label(clean, classes, mender)
+    return DraftSchema(schema=clean, changes=tuple(mender.notes))

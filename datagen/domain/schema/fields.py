@@ -22,7 +22,6 @@ _RANGE = re.compile(r"(?P<low>-?\d+(?:\.\d+)?)\s*(?:to|-|–|\.\.+|and)\s*(?P<hi
 _LIMIT = re.compile(
     r"(?:(?P<most>at most|up to|max(?:imum)?)|(?P<least>at least|min(?:imum)?))"
     r"\s*(?:of|:|=)?\s*(?P<value>-?\d+(?:\.\d+)?)", re.IGNORECASE)
-_HEADERS = frozenset({"name", "field", "column", "property", "field name", "fieldname"})
 _MAX_PHRASE = 600  # characters
 _MAX_DESCRIPTION = 300
 
@@ -39,13 +38,17 @@ def of_list(items: Iterable[Any]) -> list[Entry]:
 
     Empty when it is no list of fields (of records, say); one that is torn may miss a few.
     """
+    items = list(items)
+    # [{"name": "string"}, {"age": "integer"}]: the keys are the names
+    keys = [next(iter(item)) for item in items if isinstance(item, Mapping) and len(item) == 1]
+    pairs = len(items) == len(keys) == len(set(keys)) > 1
     found: list[Entry] = []
     missed = 0
     for item in items:
         if isinstance(item, str):
             found += of_line(item) or [Entry(item, "string")]
         elif isinstance(item, Mapping):
-            entry = _of_object(item)
+            entry = _of_pair(item) if pairs else _of_object(item)
             found += [entry] if entry else []
             missed += entry is None
         else:
@@ -60,11 +63,13 @@ def _of_object(item: Mapping[str, Any]) -> Entry | None:
         rest = {k: v for k, v in item.items() if k != key}
         if isinstance(item.get(key), str) and (is_schema(rest) or _only_words(rest)):
             return Entry(item[key], rest)
-    if len(item) == 1:
-        name, said = next(iter(item.items()))
-        if isinstance(said, Mapping) or (isinstance(said, str) and of_word(said)):
-            return Entry(str(name), said)
-    return None
+    return _of_pair(item) if len(item) == 1 else None
+
+
+def _of_pair(item: Mapping[str, Any]) -> Entry | None:
+    name, said = next(iter(item.items()))
+    known = isinstance(said, Mapping) or (isinstance(said, str) and of_word(said))
+    return Entry(str(name), said) if known else None
 
 
 def _only_words(rest: Mapping[str, Any]) -> bool:
@@ -157,12 +162,13 @@ def _limits(text: str, kind: str) -> dict[str, Any]:
 
 def _table(text: str) -> Iterator[Entry]:
     """The rows of a Markdown table: name, type, and the rest as description."""
-    for line in text.splitlines():
+    lines = text.splitlines()
+    for line, below in zip(lines, [*lines[1:], ""], strict=False):
         cells = [cell.strip().strip("`*") for cell in line.strip().strip("|").split("|")]
         if not line.strip().startswith("|") or len(cells) < 2 or set(cells[0]) <= set("-: "):
             continue
         name, said = tidy(cells[0]), of_phrase(cells[1])
-        if not name or name.lower() in _HEADERS or said is None:
+        if not name or said is None or re.fullmatch(r"[\s|:-]*-[\s|:-]*", below):
             continue
         if len(cells) > 2 and cells[-1]:
             said = {**said, "description": cells[-1][:_MAX_DESCRIPTION]}

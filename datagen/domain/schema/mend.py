@@ -35,7 +35,8 @@ _NUMBERS = (
 )
 _SIZES = frozenset(_NUMBERS[5:])
 _RANGE_OF = {"string": ("minLength", "maxLength"), "array": ("minItems", "maxItems")}
-_OPEN = ("allOf", "anyOf", "oneOf", "if", "$ref", "patternProperties", "$dynamicRef",
+NO_OTHERS = "fields that it does not name are not allowed any more"
+OPEN = ("allOf", "anyOf", "oneOf", "if", "$ref", "patternProperties", "$dynamicRef",
          "dependentSchemas", "unevaluatedProperties")
 
 
@@ -73,7 +74,8 @@ class Mender:
         if not value:
             self.note(path, "nothing was said of it; taken as text")
             return {"type": "string"}
-        if is_schema(value) or (sure and only_keywords(value)):
+        named = sure and (only_keywords(value) or value.get("type") in JSON_TYPES[:5])
+        if is_schema(value) or named:
             return self.schema(value, path, closed=closed)
         return self.schema({"type": "object", "properties": value}, path, closed=closed)
 
@@ -125,7 +127,7 @@ class Mender:
                 node["type"] = next(iter(names)) if len(names) == 1 else list(names)
             if not isinstance(type_, list) and type_ not in (*JSON_TYPES, *OFFERED):
                 self.note(path, f"type {shown(type_)} became {_told(node)}")
-        if "type" not in node and not any(k in node for k in ("const", *_OPEN, "not")):
+        if "type" not in node and not any(k in node for k in ("const", *OPEN, "not")):
             node["type"] = _guessed(node)
         if truth(node.get("nullable")) and "type" in node:
             node.update(nullable(node))
@@ -215,14 +217,18 @@ class Mender:
         named = [n for n in listed_names if isinstance(n, str) and n in fields]
         if not isinstance(required, list):
             named = [name for name in fields if name not in optional]
+            if not path and not optional and fields:
+                self.note("", "nothing said which fields are required; all are now")
         elif len(named) < len(required):
             self.note(path, "required named fields that do not exist")
         if named:
             node["required"] = list(dict.fromkeys(named))
         if not fields:
             del node["properties"]
-        elif closed and "additionalProperties" not in node and not any(k in node for k in _OPEN):
+        elif closed and "additionalProperties" not in node and not any(k in node for k in OPEN):
             node["additionalProperties"] = False
+            if not path:
+                self.note("", NO_OTHERS)
 
 
 def _told(node: Mapping[str, Any]) -> str:
