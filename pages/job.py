@@ -10,8 +10,6 @@ from datagen.ui import components, job_view, pages
 from datagen.ui.session import app, require_user
 from datagen.ui.words import plain
 
-FAILURES = 20  # shown of a finished job
-
 user = require_user()
 services = app()
 job_id = st.query_params.get("id", "")
@@ -50,8 +48,8 @@ def draw_progress() -> None:
     if latest.job.is_over:
         if not view.job.is_over:
             st.rerun()
-        job_view.failures(services.datasets.failures(user, job_id, limit=FAILURES),
-                          latest.job.total_failed)
+        if latest.job.total_failed:
+            job_view.failures(services.datasets.failure_groups(user, job_id))
         job_view.peers(latest)
         return
     left, right = st.columns([2, 5])

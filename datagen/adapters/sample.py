@@ -12,6 +12,7 @@ from datagen.domain.errors import (
     ModelFailed,
     ModelOverloaded,
     ModelRefused,
+    ModelUnknown,
     ModelUnreachable,
 )
 from datagen.model.answers import Engine
@@ -85,6 +86,8 @@ def _error(fault: str | None, faults: Faults, prompt: str) -> ModelError | None:
     if fault in {"http_429", "http_503", "rate_limited"}:
         after = float(faults.retry_after) if fault == "http_429" else None
         return ModelOverloaded("The model server is busy.", retry_after=after)
+    if fault == "http_404_model":
+        return ModelUnknown("The model server does not know this model.", offers=[NAME])
     if fault == "unauthorized":
         return ModelRefused("The model server refused the key.")
     if fault in {"hang", "timeout"}:

@@ -27,12 +27,13 @@ from datagen.ports import FileStore
 from datagen.services import columns as columnar
 from datagen.services import results, tables
 from datagen.services.columns import Column, Table
+from datagen.services.failures import Failure, FailureGroup, grouped
 from datagen.services.jobs import Jobs, JobView, Recent
 from datagen.services.parquet import parquet_chunks
 from datagen.services.tables import Bin, ColumnProfile, Filter, Page, Top
 
-__all__ = ["Bin", "Column", "ColumnProfile", "Datasets", "Export", "Failure", "Filter",
-           "Page", "ResultLine", "Top"]
+__all__ = ["Bin", "Column", "ColumnProfile", "Datasets", "Export", "Failure",
+           "FailureGroup", "Filter", "Page", "ResultLine", "Top"]
 
 _LOG = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -45,15 +46,6 @@ class Export:
     disposition: str  # the Content-Disposition value; carries the file's name
     media_type: str
     chunks: Iterator[bytes]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Failure:
-    """A record that failed."""
-
-    index: int  # from 0
-    message: str  # why, in a sentence
-    raw: str | None  # the model's reply where it was kept: hostile text, for the owner only
 
 
 class Datasets:
@@ -72,6 +64,7 @@ class Datasets:
         self._locks: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
         self._profiles: Recent[str, tuple[ColumnProfile, ...]] = Recent(32)
         self._failures: Recent[tuple[str, int], tuple[Failure, ...]] = Recent(32)
+        self._groups: Recent[str, tuple[FailureGroup, ...]] = Recent(32)
 
     def lines(self, user: User, job_id: str) -> Iterator[ResultLine]:
         """Every record's outcome in index order, each index once."""
@@ -153,6 +146,13 @@ class Datasets:
             Failure(index=line.i, message=line.error or "", raw=line.raw)
             for line in islice(failed, limit)
         ))
+
+    def failure_groups(self, user: User, job_id: str) -> tuple[FailureGroup, ...]:
+        """All failures by their reason, the most frequent first, with some examples each."""
+        view = self._finished(user, job_id)
+        key = f"{job_id} {_fingerprint(view)}"
+        known = self._groups.get(key)
+        return known if known is not None else self._groups.put(key, grouped(self._lines(view)))
 
     def _finished(self, user: User, job_id: str) -> JobView:
         view = self._jobs.get(user, job_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -10,10 +11,13 @@ import pandas as pd
 import streamlit as st
 
 from datagen.domain.jobs import JobDetails
-from datagen.services.datasets import Failure
+from datagen.domain.reasons import kind
+from datagen.services.datasets import FailureGroup
 from datagen.services.jobs import JobView
 from datagen.ui import components
 from datagen.ui.words import count, duration, plain
+
+MOST_REASONS = 20  # told apart on a finished job's page
 
 
 def figures(view: JobView, now: datetime) -> None:
@@ -39,9 +43,10 @@ def figures(view: JobView, now: datetime) -> None:
         return
     if view.waiting:
         st.warning(plain(view.waiting), icon=":material/hourglass_empty:")
-    for state in view.states.values():
-        if state.trouble:
-            st.warning(plain(state.trouble), icon=":material/pause_circle:")
+    troubles = Counter(state.trouble for state in view.states.values() if state.trouble)
+    for trouble, times in troubles.items():
+        on = f" On {times} peers." if times > 1 else ""
+        st.warning(plain(trouble) + on, icon=":material/pause_circle:")
     if progress.started_at:
         components.quiet(f"Running for {duration((now - progress.started_at).total_seconds())}")
 
@@ -84,28 +89,39 @@ def peers(view: JobView) -> None:
 
 
 def latest_failures(view: JobView) -> None:
-    """The latest failures of a running job, newest first."""
+    """The latest failures of a running job, newest first, each reason once."""
     errors = [error for state in view.states.values() for error in state.errors]
     if not errors:
         return
     st.markdown("#### Latest failures")
-    _table([{"Record": e.index + 1, "Reason": e.message} for e in reversed(errors)],
-           {"Record": st.column_config.NumberColumn(width="small")}, most=10)
+    alike = defaultdict(list)
+    for error in reversed(errors):
+        alike[kind(error.message)].append(error)
+    _table([{"Records": ", ".join(f"{e.index + 1:,}" for e in found),
+             "Reason": found[0].message if len(found) == 1 else reason}
+            for reason, found in alike.items()],
+           {"Records": st.column_config.TextColumn(width="small")}, most=10)
 
 
-def failures(items: Sequence[Failure], failed: int) -> None:
-    """The failures of a finished job, each with the reply it failed with."""
-    if not failed:
+def failures(groups: Sequence[FailureGroup]) -> None:
+    """The failures of a finished job by reason, each with the replies of some records."""
+    if not groups:
         return
     st.markdown("#### Failures")
-    for item in items:
-        with st.expander(f"Record {item.index + 1}: {plain(item.message)}"):
-            if item.raw:
-                st.code(item.raw, language=None, wrap_lines=True)
-            else:
-                components.quiet("No reply was kept.")
-    if failed > len(items):
-        components.quiet(f"The first {len(items)} of {count(failed, 'failure')}.")
+    for group in groups[:MOST_REASONS]:
+        with st.expander(f"{count(group.count, 'record')}: {plain(group.reason)}"):
+            for item in group.examples:
+                st.markdown(f"Record {item.index + 1:,}: {plain(item.message)}")
+                if item.raw:
+                    st.code(item.raw, language=None, wrap_lines=True)
+                else:
+                    components.quiet("No reply was kept.")
+            if group.count > len(group.examples):
+                components.quiet(f"The first {len(group.examples)} of "
+                                 f"{count(group.count, 'record')}.")
+    if len(groups) > MOST_REASONS:
+        rest = sum(group.count for group in groups[MOST_REASONS:])
+        components.quiet(f"And {count(rest, 'record')} for rarer reasons.")
 
 
 def details(view: JobView, asked: JobDetails) -> None:

@@ -1,0 +1,54 @@
+"""The job's page tells a trouble and a reason once, however many records it costs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from replica import ADA, World
+
+from datagen.domain.jobs import PeerState, Share
+from datagen.model.sample import Faults
+from datagen.ui.words import plain
+
+
+def test_failures_of_a_finished_job_are_grouped_with_examples(world: World) -> None:
+    job_id = world.confirm(records=12)
+    world.services.chat._faults = Faults(rate=0.7, kinds=("not_json", "extra_field"), seed=1)  # type: ignore[attr-defined]  # the sample model's
+    world.work(lambda: world.services.jobs.invalidate() or over(world, job_id))
+
+    at = world.open("job", id=job_id)
+
+    assert not at.exception
+    labels = [box.label for box in at.expander]
+    groups = world.services.datasets.failure_groups(ADA, job_id)
+    assert len(labels) == len(groups)
+    assert 1 <= len(labels) <= 2
+    assert all(label.split()[0] == str(group.count)
+               for label, group in zip(labels, groups, strict=True))
+    assert sum(group.count for group in groups) == world.services.jobs.get(
+        ADA, job_id).job.total_failed > 2
+    assert any("I am sorry" in block.value for block in at.expander[0].code) or any(
+        "I am sorry" in block.value for block in at.expander[1].code)
+
+
+def over(world: World, job_id: str) -> bool:
+    return world.services.jobs.get(ADA, job_id).job.is_over
+
+
+def test_one_trouble_of_many_peers_is_one_warning(world: World) -> None:
+    job_id = world.confirm(records=6)
+    trouble = "The model server at h:1 is overloaded (429). DataGen keeps trying."
+    states = {
+        peer: PeerState(peer_id=peer, share=Share(start=0, end=6), inc=1, rev=1,
+                        started_at=world.services.clock.now(), trouble=trouble)
+        for peer in ("a", "b", "c")
+    }
+    jobs = world.services.jobs
+    real = jobs.get
+    jobs.get = lambda *asked: replace(real(*asked), states=states)  # type: ignore[method-assign]  # this instance's
+
+    at = world.open("job", id=job_id)
+
+    assert not at.exception
+    assert [box.value for box in at.warning if "overloaded" in box.value] == [
+        f"{plain(trouble)} On 3 peers."]
