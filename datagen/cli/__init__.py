@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from datagen import __version__
-from datagen.cli import accounts
+from datagen.cli import accounts, check, completion, generate, jobs
 from datagen.cli.terminal import note, say, sentence
 from datagen.domain.errors import DatagenError
 
@@ -44,7 +44,11 @@ def build_parser() -> argparse.ArgumentParser:
     up.set_defaults(run=_up)
     model = commands.add_parser("model", help="serve the local model alone")
     model.set_defaults(run=_model)
+    generate.add(commands)
+    jobs.add(commands)
     accounts.add(commands)
+    check.add(commands)
+    completion.add(commands)
     version = commands.add_parser("version", help="say which version this is")
     version.set_defaults(run=lambda _: say(f"DataGen {__version__}"))
     return parser

@@ -7,7 +7,7 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from datagen.cli import imports
-from datagen.cli.terminal import opened, say, say_json
+from datagen.cli.terminal import command, opened, say, say_json
 
 if TYPE_CHECKING:
     from datagen.domain.users import Account
@@ -17,22 +17,18 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     """The command and its actions; a further action is one function more."""
     accounts = commands.add_parser("accounts", help="list, create and mend accounts")
     actions = accounts.add_subparsers(required=True, metavar="ACTION")
-    _action(actions, "list", _list, "show who may sign in")
-    create = _action(actions, "create", _create, "make an account and show its password once")
+    command(actions, "list", _list, "show who may sign in", "accounts list --json")
+    create = command(actions, "create", _create, "make an account and show its password once",
+                     "accounts create ann --role user")
     create.add_argument("name")
     create.add_argument("--role", choices=("user", "admin"), default="user")
-    reset = _action(actions, "reset", _reset, "make a new password and show it once")
+    reset = command(actions, "reset", _reset, "make a new password and show it once",
+                    "accounts reset admin")
     reset.add_argument("name")
-    deactivate = _action(actions, "deactivate", _deactivate, "let nobody sign in with it")
+    deactivate = command(actions, "deactivate", _deactivate, "let nobody sign in with it",
+                         "accounts deactivate ann")
     deactivate.add_argument("name")
     imports.add(actions)
-
-
-def _action(actions: Any, name: str, run: Any, does: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = actions.add_parser(name, help=does, description=does)
-    parser.add_argument("--json", action="store_true", help="answer in JSON")
-    parser.set_defaults(run=run)
-    return parser
 
 
 def _list(asked: argparse.Namespace) -> None:

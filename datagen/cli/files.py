@@ -1,0 +1,84 @@
+"""A dataset on its way into a file, or to whoever reads standard output."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal, cast, get_args
+
+from datagen.domain.errors import Conflict, InputError
+
+Form = Literal["json", "jsonl", "csv", "parquet"]
+FORMS: tuple[str, ...] = get_args(Form)
+STDOUT = "-"
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--output", "-o", metavar="FILE",
+                        help="where the records go; - is standard output")
+    parser.add_argument("--format", choices=FORMS,
+                        help="form of the records (by the file's ending; json for -)")
+    parser.add_argument("--safe", action="store_true",
+                        help="in CSV, keep spreadsheets from running texts as formulas")
+
+
+def form_of(output: str, wanted: str | None) -> Form:
+    """The form asked for, or the one the file's ending names. Raises InputError."""
+    ending = Path(output).suffix.lower().lstrip(".")
+    form = wanted or ("json" if output == STDOUT else ending)
+    if form not in FORMS:
+        raise InputError(
+            f"{output} does not say which form it should have: end it with "
+            f".{', .'.join(FORMS[:-1])} or .{FORMS[-1]}, or add --format."
+        )
+    return cast("Form", form)
+
+
+def check_place(output: str) -> None:
+    """Raises Conflict where no file can be written: better now than after an hour."""
+    path = Path(output)
+    if output == STDOUT:
+        return
+    if path.is_dir():
+        raise Conflict(f"{output} is a folder: name a file in it.")
+    if not path.parent.is_dir():
+        raise Conflict(f"There is no folder {path.parent}: make it first, or name another.")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise Conflict(f"{output} can't be written: name a file elsewhere.")
+
+
+def write(chunks: Iterable[bytes], output: str) -> int:
+    """Write all of it, a file whole or not at all; how many bytes. Raises Conflict."""
+    path = Path(output)
+    try:
+        if output == STDOUT:
+            size = sum(map(sys.stdout.buffer.write, chunks))
+            sys.stdout.buffer.flush()
+        elif path.exists() and not path.is_file():  # a pipe or a device stays what it is
+            with path.open("wb") as out:
+                size = sum(map(out.write, chunks))
+        else:
+            size = _whole(chunks, path)
+    except BrokenPipeError:
+        raise
+    except OSError as exc:
+        raise Conflict(
+            f"{output} can't be written ({exc.strerror}). The records are kept: name another "
+            "file with the command export."
+        ) from exc
+    return size
+
+
+def _whole(chunks: Iterable[bytes], path: Path) -> int:
+    made = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with made.open("xb") as out:
+            size = sum(map(out.write, chunks))
+        made.replace(path.resolve())
+    finally:
+        made.unlink(missing_ok=True)
+    return size
