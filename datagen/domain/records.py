@@ -1,7 +1,7 @@
 """From a model's reply to one validated record, or to the reason why there is none.
 
 Nothing is made up: a reply that does not hold a whole record is rejected, whatever
-could be guessed from it.
+could be guessed from it; so is one that holds two different records.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from jsonschema.exceptions import ValidationError
 
 from datagen.domain import replies
 from datagen.domain.chat import ChatReply
+from datagen.domain.coercion import Coerced, Coercion, folded
 from datagen.domain.schema.explain import instance_path, sentence
 
 MAX_RAW = 8 * 1024  # bytes of a rejected reply that are kept for its owner
 MAX_ERRORS = 20  # looked for in one record; a hostile one may have millions
 MAX_REASONS = 3  # faults named in one reason
-_WRAPPERS = ("record", "data", "result", "output", "response", "item", "answer")
+_WRAPPERS = frozenset({"record", "data", "result", "output", "response", "item", "answer",
+                       "json", "object", "final"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +32,7 @@ class Accepted:
     """A record that fits the schema, its keys in the schema's order."""
 
     data: dict[str, Any]
+    coerced: tuple[str, ...] = ()  # fields (items[].price) of converted values, once per value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,59 +51,107 @@ class RecordReader:
         self._validator = Draft202012Validator(
             self._schema, format_checker=Draft202012Validator.FORMAT_CHECKER
         )
+        self._coercion = Coercion(
+            self._schema, lambda part, value: self._validator.evolve(schema=part).is_valid(value)
+        )
 
     def read(self, reply: ChatReply) -> Accepted | Rejected:
-        """The first whole object in the reply that fits, or the reason why none does."""
-        reason = "The model's answer is empty."
-        if reply.text.strip():
-            reason = ""
-            for value in self._objects(reply):
-                found = self._fault(value)
-                if not found:
-                    return Accepted(data=ordered(value, self._schema))
-                reason = reason or found
-        return rejected(reason or _no_object(reply), reply)
-
-    def _objects(self, reply: ChatReply) -> Iterator[dict[str, Any]]:
-        """Every object the reply could mean, the most literal reading first."""
+        """The one record in the reply that fits, or the reason why there is none."""
+        if not reply.text.strip():
+            return rejected("The model's answer is empty.", reply)
         if len(reply.text) > replies.MAX_REPLY:
-            return
-        text = replies.without_thoughts(reply.text).strip()
+            return rejected("The model's answer is far too long for one record.", reply)
+        cut = reply.finish_reason == "length"
+        found = replies.find(reply.text, repair=not cut)
+        if found.damaged:
+            closed = self._unclosed(found) if reply.finish_reason == "stop" else None
+            return closed or rejected(_damage(found, reply), reply)
+        return self._chosen(found, reply)
+
+    def _chosen(self, found: replies.Found, reply: ChatReply) -> Accepted | Rejected:
+        """The record, where one value of the reply fits; a fenced one goes before others."""
+        fits: dict[str, Accepted] = {}
+        fenced: dict[str, Accepted] = {}
+        reason = ""
+        for value, in_fence in zip(found.values, found.fenced, strict=True):
+            verdict = self._verdict(value)
+            if isinstance(verdict, Accepted):
+                key = json.dumps(verdict.data, sort_keys=True)
+                fits.setdefault(key, verdict)
+                if in_fence:
+                    fenced.setdefault(key, verdict)
+            else:
+                reason = reason or verdict
+        for group in (fenced, fits):
+            if len(group) == 1:
+                return next(iter(group.values()))
+        if fits:
+            return rejected("The model's answer holds several different records; which one "
+                            "was meant can't be told.", reply)
+        return rejected(reason or _no_object(found, reply), reply)
+
+    def _unclosed(self, found: replies.Found) -> Accepted | None:
+        """The record whose last brace the model left out, where nothing else can be missing."""
+        if found.values or found.torn[-1:] not in {'"', "}", "]"}:
+            return None
         try:
-            yield from self._records(replies.strictly(text))
+            value = replies.exactly(found.torn + "}")
         except ValueError:
-            parts = replies.pieces(text)
-            for part in parts:
-                yield from self._records(_parsed(part, repair=reply.finish_reason != "length"))
-            if not parts and reply.finish_reason == "stop":
-                yield from self._records(_parsed(_one_brace_short(text), repair=False))
-
-    def _records(self, value: Any) -> Iterator[dict[str, Any]]:
-        """The object itself, or the one it is wrapped in."""
-        if isinstance(value, list) and len(value) == 1:
-            value = value[0]
-        if not isinstance(value, dict):
-            return
+            return None
         fields = self._schema.get("properties")
-        key = next(iter(value)) if len(value) == 1 else None
-        if key in _WRAPPERS and not (isinstance(fields, Mapping) and key in fields):
-            yield from self._records(value[key])
-        else:
-            yield value
+        closed = self._schema.get("additionalProperties") is False
+        if not closed or not isinstance(fields, Mapping) or set(fields) - set(value):
+            return None
+        verdict = self._verdict(value)
+        return verdict if isinstance(verdict, Accepted) else None
 
-    def _fault(self, value: dict[str, Any]) -> str:
+    def _verdict(self, value: Any) -> Accepted | str:
+        """The record a value is or wraps, the most literal reading first; else why not."""
+        reason = ""
+        for record in self._records(value):
+            try:
+                coerced = self._coercion.apply(record)
+                fault = self._fault(record, coerced)
+            except RecursionError:
+                fault = "The model's answer is nested too deeply."
+            except Exception as exc:  # noqa: BLE001 - a checker that breaks on hostile text costs this record alone
+                fault = f"The model's answer can't be checked ({type(exc).__name__})."
+            else:
+                if not fault:
+                    return Accepted(data=ordered(coerced.value, self._schema),
+                                    coerced=coerced.fields)
+            reason = reason or fault
+        return reason
+
+    def _records(self, value: Any, wraps: int = 0) -> Iterator[dict[str, Any]]:
+        """The object a value is, then the one that is wrapped in it."""
+        if wraps > replies.MAX_WRAPS:
+            return
+        inside: tuple[Any, ...] = ()
+        if isinstance(value, dict):
+            key = next(iter(value)) if len(value) == 1 else None
+            wrapped = key is not None and folded(key) not in self._coercion.names()
+            if key is None or not wrapped or key.lower() not in _WRAPPERS:
+                yield value
+            inside = tuple(value.values()) if wrapped else ()
+        elif isinstance(value, list):
+            text = _text_of_parts(value)
+            alone = len(value) == 1 and not (text and "text" not in self._coercion.names())
+            inside = (*(value if alone else ()), text)
+        elif isinstance(value, str) and wraps:
+            inside = replies.find(value, repair=False).values
+        for inner in inside:
+            yield from self._records(inner, wraps + 1)
+
+    def _fault(self, value: dict[str, Any], coerced: Coerced) -> str:
         """What is wrong with an object, in one sentence; "" when it fits."""
         if self._is_schema(value):
             return "The model repeated the schema instead of writing a record."
         try:
             json.dumps(value, ensure_ascii=False).encode()
-            errors = list(islice(self._validator.iter_errors(value), MAX_ERRORS))
         except UnicodeEncodeError:
             return "The model's answer holds characters that are not valid text."
-        except RecursionError:
-            return "The model's answer is nested too deeply."
-        except Exception as exc:  # noqa: BLE001 - a checker that breaks on hostile text costs this record alone
-            return f"The model's answer can't be checked ({type(exc).__name__})."
+        errors = list(islice(self._validator.iter_errors(coerced.value), MAX_ERRORS))
         return "; ".join(list(dict.fromkeys(map(_named, errors)))[:MAX_REASONS])
 
     def _is_schema(self, value: dict[str, Any]) -> bool:
@@ -133,37 +184,29 @@ def ordered(value: Any, schema: Any) -> Any:
     return {name: ordered(value[name], fields.get(name)) for name in names}
 
 
-def _parsed(text: str, *, repair: bool) -> Any:
-    try:
-        return replies.strictly(text)
-    except ValueError:
-        pass
-    if not repair:
-        return None
-    try:
-        return replies.repaired(text)
-    except ValueError:
-        return None
+def _text_of_parts(value: list[Any]) -> str:
+    """The text of content that is a list of parts; "" for any other list."""
+    texts = [part.get("text") for part in value
+             if isinstance(part, dict) and part.get("type") in {"text", "output_text"}]
+    if not texts or len(texts) < len(value):
+        return ""
+    return "".join(text for text in texts if isinstance(text, str))
 
 
-def _one_brace_short(text: str) -> str:
-    """The object whose last brace the model left out, where its last value is whole."""
-    start = text.find("{")
-    whole = start >= 0 and text[-1] in '"}]' and (
-        replies.closing(text + "}", start) == len(text) + 1)
-    return text[start:] + "}" if whole else ""
-
-
-def _no_object(reply: ChatReply) -> str:
-    if len(reply.text) > replies.MAX_REPLY:
-        return "The model's answer is far too long for one record."
-    start = reply.text.find("{")
+def _damage(found: replies.Found, reply: ChatReply) -> str:
     if reply.finish_reason == "length":
         return "The model's answer was cut off at its token limit. Ask for shorter records."
-    if start >= 0 and replies.closing(reply.text, start) is None:
+    if found.torn:
         return "The model's answer stops in the middle of the record."
-    if start >= 0:
-        return "The model's answer is damaged and can't be read as JSON."
+    return "The model's answer is damaged and can't be read as JSON."
+
+
+def _no_object(found: replies.Found, reply: ChatReply) -> str:
+    if reply.finish_reason == "length":
+        return _damage(found, reply)
+    if any(isinstance(value, list) and len(value) > 1 and isinstance(value[0], dict)
+           for value in found.values):
+        return "The model's answer holds a list of objects instead of one record."
     return "The model's answer holds no JSON object."
 
 

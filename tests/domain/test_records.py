@@ -63,7 +63,6 @@ def reason(text: Any, **kwargs: Any) -> str:
     '{name: "Lamp", price: 3}',
     '{"name": "Lamp" "price": 3}',
     '{"name": "Lamp", // the name\n "price": 3}',
-    '{"price": 3, "name": "Lamp"',
     json.dumps({"name": "x"}) + "\n" + json.dumps(GOOD),
 ])
 def test_one_record_in_many_wrappings_is_read(text: str) -> None:
@@ -78,7 +77,7 @@ def test_keys_come_in_the_schemas_order() -> None:
 
 @pytest.mark.parametrize(("change", "said"), [
     ({"price": -3}, "price: -3 is less than the minimum of 0"),
-    ({"price": "3"}, 'price: "3" is not a number'),
+    ({"price": "3 EUR"}, 'price: "3 EUR" is not a number'),
     ({"price": None}, "price: null is not a number"),
     ({"name": ""}, 'name: "" is shorter than 1 characters'),
     ({"name": "x" * 300}, "name: \"xxx"),
@@ -157,9 +156,42 @@ def test_fields_called_like_keywords_or_wrappers_are_records() -> None:
     assert data({"type": "lamp", "properties": {"w": 1}, "data": {}}, reader=reader)
 
 
-def test_values_are_never_coerced() -> None:
-    assert data({"name": "n", "price": 3.0})["price"] == 3.0
-    assert isinstance(read({"name": 5, "price": 3}), Rejected)
+def test_what_was_converted_is_named_by_its_field() -> None:
+    found = read({"Name": 5, "price": "3.50", "items": [{"id": 1.0}, {"id": "2"}]})
+    assert found.data == {"name": "5", "price": 3.5, "items": [{"id": 1}, {"id": 2}]}
+    assert found.coerced == ("name", "name", "price", "items[].id", "items[].id")
+    assert read({"name": "n", "price": 3.0}).coerced == ()
+
+
+def test_of_two_different_records_none_is_taken_but_a_fenced_one_goes_first() -> None:
+    other = json.dumps({"name": "Desk", "price": 9})
+    assert "several different" in reason(f"{json.dumps(GOOD)}\n{other}")
+    assert data(f"{json.dumps(GOOD)}\n{json.dumps(GOOD)}") == GOOD
+    assert data(f"Like {other}, so:\n```json\n{json.dumps(GOOD)}\n```") == GOOD
+
+
+def test_a_last_brace_is_added_only_where_no_field_can_be_missing_behind_it() -> None:
+    schema = {"type": "object", "additionalProperties": False, "required": ["a"],
+              "properties": {"a": {"type": "string"}, "b": {"type": "string"}}}
+    reader = RecordReader(schema)
+    assert data('{"a": "x", "b": "y"', reader=reader) == {"a": "x", "b": "y"}
+    assert "in the middle" in reason('{"a": "x"', reader=reader)
+    assert isinstance(read('{"a": "x", "b": "y"', "length", reader), Rejected)
+    assert isinstance(read('{"a": "x", "b": "y"', None, reader), Rejected)
+
+
+@pytest.mark.parametrize("text", [
+    'name": "x", "child": {"name": "Lamp", "price": 3}}',
+    '"child": {"name": "Lamp", "price": 3}',
+    '{"name": "Lamp", "price": 3}}',
+    '{"name": "Lamp", "price": 3}]',
+    '{"name": "Lamp", "price": 3} and {"name": "Desk", "pri',
+    '{"name": "La, "price": NaN} or {"name": "Lamp", "price": 3}',
+    '<think>{"name": "Lamp", "price": 3}',
+    '{"name": "Lamp", "name": "Desk", "price": 3}',
+])
+def test_what_may_be_a_part_of_something_lost_is_no_record(text: str) -> None:
+    assert isinstance(read(text), Rejected)
 
 
 def test_the_raw_reply_is_kept_up_to_its_bound() -> None:
