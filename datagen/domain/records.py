@@ -18,6 +18,7 @@ from jsonschema.exceptions import ValidationError
 from datagen.domain import replies
 from datagen.domain.chat import ChatReply
 from datagen.domain.coercion import Coerced, Coercion, folded
+from datagen.domain.exact import RecordValidator
 from datagen.domain.schema.explain import instance_path, sentence
 
 MAX_RAW = 8 * 1024  # bytes of a rejected reply that are kept for its owner
@@ -48,7 +49,7 @@ class RecordReader:
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self._schema = dict(schema)
-        self._validator = Draft202012Validator(
+        self._validator = RecordValidator(
             self._schema, format_checker=Draft202012Validator.FORMAT_CHECKER
         )
         self._coercion = Coercion(
