@@ -9,8 +9,9 @@ import streamlit as st
 
 from datagen.domain.errors import DatagenError, InputError, ModelError
 from datagen.domain.requests import DraftRequest, check
+from datagen.domain.schema import Inferred
 from datagen.services.drafts import Draft
-from datagen.ui import components, dataset_form, pages, schema_editor
+from datagen.ui import components, dataset_form, pages, paste_box, schema_editor
 from datagen.ui.session import app, require_user
 from datagen.ui.words import code, count, duration, plain
 
@@ -39,9 +40,26 @@ def make_draft(request: DraftRequest, previous: Draft | None) -> None:
     except DatagenError as exc:
         st.error(plain(str(exc)), icon=":material/error:")
     else:
-        st.session_state[_DRAFT] = made
-        schema_editor.load(made.schema)
+        begin(made)
+
+
+def begin(made: Draft) -> None:
+    """Edit a new draft; Undo leads back to the schema of the one before it, if any."""
+    st.session_state[_PROBLEMS] = ()
+    schema_editor.load(made.schema, anew=_DRAFT not in st.session_state)
+    st.session_state[_DRAFT] = made
+    st.rerun()
+
+
+def use_pasted(request: DraftRequest, pasted: Inferred) -> None:
+    """A draft of the user's own schema or sample; no model is asked."""
+    try:
+        made = services.drafts.from_schema(user, request, pasted.schema)
+    except InputError as exc:
+        st.session_state[_PROBLEMS] = exc.problems
         st.rerun()
+    dataset_form.take(made)
+    begin(replace(made, changes=(*pasted.notes, *made.changes)))
 
 
 def create(request: DraftRequest, current: Draft) -> None:
@@ -50,7 +68,8 @@ def create(request: DraftRequest, current: Draft) -> None:
     try:
         asked = check(request, max_records=services.settings.max_records_per_job)
         changed = replace(current, title=asked.title, description=asked.description,
-                          instructions=asked.instructions, total_records=asked.total_records)
+                          instructions=asked.instructions, total_records=asked.total_records,
+                          inference=replace(current.inference, parameters=asked.parameters))
         job_id = services.jobs.confirm(user, services.drafts.sign(user, changed), schema=schema)
     except InputError as exc:
         st.session_state[_PROBLEMS] = exc.problems
@@ -66,6 +85,15 @@ def create(request: DraftRequest, current: Draft) -> None:
     st.switch_page(pages.JOB, query_params={"id": job_id})
 
 
+def origin(draft: Draft) -> str:
+    """Where the schema comes from."""
+    if not draft.schema_duration_ms:
+        return "Read from what you pasted; no model was asked."
+    again = f" · drafted again {count(draft.schema_refreshes, 'time')}" \
+        if draft.schema_refreshes else ""
+    return f"Drafted in {duration(draft.schema_duration_ms / 1000)}{again}."
+
+
 components.title("New dataset")
 with (st.container(border=True) if draft is None
       else st.expander("What you asked for", icon=":material/edit_note:")):
@@ -73,6 +101,8 @@ with (st.container(border=True) if draft is None
     components.weak_model_note()
     if draft is None and st.button("Draft schema", type="primary", icon=":material/draw:"):
         make_draft(request, None)
+if pasted := paste_box.draw():
+    use_pasted(request, pasted)
 
 if draft is None:
     components.quiet("One call to the model drafts the schema; nothing is generated before you "
@@ -80,12 +110,9 @@ if draft is None:
 else:
     with st.container(border=True):
         st.markdown("#### Schema of one record")
-        again = f" · drafted again {count(draft.schema_refreshes, 'time')}" \
-            if draft.schema_refreshes else ""
-        components.quiet(f"Drafted in {duration(draft.schema_duration_ms / 1000)}{again}. "
-                         "Edit the table or the JSON; each updates the other.")
+        components.quiet(f"{origin(draft)} Edit the table or the JSON; each updates the other.")
         if draft.changes:
-            with st.expander(f"{count(len(draft.changes), 'change')} made to the model's draft"):
+            with st.expander(f"{count(len(draft.changes), 'change')} made to it"):
                 for change in draft.changes:
                     st.markdown(f"- {plain(change)}")
         ready = schema_editor.draw()

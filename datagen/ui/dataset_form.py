@@ -13,14 +13,16 @@ from datagen.domain.requests import (
     MAX_DESCRIPTION,
     MAX_INSTRUCTIONS,
     MAX_TITLE,
+    PARAMETERS,
     DraftRequest,
 )
+from datagen.services.drafts import Draft
 from datagen.settings import Settings
 from datagen.ui.words import plain
 
 _TITLE, _DESCRIPTION, _INSTRUCTIONS = "form_title", "form_description", "form_instructions"
-_RECORDS, _MODE = "form_records", "form_mode"
-_PRESET_DONE, _CLEAR = "form_preset_done", "form_clear"
+_RECORDS, _SEED, _MODE = "form_records", "form_seed", "form_mode"
+_PRESET_DONE, _CLEAR, _TAKE = "form_preset_done", "form_clear", "form_take"
 _DEFAULT_RECORDS = 20
 
 
@@ -35,10 +37,18 @@ def clear() -> None:
     st.session_state[_CLEAR] = True
 
 
+def take(draft: Draft) -> None:
+    """Show a draft's texts in the form the next time it is drawn."""
+    st.session_state[_TAKE] = (draft.title, draft.description, draft.instructions,
+                               draft.total_records, draft.dataset_mode)
+
+
 def prepare(preset: Mapping[str, Any] | None) -> None:
     """Before drawing: empty the form where asked; fill it once from DATAGEN_UI_TEST_PRESET."""
     if st.session_state.pop(_CLEAR, False):
         _set("", "", "", _DEFAULT_RECORDS, False)
+    if taken := st.session_state.pop(_TAKE, None):
+        _set(*taken)
     if preset is None or st.session_state.get(_PRESET_DONE):
         return
     st.session_state[_PRESET_DONE] = True
@@ -67,7 +77,7 @@ def draw(settings: Settings, problems: Sequence[Problem]) -> DraftRequest:
         placeholder="Fields: ticket id, subject, message, priority (low, normal, urgent) … "
                     "Tone, languages, what must vary, what must never appear.")
     _complain(problems, "instructions")
-    left, right = st.columns(2)
+    left, middle, right = st.columns(3)
     with left:
         records = st.number_input(
             "Number of records", key=_RECORDS, min_value=1, step=10,
@@ -75,6 +85,13 @@ def draw(settings: Settings, problems: Sequence[Problem]) -> DraftRequest:
             help=f"At most {settings.max_records_per_job:,} here; the limit is "
                  "`DATAGEN_MAX_RECORDS_PER_JOB`.")
         _complain(problems, "totalRecords")
+    with middle:
+        seed = st.number_input(
+            "Seed", key=_SEED, value=None, min_value=0, max_value=int(PARAMETERS["seed"].high),
+            step=1, placeholder="any", persist_state="session",
+            help="With one seed and one schema the model is asked the same again: one that is "
+                 "deterministic gives the same records.")
+        _complain(problems, "inferenceParams.seed")
     with right:
         st.space("small")
         mode = st.toggle(
@@ -83,12 +100,13 @@ def draw(settings: Settings, problems: Sequence[Problem]) -> DraftRequest:
                  "`label`, which no other field gives away.")
     return DraftRequest(title=title or "", description=description or "",
                         instructions=instructions or "", total_records=int(records),
-                        dataset_mode=mode)
+                        dataset_mode=mode,
+                        parameters={} if seed is None else {"seed": int(seed)})
 
 
 def _set(title: str, description: str, instructions: str, records: int, mode: bool) -> None:
     values = {_TITLE: title, _DESCRIPTION: description, _INSTRUCTIONS: instructions,
-              _RECORDS: min(records, 10**9), _MODE: mode}
+              _RECORDS: min(records, 10**9), _SEED: None, _MODE: mode}
     for key, value in values.items():
         st.session_state[key] = value
 

@@ -75,7 +75,7 @@ def test_from_sign_in_to_a_csv_that_holds_what_the_schema_asks(
     schema = schema_json(page)
 
     page.get_by_text("What you asked for").click()
-    page.get_by_test_id("stNumberInputField").fill("100")
+    page.get_by_role("spinbutton", name="Number of records").fill("100")
     page.keyboard.press("Tab")
     page.get_by_role("button", name="Create dataset").click()
     page.get_by_role("tab", name="Progress").wait_for()

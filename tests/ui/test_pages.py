@@ -124,6 +124,20 @@ def test_a_draft_shows_its_schema_and_can_be_created(world: World) -> None:
     assert [view.job.title for view in jobs] == ["Birds"]
 
 
+@pytest.mark.parametrize("seed", [7, None])
+def test_the_seed_that_stands_in_the_form_goes_with_the_job(
+    world: World, seed: int | None
+) -> None:
+    at = drafted(world)
+    at.number_input(key="form_seed").set_value(seed)
+    next(b for b in at.button if b.label == "Create dataset").click()
+    at.run()
+
+    [view] = world.services.jobs.list(ADA)
+    asked = world.services.jobs.details(ADA, view.job.id)
+    assert asked.inference.parameters == ({} if seed is None else {"seed": seed})
+
+
 def test_drafting_again_keeps_count(world: World) -> None:
     at = drafted(world)
 
