@@ -11,6 +11,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from datagen.model import distinct
+
 _WIDE = 1_000_000  # how far a number may go where the schema does not say
 _TEXT = 160  # characters of a text without a limit, where the budget allows
 _SHORTEST = 24  # characters such a text may always have
@@ -98,8 +100,6 @@ def _length(node: Mapping[str, Any]) -> tuple[int, int]:
     """Fewest and most items of a list."""
     low = int(node.get("minItems", 0))
     high = int(node.get("maxItems", max(low, _ITEMS)))
-    if node.get("uniqueItems"):  # no decoder holds it, and one item can't repeat
-        return low, max(low, min(high, 1))
     return low, max(low, min(high, low + _ITEMS))
 
 
@@ -191,7 +191,16 @@ class _Narrow:
         items = node.get("items", True)
         found["items"] = {"type": "string", "maxLength": _SHORTEST} if items is True else (
             self.schema(items))
+        if node.get("uniqueItems") and "prefixItems" not in node:
+            return found | self._unique(found["items"], low, high)
         return found
+
+    def _unique(self, item: Any, low: int, high: int) -> dict[str, Any]:
+        """How a list without repetitions is held: each place has values of its own."""
+        places = distinct.parts(item, high) if self._patterns and high > 1 else []
+        if len(places) < max(low, 2):
+            return {"maxItems": max(low, min(high, 1))}  # one item can't repeat
+        return {"maxItems": len(places), "prefixItems": places, "items": False}
 
     def _object(self, node: Mapping[str, Any], *, closed: bool) -> dict[str, Any]:
         fields = dict(node.get("properties", {}))
