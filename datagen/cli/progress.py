@@ -10,7 +10,8 @@ from datagen.ui.words import count, duration
 if TYPE_CHECKING:
     from datagen.services.jobs import JobView
 
-WIDTH = 24  # characters of the bar
+WIDTH = 24  # characters of the bar, where there is room
+SHORTEST = 6  # below that it tells nothing
 LINE_EVERY = 5.0  # seconds between two lines where nothing can move
 _BACK = "\r\x1b[2K"  # to the beginning of the line, which is then empty
 
@@ -26,8 +27,9 @@ class Progress:
     def show(self, view: JobView, now: float) -> None:
         """``now`` in seconds that never go back."""
         if self._live:
-            line = clean(f"{bar(view)} {words(view)}")[: self._columns - 1]
-            self._stream.write(_BACK + line)
+            text, room = clean(words(view)), self._columns - 1
+            shown = bar(view, min(WIDTH, room - len(text) - 3)) + text
+            self._stream.write(_BACK + shown[:room])
             self._stream.flush()
             return
         said = (view.progress.done, trouble(view))
@@ -44,11 +46,12 @@ class Progress:
             self._stream.flush()
 
 
-def bar(view: JobView) -> str:
-    """``[#####-----]``"""
-    progress = view.progress
-    full = progress.done * WIDTH // max(progress.total, 1)
-    return f"[{'#' * full}{'-' * (WIDTH - full)}]"
+def bar(view: JobView, width: int) -> str:
+    """``[#####-----] ``, or nothing where there is no room for it."""
+    if width < SHORTEST:
+        return ""
+    full = view.progress.done * width // max(view.progress.total, 1)
+    return f"[{'#' * full}{'-' * (width - full)}] "
 
 
 def words(view: JobView) -> str:
