@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from datagen import settings as environment
 from datagen.adapters.chat import HttpChat
@@ -17,6 +19,7 @@ from datagen.adapters.crypto import Argon2Hasher, JwtSigner
 from datagen.adapters.local import LocalFiles, LocalStore
 from datagen.adapters.sample import SampleModel
 from datagen.domain.errors import Conflict, SettingsError, StoreError
+from datagen.model.sample import illustrate
 from datagen.ports import ChatModel, Clock
 from datagen.protocol.board import Board
 from datagen.services.accounts import Accounts
@@ -44,6 +47,7 @@ class Services:
     jobs: Jobs
     datasets: Datasets
     generation: Generation
+    illustrate: Callable[[Mapping[str, Any]], Any]  # an example record of a schema, at once
     store: LocalStore
 
     def close(self) -> None:
@@ -93,6 +97,7 @@ def build(settings: Settings) -> Services:
         datasets=Datasets(jobs=jobs, files=files, cache_dir=settings.cache_dir),
         generation=Generation(settings=settings, board=board, desk=store, files=files,
                               chat=chat, clock=clock),
+        illustrate=illustrate,
         store=store,
     )
 

@@ -92,6 +92,25 @@ def check(request: DraftRequest, *, max_records: int) -> DraftRequest:
     )
 
 
+def filled(request: DraftRequest, schema: Mapping[str, Any]) -> DraftRequest:
+    """The request of who gave a schema in place of words: blank texts say what it is."""
+    def text(value: object, key: str, other: str) -> Any:
+        if not isinstance(value, str) or value.strip():
+            return value
+        own = schema.get(key)
+        return own.strip()[:MAX_TITLE] if isinstance(own, str) and own.strip() else other
+
+    title = text(request.title, "title", "")
+    about = f"One record of the dataset {title}." if title else ""
+    return replace(
+        request,
+        title=title,
+        description=text(request.description, "description", about),
+        instructions=text(request.instructions, "", "Make each record realistic and unlike "
+                                                    "the others. Keep to the schema."),
+    )
+
+
 def inference_for(request: DraftRequest, own: Endpoint) -> Inference:
     """The snapshot a job keeps: the server's endpoint unless the request names another."""
     base_url, path = request.base_url or own.base_url, request.path or own.path

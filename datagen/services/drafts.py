@@ -18,8 +18,8 @@ from datagen.domain.endpoints import endpoint_for
 from datagen.domain.errors import Conflict, InputError, ModelError, NotThere, SessionEnded
 from datagen.domain.jobs import Inference
 from datagen.domain.prompts import draft_messages
-from datagen.domain.requests import DraftRequest, check, inference_for
-from datagen.domain.schema import read_draft
+from datagen.domain.requests import DraftRequest, check, filled, inference_for
+from datagen.domain.schema import own_draft, read_draft
 from datagen.domain.users import User
 from datagen.ports import ChatModel, Clock, TokenSigner
 from datagen.protocol.codec import from_iso, to_iso
@@ -128,6 +128,33 @@ class Drafts:
             dataset_mode=request.dataset_mode,
             inference=inference_for(request, self.endpoint),
             schema=schema,
+            created_at=now,
+            schema_generated_at=now,
+            schema_duration_ms=0,
+        )
+
+    def from_schema(
+        self, user: User, request: DraftRequest, schema: Mapping[str, Any]
+    ) -> Draft:
+        """A draft of the user's own schema, made without a call: its duration is 0.
+
+        Blank texts of the request are filled with what the schema says of itself; in dataset
+        mode a label is added. Raises InputError with a Problem per field.
+        """
+        request = check(filled(request, schema), max_records=self.max_records)
+        found = own_draft(schema, request.classes if request.dataset_mode else None)
+        now = from_iso(to_iso(self.clock.now()))  # as exact as a token keeps it
+        return Draft(
+            id=self.new_id(),
+            owner=user.name,
+            title=request.title,
+            total_records=request.total_records,
+            description=request.description,
+            instructions=request.instructions,
+            dataset_mode=request.dataset_mode,
+            inference=inference_for(request, self.endpoint),
+            schema=found.schema,
+            changes=found.changes,
             created_at=now,
             schema_generated_at=now,
             schema_duration_ms=0,

@@ -1,8 +1,8 @@
 """A schema as a table of fields beside its JSON; whichever is edited updates the other.
 
-The state is one schema and a revision: a JSON edit or a new draft raises the revision and
-with it both widgets start anew; a table edit keeps the table's own state and rewrites
-the JSON beside it.
+The state is one schema and a revision: a JSON edit, a new draft or an undo raises the
+revision and with it both widgets start anew; a table edit keeps the table's own state and
+rewrites the JSON beside it. What the schema was before each change is kept for Undo.
 """
 
 from __future__ import annotations
@@ -11,25 +11,28 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from datagen.domain.errors import InputError, Problem
-from datagen.domain.schema import ROW_TYPES, FieldRow, apply_rows, problems, rows
+from datagen.domain.schema import apply_rows, problems, rows, warnings
+from datagen.ui import schema_table
 from datagen.ui.components import table_height
-from datagen.ui.words import code, plain
+from datagen.ui.session import app
+from datagen.ui.words import code, count, plain
 
 _BASE, _NOW, _REVISION, _BAD_JSON = "schema_base", "schema_now", "schema_rev", "schema_bad_json"
-_FORMATS = ("date", "date-time", "time", "email", "uri", "uuid", "ipv4", "hostname")
-_COLUMNS = ("path", "type", "required", "allowed", "minimum", "maximum", "format",
-            "description", "pattern", "nullable")
+_PAST, _BAD_TABLE = "schema_past", "schema_bad_table"
+MAX_UNDO = 50  # states kept
+_MAX_SHOWN = 20_000  # characters of an example
 
 
-def load(schema: Mapping[str, Any]) -> None:
-    """Start editing a schema."""
-    st.session_state[_BASE] = st.session_state[_NOW] = dict(schema)
-    st.session_state[_REVISION] = st.session_state.get(_REVISION, 0) + 1
-    st.session_state.pop(_BAD_JSON, None)
+def load(schema: Mapping[str, Any], *, anew: bool = False) -> None:
+    """Start editing a schema; Undo leads back to the one before it, unless ``anew``."""
+    if anew:
+        st.session_state[_PAST] = []
+    elif _NOW in st.session_state:
+        _remember(st.session_state[_NOW], schema)
+    _show(schema)
 
 
 def result() -> dict[str, Any]:
@@ -42,6 +45,7 @@ def draw() -> bool:
     left, right = st.columns([13, 7])
     with left:
         wrong = _table()
+        st.session_state[_BAD_TABLE] = bool(wrong)
     if not wrong:
         wrong = problems(st.session_state[_NOW])
     with right:
@@ -49,22 +53,62 @@ def draw() -> bool:
     for problem in wrong:
         where = f"{code(problem.path)}: " if problem.path else ""
         st.markdown(f":red[:material/error:] {where}{plain(problem.message)}")
+    st.button("Undo", icon=":material/undo:", key="schema_undo", on_click=_undo,
+              disabled=not (_past() or _is_torn()),
+              help="Takes back the last change of the schema.")
+    if not wrong:
+        _notes()
+        _example()
     return not wrong and not bad_json
+
+
+def _is_torn() -> bool:
+    """Whether the table or the JSON holds something that did not get into the schema."""
+    return bool(st.session_state.get(_BAD_TABLE) or st.session_state.get(_BAD_JSON))
+
+
+def _show(schema: Mapping[str, Any]) -> None:
+    st.session_state[_BASE] = st.session_state[_NOW] = dict(schema)
+    st.session_state[_REVISION] = st.session_state.get(_REVISION, 0) + 1
+    st.session_state.pop(_BAD_JSON, None)
+    st.session_state.pop(_BAD_TABLE, None)
+
+
+def _past() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = st.session_state.setdefault(_PAST, [])
+    return found
+
+
+def _remember(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    """Keep what the schema was, where it is another now; order and 1 or true count."""
+    if json.dumps(before) != json.dumps(after):
+        _past().append(dict(before))
+        del _past()[:-MAX_UNDO]
+
+
+def _undo() -> None:
+    """Drop what could not be read; else go back to the schema before the last change."""
+    _show(st.session_state[_NOW] if _is_torn() or not _past() else _past().pop())
 
 
 def _table() -> Sequence[Problem]:
     """The field table; its edits become the schema of now, or the problems they have."""
+    if f"schema_table_{st.session_state[_REVISION]}" not in st.session_state:
+        st.session_state[_BASE] = st.session_state[_NOW]  # the page was left: the widget forgot
     base = st.session_state[_BASE]
     before = rows(base)
     edited = st.data_editor(
-        _frame(before), key=f"schema_table_{st.session_state[_REVISION]}", num_rows="dynamic",
-        hide_index=True, column_config=_CONFIG, column_order=_COLUMNS, placeholder="",
+        schema_table.frame(before), key=f"schema_table_{st.session_state[_REVISION]}",
+        num_rows="dynamic", hide_index=True, column_config=schema_table.CONFIG,
+        column_order=schema_table.COLUMNS, placeholder="",
         height=min(table_height(len(before) + 3), 560),
     )
     try:
-        st.session_state[_NOW] = apply_rows(base, _rows(edited, before))
+        now = apply_rows(base, schema_table.read_rows(edited, before))
     except InputError as exc:
         return exc.problems or (Problem(path="", message=str(exc)),)
+    _remember(st.session_state[_NOW], now)
+    st.session_state[_NOW] = now
     st.caption("A dot reaches into an object (`address.city`), `[]` into a list "
                "(`items[].price`). Add a field in the last row; select rows to delete them. "
                "Min and max bound a number, a text's length or a list's items.")
@@ -101,91 +145,26 @@ def _take_json(key: str) -> None:
     load(value)
 
 
-def _frame(items: Sequence[FieldRow]) -> pd.DataFrame:
-    """The rows as the editor shows them; texts stand for values of any type."""
-    frame = pd.DataFrame(
-        [
-            {
-                "path": row.path, "type": row.type, "required": row.required,
-                "allowed": [_shown(value) for value in row.allowed],
-                "minimum": row.minimum, "maximum": row.maximum, "format": row.format or None,
-                "pattern": row.pattern or None, "nullable": row.nullable,
-                "description": row.description or None,
-            }
-            for row in items
-        ],
-        columns=list(_COLUMNS),
-    )
-    return frame.astype({"minimum": "float64", "maximum": "float64"})
+def _notes() -> None:
+    """Rules that model servers may ignore, for who wants to know."""
+    found = warnings(st.session_state[_NOW])
+    if found:
+        with st.expander(f"{count(len(found), 'note')} on rules a model may not keep by itself",
+                         icon=":material/info:"):
+            for note in found:
+                st.caption(f"{code(note.path)}: {plain(note.message)}")
 
 
-def _rows(frame: pd.DataFrame, before: Sequence[FieldRow]) -> list[FieldRow]:
-    """The edited table as rows; the index tells which row each one was."""
-    edited = []
-    for index, record in zip(frame.index, frame.to_dict("records"), strict=True):
-        known = isinstance(index, int) and 0 <= index < len(before)
-        was = before[index] if known else None
-        row_type = _text(record["type"]) or "string"
-        edited.append(FieldRow(
-            path=_text(record["path"]).strip(), type=row_type,
-            nullable=_flag(record["nullable"], was.nullable if was else False),
-            required=_flag(record["required"], True),
-            allowed=_allowed(record["allowed"], row_type, was),
-            minimum=_number(record["minimum"]), maximum=_number(record["maximum"]),
-            format=_text(record["format"]), pattern=_text(record["pattern"]),
-            description=_text(record["description"]), was=was.was if was else "",
-        ))
-    return edited
-
-
-def _allowed(value: object, row_type: str, was: FieldRow | None) -> tuple[Any, ...]:
-    """Allowed values in the field's type; untouched ones keep the value they had."""
-    if not isinstance(value, list | tuple):
-        return ()
-    known = {_shown(item): item for item in was.allowed} if was else {}
-    return tuple(
-        known[text] if text in known else _parsed(text, row_type)
-        for text in map(str, value)
-    )
-
-
-def _parsed(text: str, row_type: str) -> Any:
-    if row_type == "string":
-        return text
+def _example() -> None:
+    """One record of the schema, made here at once."""
+    st.markdown("##### Example record")
     try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
-def _shown(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _flag(value: object, default: bool) -> bool:
-    return value if isinstance(value, bool) else default
-
-
-def _number(value: object) -> float | None:
-    if not isinstance(value, int | float) or pd.isna(value):
-        return None
-    return int(value) if float(value).is_integer() else float(value)
-
-
-_CONFIG = {
-    "path": st.column_config.TextColumn("Field", required=True, pinned=True),
-    "type": st.column_config.SelectboxColumn("Type", options=ROW_TYPES, default="string",
-                                             required=True, width=90),
-    "required": st.column_config.CheckboxColumn("Required", default=True, width=95),
-    "allowed": st.column_config.ListColumn("Allowed values", width=170),
-    "minimum": st.column_config.NumberColumn("Min", width=75),
-    "maximum": st.column_config.NumberColumn("Max", width=75),
-    "format": st.column_config.SelectboxColumn("Format", options=_FORMATS, width=95),
-    "pattern": st.column_config.TextColumn("Pattern", width="small"),
-    "nullable": st.column_config.CheckboxColumn("May be empty", default=False, width="small"),
-    "description": st.column_config.TextColumn("Description", width="medium"),
-}
+        record = app().illustrate(st.session_state[_NOW])
+    except InputError as exc:
+        st.caption(f":material/info: {plain(str(exc))}")
+        return
+    text = json.dumps(record, indent=2, ensure_ascii=False)
+    st.code(text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}\n…", language="json",
+            height=260)
+    st.caption("Only an illustration of the schema: made at once without your model, its values "
+               "mean nothing.")

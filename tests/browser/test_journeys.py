@@ -72,6 +72,13 @@ def test_from_sign_in_to_a_csv_that_holds_what_the_schema_asks(
     page.locator("textarea.gdg-input").fill("mood")
     page.keyboard.press("Enter")
     expect(page.get_by_label("JSON Schema")).to_have_value(re.compile('"mood"'))
+    with_mood = schema_json(page)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_label("JSON Schema")).not_to_have_value(re.compile('"mood"'))
+    assert "stars" in schema_json(page)["properties"]
+    page.get_by_label("JSON Schema").fill(json.dumps(with_mood))
+    page.keyboard.press("Control+Enter")
+    expect(grid.locator('[role="gridcell"]', has_text="mood")).to_be_attached()
     schema = schema_json(page)
 
     page.get_by_text("What you asked for").click()

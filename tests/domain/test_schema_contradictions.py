@@ -69,6 +69,11 @@ def test_a_field_that_no_value_fits_is_a_problem(
     of(a={"type": "array", "items": {"$ref": "#"}}) | {"required": ["a"]},
     of(a={"anyOf": [{"$ref": "#"}, {"type": "null"}]}) | {"required": ["a"]},
     of(a={"$ref": "#"}),
+    of(kind={"enum": ["x", "y"]}, extra={}) | {"oneOf": [
+        {"properties": {"kind": {"const": "x"}}, "required": ["extra"]},
+        {"properties": {"kind": {"const": "y"}, "other": {}}, "required": ["other"]}]},
+    of(a={"allOf": [{"properties": {"x": {}}}, {"properties": {"y": {}}, "required": ["x"]}]}),
+    of(then={"type": "object", "properties": {"x": {}}, "required": ["x"]}),
     of(kind={"enum": ["x", "y"]}, extra={"type": "string"}) | {
         "if": {"properties": {"kind": {"const": "x"}}}, "then": {"properties": {"extra": False}}},
 ])
@@ -93,7 +98,7 @@ def test_a_text_that_matches_proves_that_a_pattern_is_not_hopeless(pattern: str,
 
 
 @pytest.mark.parametrize("pattern", [r"[^\x00-￿]", "[^a-z]", "(?m)a$\nb", "a$\n?", "(?:a^)?b",
-                                     "[中]", "^$", "$^"])
+                                     "[中]", "^[äöü]+$", "[^ä]", "[é-í]", "^$", "$^"])
 def test_odd_patterns_that_do_match_something_are_let_pass(pattern: str) -> None:
     assert not matches_nothing(pattern)
 

@@ -2,7 +2,7 @@
 
 from datagen.domain.schema.apply import apply_rows
 from datagen.domain.schema.check import problems, sanitise
-from datagen.domain.schema.draft import DraftSchema, read_draft
+from datagen.domain.schema.draft import DraftSchema, own_draft, read_draft
 from datagen.domain.schema.grammar import warnings
 from datagen.domain.schema.infer import Inferred, read_pasted
 from datagen.domain.schema.rows import ROW_TYPES, FieldRow, rows
@@ -13,6 +13,7 @@ __all__ = [
     "FieldRow",
     "Inferred",
     "apply_rows",
+    "own_draft",
     "problems",
     "read_draft",
     "read_pasted",

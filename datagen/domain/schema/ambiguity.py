@@ -130,6 +130,19 @@ def is_explosive(pattern: str) -> bool:
     return automaton.ambiguous
 
 
+def open_repeats(pattern: str) -> int:
+    """How many repeats of a pattern have no end. Raises re.error."""
+    return _open_repeats(parser.parse(pattern))
+
+
+def _open_repeats(part: Any) -> int:
+    if isinstance(part, parser.SubPattern | list | tuple):
+        repeat = isinstance(part, tuple) and len(part) > 1 and part[0] in REPEATS
+        own = 1 if repeat and part[1][1] >= codes.MAXREPEAT else 0
+        return own + sum(_open_repeats(inner) for inner in part)
+    return 0
+
+
 def _either(parts: list[_Part]) -> _Part:
     return _Part(
         nullable=any(part.nullable for part in parts),
@@ -154,13 +167,13 @@ def _taken(op: Any, value: Any, alphabet: str) -> int | None:
 
 def is_empty_class(op: Any, value: Any) -> bool:
     """Whether a set such as ``[^\\s\\S]`` has no character at all in it."""
-    if op is not codes.IN:
+    if op is not codes.IN or value[0][0] is not codes.NEGATE:
         return False
-    bounds = [bound for kind, limits in value if kind is codes.RANGE for bound in limits]
-    tried = _SPREAD | {chr(bound + 1) for bound in bounds if bound < sys.maxunicode}
-    named = [item for item in value if item[0] is not codes.NEGATE]
-    negated = len(named) < len(value)
-    return all(any(_fits(char, *item) for item in named) == negated for char in tried)
+    named = value[1:]
+    ends = [limits[1] for kind, limits in named if kind is codes.RANGE]
+    ends += [char for kind, char in named if kind is codes.LITERAL]
+    tried = _SPREAD | {chr(end + 1) for end in ends if end < sys.maxunicode}
+    return all(any(_fits(char, *item) for item in named) for char in tried)
 
 
 def _fits(char: str, op: Any, value: Any) -> bool:

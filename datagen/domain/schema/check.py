@@ -132,7 +132,8 @@ def _preflight(schema: Mapping[str, Any]) -> Iterator[Problem]:
         if isinstance(node, Mapping):
             path = paths.of_pointer(place)
             for text in (*contradictions(node, place), *_bad_patterns(node), *_bad_values(node),
-                         *_undeclared(node), *_bad_references(schema, node, bool(place))):
+                         *_undeclared(schema, place, node),
+                         *_bad_references(schema, node, bool(place))):
                 yield Problem(path=path, message=text)
     for place, text in endless(schema):
         yield Problem(path=paths.of_pointer(place), message=text)
@@ -189,11 +190,28 @@ def _bad_values(node: Mapping[str, Any]) -> Iterator[str]:
         yield f"No allowed value is of the type {shown(node['type'], plain=True)}."
 
 
-def _undeclared(node: Mapping[str, Any]) -> Iterator[str]:
-    if "properties" in node:
-        for name in node.get("required", ()):
-            if name not in node["properties"]:
+def _undeclared(
+    root: Mapping[str, Any], place: tuple[str | int, ...], node: Mapping[str, Any]
+) -> Iterator[str]:
+    """Required fields that neither the object nor any branch of it declares."""
+    if "properties" in node and node.get("required"):
+        known = _declared(root, paths.owner(root, place))
+        for name in node["required"]:
+            if name not in known:
                 yield f"{shown(name)} is required, but there is no such field."
+
+
+def _declared(root: Any, owner: Any) -> set[str]:
+    names: set[str] = set()
+    seen: set[int] = set()
+    waiting = [owner]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Mapping) and id(node) not in seen:
+            seen.add(id(node))
+            names.update(node.get("properties", ()))
+            waiting += _in_place(root, node)
+    return names
 
 
 def _bad_references(root: Any, node: Mapping[str, Any], inner: bool) -> Iterator[str]:

@@ -232,7 +232,7 @@ def _make_way(root: dict[str, Any], steps: paths.Steps, following: str) -> None:
                                  if "description" in known else {})}
 
 
-def given(schema: Mapping[str, Any], classes: tuple[str, ...] | None) -> DraftSchema:
+def own_draft(schema: Mapping[str, Any], classes: tuple[str, ...] | None) -> DraftSchema:
     """A schema of the user's own as a draft; in dataset mode (``classes``) with its label.
 
     Nothing else is changed: what is wrong with it is the user's to mend.

@@ -92,6 +92,19 @@ def walk(schema: Any) -> Iterator[tuple[tuple[str | int, ...], Any]]:
         waiting += [((*place, *step), child) for step, child in reversed([*children(node)])]
 
 
+def owner(root: Any, place: Sequence[str | int]) -> Any:
+    """The schema of the value that the schema at a place speaks of too, by way of its branches."""
+    at = end = 0
+    while at < len(place):
+        keyword = place[at]
+        at += 2 if keyword in MAPS or keyword in LISTS else 1
+        end = end if keyword in IN_PLACE else at
+    node = root
+    for part in place[:end]:
+        node = node[part]
+    return node
+
+
 def resolve(root: Any, ref: str) -> Any:
     """What ``#``, ``#/a/b`` or ``#anchor`` points at. Raises LookupError, also for remote ones."""
     if not ref.startswith("#"):

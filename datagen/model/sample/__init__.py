@@ -4,6 +4,7 @@ from datagen.model.sample.draft import draft_schema
 from datagen.model.sample.engine import SampleEngine, fingerprint
 from datagen.model.sample.faults import TEXT_FAULTS, WIRE_FAULTS, Faults
 from datagen.model.sample.generate import CannotGenerate, generate
+from datagen.model.sample.illustrate import illustrate
 
 __all__ = [
     "TEXT_FAULTS",
@@ -14,4 +15,5 @@ __all__ = [
     "draft_schema",
     "fingerprint",
     "generate",
+    "illustrate",
 ]

@@ -80,13 +80,14 @@ def _compiled(text: str) -> Schemas:
     return Schemas(text)
 
 
-def generate(schema: Mapping[str, Any], seed: int | str) -> Any:
+def generate(schema: Mapping[str, Any], seed: int | str, *, tries: int = _TRIES) -> Any:
     """A value that fits ``schema``: equal for equal seeds on every machine.
 
-    Raises CannotGenerate when the schema is broken or no value was found.
+    At most ``tries`` whole values are made. Raises CannotGenerate when the schema is broken
+    or no value was found.
     """
     schemas = _compiled(json.dumps(schema))
-    for attempt in range(_TRIES):
+    for attempt in range(tries):
         rng = Random(f"{seed}:{attempt}")  # noqa: S311 - repeatable, not secret
         try:
             value = Maker(schemas, rng, attempt).value(schemas.root, "", None)
