@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import string
 from collections.abc import Mapping, Sequence
+from random import Random
 from typing import Any
 
+from datagen.model.sample.patterns import matching
+
+_EXAMPLES = 40  # of a pattern
+_PLAIN = frozenset(string.ascii_letters + string.digits)
 _CENT = 0.01  # the step of numbers in the copies
 
 
 def parts(item: Any, most: int) -> list[dict[str, Any]]:
     """Up to ``most`` schemas, no value fits two of them; fewer where there are fewer values.
 
-    Empty where it can't be told (patterns, formats, choices).
+    Empty where it can't be told, as for choices and references.
     """
     if not isinstance(item, Mapping):
         return []
@@ -28,8 +34,8 @@ def parts(item: Any, most: int) -> list[dict[str, Any]]:
         return _of_values([True, False], most)
     if item.get("type") in ("integer", "number"):
         return _of_numbers(item, most)
-    if item.get("type") == "string" and "pattern" not in item:
-        return _of_texts(item, most)
+    if item.get("type") == "string":
+        return _of_pattern(item, most) if "pattern" in item else _of_texts(item, most)
     if item.get("type") == "object":
         return _of_objects(item, most)
     return []
@@ -74,6 +80,27 @@ def _of_texts(item: Mapping[str, Any], most: int) -> list[dict[str, Any]]:
         found.append({"type": "string", "pattern":
                       f"^{head}[A-Za-z0-9 ,.'-]{{{max(low - 1, 0)},{high - 1}}}$"})
     return found
+
+
+def _of_pattern(item: Mapping[str, Any], most: int) -> list[dict[str, Any]]:
+    """Texts of a pattern that differ in one letter or digit, at a place that each of them has.
+
+    What may stand there is seen in examples; a part that no text fits would free the decoder.
+    """
+    rng = Random(0)  # noqa: S311 - repeatable, not secret
+    try:
+        made = [matching(item["pattern"], rng, item.get("minLength", 0), item.get("maxLength"))
+                for _ in range(_EXAMPLES)]
+    except (re.error, OverflowError, RecursionError):
+        return []
+    texts = [text for text in made if text]
+    columns = [sorted(set(column)) for column in zip(*texts, strict=False)]
+    usable = [(place, chars) for place, chars in enumerate(columns)
+              if all(char in _PLAIN for char in chars)]
+    place, chars = max(usable, key=lambda each: min(len(each[1]), most), default=(0, []))
+    groups = [chars[start::most] for start in range(most)]
+    return [{"allOf": [dict(item), {"pattern": f"^.{{{place}}}[{''.join(group)}]"}]}
+            for group in groups if group]
 
 
 def _of_objects(item: Mapping[str, Any], most: int) -> list[dict[str, Any]]:

@@ -18,6 +18,9 @@ ITEMS: list[dict[str, Any]] = [
     {"type": "number", "minimum": 0, "maximum": 5}, {"type": "number"},
     {"type": "string"}, {"type": "string", "minLength": 4, "maxLength": 9},
     {"type": "string", "maxLength": 1},
+    {"type": "string", "pattern": "^[a-z]{3,12}$"}, {"type": "string", "format": "date"},
+    {"type": "string", "pattern": r"^TCK-\d{5}$"}, {"type": "string", "format": "email"},
+    {"type": "string", "pattern": "^(red|blue)$"},
     {"type": "object", "required": ["ok", "n"], "properties": {
         "ok": {"type": "boolean"}, "n": {"type": "integer"}, "more": {"type": "string"}}},
 ]
@@ -39,7 +42,8 @@ def test_parts_share_no_value(item: dict[str, Any], most: int, seed: int) -> Non
 
 
 @pytest.mark.parametrize("item", [
-    None, True, {}, {"$ref": "#/$defs/x"}, {"type": "string", "pattern": "^a$"}, {"enum": "ab"},
+    None, True, {}, {"$ref": "#/$defs/x"}, {"enum": "ab"},
+    {"type": "string", "pattern": "^-{1,9}$"}, {"type": "string", "pattern": "("},
     {"type": ["string", "null"]}, {"anyOf": [{"type": "string"}]}, {"type": "object"},
     {"type": "integer", "minimum": 0, "maximum": 9, "multipleOf": 3},
     {"type": "number", "minimum": 0.001, "maximum": 9, "multipleOf": 0.01},
