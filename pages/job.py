@@ -51,12 +51,14 @@ def draw_progress() -> None:
         if latest.job.total_failed:
             job_view.failures(services.datasets.failure_groups(user, job_id))
         job_view.peers(latest)
+        job_view.converted(latest)
         return
     left, right = st.columns([2, 5])
     with left:
         job_view.in_flight(latest, now)
     with right:
         job_view.peers(latest)
+        job_view.converted(latest)
         job_view.latest_failures(latest)
 
 

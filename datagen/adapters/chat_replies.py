@@ -164,7 +164,7 @@ def read_reply(answer: Answer) -> ChatReply:
     finish = _first(c.get("finish_reason") for c in choices if isinstance(c, dict))
     text = next((t for t in texts if t.strip()), None)
     if text is None:
-        raise ReplyUnusable(_why_empty(answer, data, finish))
+        raise ReplyUnusable(_why_empty(answer, data, finish), cut=finish == "length")
     usages = [o["usage"] for o in outputs
               if isinstance(o, dict) and isinstance(o.get("usage"), dict)]
     return ChatReply(

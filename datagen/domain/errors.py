@@ -142,3 +142,7 @@ class ReplyUnusable(ModelError):
     """An answer came, but nothing in it can be used."""
 
     advice = "The model answered with something unusable. Try again or use a stronger model."
+
+    def __init__(self, message: str, *, cut: bool = False) -> None:
+        super().__init__(message)
+        self.cut = cut  # the tokens were used up: with more of them there may be an answer

@@ -15,6 +15,7 @@ from typing import Any, Literal
 Status = Literal["queued", "running", "succeeded", "failed"]
 
 MAX_LATEST_ERRORS = 20  # failures a peer's state carries, newest last
+MAX_COERCED = 16  # fields with converted values a peer's state tells apart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +125,7 @@ class PeerState:
     calls: int = 0  # model calls made, retries and failures included
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    coerced: Mapping[str, int] = field(default_factory=dict)  # converted values by field path
     trouble: str | None = None  # why nothing moves right now, in a sentence
     inc: int = 0  # grows at every start of the worker
     rev: int = 0  # grows at every write

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from datagen.domain import plan
+from datagen.domain import allowance, plan
 from datagen.domain.chat import ChatCall
 from datagen.domain.errors import ReplyUnusable, StoreError
 from datagen.domain.jobs import JobDetails
@@ -17,14 +18,29 @@ from datagen.engine.journal import Journal, failed_line, ok_line
 from datagen.engine.line import Line
 from datagen.engine.pace import Backoff, Pace
 from datagen.engine.tally import Tally
-from datagen.protocol.codec import dumps
 
 GRACE = 2.5  # seconds that calls in flight get at a stop
-MIN_TOKENS, MAX_TOKENS = 256, 4096  # of one answer
 _OURS = frozenset({  # parameters that DataGen itself decides
     "temperature", "max_tokens", "messages", "response_format", "stream", "model", "n",
     "authorization",
 })
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Made:
+    """A result line, ready for the journal."""
+
+    line: bytes
+    coerced: tuple[str, ...] = ()  # fields of converted values
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Unfit:
+    """An answer that is no record."""
+
+    problem: str
+    raw: str = ""
+    cut: bool = False  # its tokens were used up
 
 
 class Runner:
@@ -72,37 +88,52 @@ class Runner:
         for index in indices:
             if stop.is_set():
                 return
-            line = await self._record(index, stop)
-            if line is not None:
-                await self._keep(line, stop)
+            made = await self._record(index, stop)
+            if made is not None:
+                await self._keep(made, stop)
 
-    async def _record(self, index: int, stop: asyncio.Event) -> bytes | None:
-        """The result line of one record; None when ``stop`` came first."""
+    async def _record(self, index: int, stop: asyncio.Event) -> _Made | None:
+        """The result line of one record; None when ``stop`` came first.
+
+        An answer that was cut off is asked for once more with more room; that is no attempt.
+        """
         problem, raw, tokens = None, "", self._max_tokens
-        for attempt in range(1, self._attempts + 1):
+        attempt, grown = 1, False
+        while attempt <= self._attempts:
             call = self._call(index, attempt, problem, tokens)
-            try:
-                reply = await self._line.complete(call, index, attempt, stop)
-            except ReplyUnusable as exc:
-                problem, raw = str(exc), ""
+            answer = await self._answer(call, index, attempt, stop)
+            if answer is None or isinstance(answer, _Made):
+                return answer
+            if answer.cut and not grown and allowance.after_a_cut(tokens) > tokens:
+                tokens, grown = allowance.after_a_cut(tokens), True
                 continue
-            if reply is None:
-                return None
-            if reply.finish_reason == "length":
-                tokens = min(MAX_TOKENS, tokens * 2)
-            try:
-                verdict = read_in_time(self._reader, reply)
-            except Exception as exc:  # noqa: BLE001 - hostile text that breaks the reader costs this record alone
-                problem, raw = f"The answer can't be read ({type(exc).__name__}).", reply.text
-                continue
-            if not isinstance(verdict, Accepted):
-                problem, raw = verdict.reason, verdict.raw
-                continue
-            try:
-                return ok_line(index, verdict.data)
-            except ValueError:
-                problem, raw = "The record holds characters or numbers that no file can.", ""
-        return failed_line(index, problem or "The answer could not be used.", raw)
+            problem, raw = answer.problem, answer.raw
+            attempt += 1
+        return _Made(line=failed_line(index, problem or "The answer could not be used.", raw))
+
+    async def _answer(
+        self, call: ChatCall, index: int, attempt: int, stop: asyncio.Event
+    ) -> _Made | _Unfit | None:
+        """One call and what its answer is worth; None when ``stop`` came first."""
+        try:
+            reply = await self._line.complete(call, index, attempt, stop)
+        except ReplyUnusable as exc:
+            return _Unfit(problem=str(exc), cut=exc.cut)
+        if reply is None:
+            return None
+        used_up = (reply.completion_tokens or 0) >= call.max_tokens
+        cut = reply.finish_reason == "length" or (reply.finish_reason is None and used_up)
+        try:
+            verdict = read_in_time(self._reader, reply)
+        except Exception as exc:  # noqa: BLE001 - hostile text that breaks the reader costs this record alone
+            return _Unfit(problem=f"The answer can't be read ({type(exc).__name__}).",
+                          raw=reply.text)
+        if not isinstance(verdict, Accepted):
+            return _Unfit(problem=verdict.reason, raw=verdict.raw, cut=cut)
+        try:
+            return _Made(line=ok_line(index, verdict.data), coerced=verdict.coerced)
+        except ValueError:
+            return _Unfit(problem="The record holds characters or numbers that no file can.")
 
     def _call(self, index: int, attempt: int, problem: str | None, tokens: int) -> ChatCall:
         temperature = self._parameters.get("temperature")
@@ -121,11 +152,11 @@ class Runner:
             parameters={k: v for k, v in self._parameters.items() if k not in _OURS},
         )
 
-    async def _keep(self, line: bytes, stop: asyncio.Event) -> None:
+    async def _keep(self, made: _Made, stop: asyncio.Event) -> None:
         """Journal a result; a full disk is waited out with the result in hand."""
         while True:
             try:
-                self._journal.append(line)
+                self._journal.append(made.line)
             except StoreError as exc:
                 self._tally.trouble("disk", str(exc))
                 await self._pace.pause(self._disk.next(), stop)
@@ -134,20 +165,16 @@ class Runner:
             else:
                 self._disk.reset()
                 self._tally.trouble("disk", None)
-                self._tally.recorded()
+                self._tally.recorded(made.coerced)
                 return
 
 
 def max_tokens(details: JobDetails) -> int:
-    """Most tokens one answer may have: as asked for, else by the size of the schema.
-
-    A field takes more characters to declare than its value takes tokens; the constant
-    leaves room for one long text.
-    """
+    """Most tokens one answer may have: as asked for, else as estimated from the schema."""
     asked = details.inference.parameters.get("max_tokens")
     if isinstance(asked, int) and asked > 0:
-        return min(MAX_TOKENS, max(16, asked))
-    return min(MAX_TOKENS, max(MIN_TOKENS, 256 + len(dumps(details.schema))))
+        return min(allowance.MAX_TOKENS, max(16, asked))
+    return allowance.for_schema(details.schema)
 
 
 async def _either(*events: asyncio.Event) -> None:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from datagen.domain.chat import ChatReply
-from datagen.domain.jobs import MAX_LATEST_ERRORS, InFlight, PeerState, RecordError, Share
+from datagen.domain.jobs import (
+    MAX_COERCED,
+    MAX_LATEST_ERRORS,
+    InFlight,
+    PeerState,
+    RecordError,
+    Share,
+)
 from datagen.engine.journal import Journal
 from datagen.ports import Clock
 from datagen.protocol.codec import dumps
@@ -16,6 +24,8 @@ from datagen.protocol.codec import dumps
 MAX_MESSAGE = 300  # characters of one message
 MAX_MESSAGE_BYTES = 450  # of its JSON: some characters need up to six bytes
 MAX_SHOWN_IN_FLIGHT = 48  # the calls that wait longest
+MAX_PATH, MAX_PATH_BYTES = 60, 80  # of a field whose values were converted
+OTHER_FIELDS = "other fields"  # where more than MAX_COERCED have such values
 
 
 class Tally:
@@ -40,6 +50,7 @@ class Tally:
         self._calls = before.calls if before else 0
         self._prompt_tokens = before.prompt_tokens if before else 0
         self._completion_tokens = before.completion_tokens if before else 0
+        self._coerced = Counter(before.coerced if before else {})
         self._in_flight: dict[int, InFlight] = {}
         self._troubles: dict[str, str] = {}
         self._finish: tuple[str | None, str | None, datetime] | None = None
@@ -65,8 +76,9 @@ class Tally:
         self._prompt_tokens += max(0, reply.prompt_tokens or 0)
         self._completion_tokens += max(0, reply.completion_tokens or 0)
 
-    def recorded(self) -> None:
-        """One more record is in the journal."""
+    def recorded(self, coerced: Iterable[str] = ()) -> None:
+        """One more record is in the journal; ``coerced``: the fields of its converted values."""
+        self._coerced.update(_short(path) for path in coerced)
         self.records += 1
         self.changes += 1
 
@@ -108,10 +120,27 @@ class Tally:
             calls=self._calls,
             prompt_tokens=self._prompt_tokens,
             completion_tokens=self._completion_tokens,
+            coerced=self._most_coerced(),
             trouble=clip(" ".join(self._troubles.values())) or None,
             inc=self._inc,
             rev=self._next_rev(),
         )
+
+    def _most_coerced(self) -> Mapping[str, int]:
+        """Converted values by field, the most frequent first; the rest in one sum."""
+        ranked = [item for item in self._coerced.most_common() if item[0] != OTHER_FIELDS]
+        few = len(self._coerced) <= MAX_COERCED
+        shown = dict(ranked if few else ranked[: MAX_COERCED - 1])
+        rest = self._coerced.total() - sum(shown.values())
+        return {**shown, OTHER_FIELDS: rest} if rest else shown
+
+
+def _short(path: str) -> str:
+    """A field's path that fits into a PeerState."""
+    kept = path.encode("utf-8", "replace").decode()[:MAX_PATH]
+    while _size(kept) > MAX_PATH_BYTES:
+        kept = kept[:-4]
+    return kept if kept == path else f"{kept}…"
 
 
 def clip(text: str, spare: int = 0) -> str:

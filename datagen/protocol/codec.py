@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from datagen.domain.jobs import (
+    MAX_COERCED,
     MAX_LATEST_ERRORS,
     Inference,
     InFlight,
@@ -120,6 +121,14 @@ def _objects(record: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     return items
 
 
+def _counts(record: Mapping[str, Any], name: str) -> dict[str, int]:
+    """Counts by name that may be absent, the first few. Raises ValueError."""
+    items = record.get(name) or {}
+    if not isinstance(items, dict):
+        raise ValueError(f"{name} is not counts by name")  # noqa: TRY004 - as above
+    return {key: whole(items, key) for key in list(items)[:MAX_COERCED]}
+
+
 def job_record(job: Job) -> dict[str, Any]:
     """The Job as the API and the store show it."""
     return _without_none({
@@ -202,6 +211,7 @@ def peer_record(state: PeerState) -> dict[str, Any]:
         ],
         "calls": state.calls,
         "tokens": tokens if any(tokens.values()) else None,
+        "coerced": dict(state.coerced) or None,
         "trouble": state.trouble,
         "inc": state.inc,
         "rev": state.rev,
@@ -239,6 +249,7 @@ def load_peer(text: str) -> PeerState:
         calls=whole(record, "calls", 0),
         prompt_tokens=whole(tokens, "prompt", 0),
         completion_tokens=whole(tokens, "completion", 0),
+        coerced=_counts(record, "coerced"),
         trouble=_optional_text(record, "trouble"),
         inc=whole(record, "inc", 0),
         rev=whole(record, "rev", 0),

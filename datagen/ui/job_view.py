@@ -88,6 +88,20 @@ def peers(view: JobView) -> None:
     _table(rows, {"Tokens": st.column_config.NumberColumn(format="localized")})
 
 
+def converted(view: JobView) -> None:
+    """How many values of another type than asked for were converted, by field; if any."""
+    totals: Counter[str] = Counter()
+    for state in view.states.values():
+        totals.update(state.coerced)
+    if not totals:
+        return
+    st.markdown("#### Values converted")
+    _table([{"Field": name, "Values": number} for name, number in totals.most_common()],
+           {"Values": st.column_config.NumberColumn(format="localized")}, most=10)
+    components.quiet("The model wrote them in another form, such as a number between quotes. "
+                     "Nothing was lost.")
+
+
 def latest_failures(view: JobView) -> None:
     """The latest failures of a running job, newest first, each reason once."""
     errors = [error for state in view.states.values() for error in state.errors]

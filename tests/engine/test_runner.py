@@ -139,14 +139,46 @@ async def test_two_wrong_answers_use_up_two_attempts(bench) -> None:
     assert it.lines()[3]["error"] == "Nothing in it."
 
 
-async def test_a_cut_off_answer_fails_and_the_next_attempt_may_be_longer(bench) -> None:
-    cut = ChatReply(text='{"n": 12', finish_reason="length")
-    it = bench({0: [cut], 1: [cut, cut]}, attempts=2)
+CUT = ChatReply(text='{"n": 12', finish_reason="length")
+UNSAID = ChatReply(text='{"n": 12', completion_tokens=256)  # all that was allowed
+
+
+@pytest.mark.parametrize("cut", [CUT, UNSAID, ReplyUnusable("No text.", cut=True)])
+async def test_an_answer_that_was_cut_off_is_asked_for_once_more_with_more_room(
+    bench, cut: Any
+) -> None:
+    it = bench({0: [cut], 1: [cut, cut]}, attempts=1)
     assert await it.run()
-    asked = [call.max_tokens for index, call in it.model.calls if index == 0]
-    assert asked[1] == 2 * asked[0]
+    first, second = [call for index, call in it.model.calls if index == 0]
+    assert (first.max_tokens, second.max_tokens) == (256, 1024)
+    assert first.messages == second.messages  # it is no second attempt
+    assert it.lines()[0] == {"i": 0, "ok": True, "data": {"n": 0}}
+    assert it.lines()[1]["ok"] is False
+    assert len([index for index, _ in it.model.calls if index == 1]) == 2
+
+
+async def test_a_cut_uses_up_no_attempt_and_the_room_stays(bench) -> None:
+    it = bench({0: [CUT, WRONG], 1: [CUT, WRONG, CUT]}, attempts=2)
+    assert await it.run()
     assert it.lines()[0]["ok"] is True
     assert "cut off" in it.lines()[1]["error"]
+    assert [call.max_tokens for index, call in it.model.calls if index == 1] == [256, 1024, 1024]
+
+
+async def test_where_no_more_room_can_be_given_a_cut_is_a_wrong_answer(bench) -> None:
+    it = bench({0: [CUT]}, attempts=1, max_tokens=4096)
+    assert await it.run()
+    assert "cut off" in it.lines()[0]["error"]
+    assert len(it.model.calls) == 10
+
+
+async def test_converted_values_are_counted_by_field_once_they_are_kept(bench) -> None:
+    text = ChatReply(text='{"N": "7"}', finish_reason="stop")
+    it = bench({0: [text], 1: [ChatReply(text='{"n": "7", "m": 1}')], 2: [text]})
+    it.journal.refusals = 1
+    assert await it.run()
+    assert it.lines()[0]["data"] == {"n": 7}
+    assert it.tally.state().coerced == {"n": 4}
 
 
 @pytest.mark.parametrize("fault", [
@@ -282,10 +314,10 @@ async def test_jobs_of_one_seed_ask_the_same_and_others_do_not(bench) -> None:
     assert not set(asked[0]) & {*asked[2], *asked[3]}
 
 
-@pytest.mark.parametrize(("asked", "given"), [(5, 16), (999, 999), (100_000, 4096), ("9", 331)])
+@pytest.mark.parametrize(("asked", "given"), [(5, 16), (999, 999), (100_000, 4096), ("9", 256)])
 def test_the_length_of_an_answer_is_bounded(asked: object, given: int) -> None:
     tokens = max_tokens(details_of(job_of(), max_tokens=asked))
-    assert tokens == given or (isinstance(asked, str) and 256 < tokens < 500)
+    assert tokens == given
 
 
 async def test_a_record_the_server_never_takes_fails_alone_while_others_are_answered(

@@ -10,9 +10,9 @@ import pytest
 
 from datagen.adapters.clock import HandClock
 from datagen.domain.chat import ChatReply
-from datagen.domain.jobs import PeerState, Share
+from datagen.domain.jobs import MAX_COERCED, PeerState, Share
 from datagen.engine.journal import Journal, failed_line, ok_line
-from datagen.engine.tally import MAX_MESSAGE, Tally, clip
+from datagen.engine.tally import MAX_MESSAGE, OTHER_FIELDS, Tally, clip
 from datagen.protocol.codec import dumps, peer_record
 
 SHARE = Share(start=0, end=100)
@@ -76,6 +76,7 @@ def test_the_state_stays_below_16_kb_whatever_the_messages_hold(
     calls = [tally.calling(index, 1) for index in range(90)]
     for call in calls:
         call.__enter__()
+    tally.recorded([f"{number}{char * 500}" for number in range(50)])
 
     text = dumps(peer_record(replace(tally.state(), result_cid="f" * 64, errors_cid="e" * 64)))
 
@@ -94,3 +95,22 @@ def test_the_end_of_one_trouble_leaves_the_other(journal: Journal) -> None:
     tally.trouble("disk", "Full.")
     tally.trouble("model", None)
     assert tally.state().trouble == "Full."
+
+
+def test_converted_values_are_counted_by_field_and_go_on_after_a_restart(
+    journal: Journal,
+) -> None:
+    before = PeerState(peer_id="p", share=SHARE, coerced={"price": 2, OTHER_FIELDS: 1})
+    tally = tally_of(journal, before)
+    tally.recorded(["price", "items[].id", "items[].id", "items[].id"])
+    assert tally.state().coerced == {"price": 3, "items[].id": 3, OTHER_FIELDS: 1}
+
+
+def test_many_fields_with_converted_values_are_told_apart_up_to_a_bound(journal: Journal) -> None:
+    tally = tally_of(journal)
+    for number in range(40):
+        tally.recorded([f"f{number}"] * (number + 1))
+    shown = tally.state().coerced
+    assert len(shown) == MAX_COERCED
+    assert list(shown)[:2] == ["f39", "f38"]
+    assert sum(shown.values()) == sum(range(41))

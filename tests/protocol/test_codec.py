@@ -133,6 +133,7 @@ class TestOurRecords:
         completion_tokens=COUNTS, trouble=st.none() | TEXTS, inc=COUNTS, rev=COUNTS,
         errors=st.lists(st.builds(RecordError, index=COUNTS, message=TEXTS),
                         max_size=3).map(tuple),
+        coerced=st.dictionaries(TEXTS, COUNTS, max_size=4),
         in_flight=st.lists(st.builds(InFlight, index=COUNTS, attempt=COUNTS, started_at=TIMES),
                            max_size=3).map(tuple),
     ))
@@ -169,6 +170,10 @@ class TestOurRecords:
         errors = load_peer(dumps(STATE | {"errors": many})).errors
         assert [error.index for error in errors] == list(range(30, 50))
 
+    def test_the_first_fields_with_converted_values_are_read_when_there_are_too_many(self) -> None:
+        many = {f"f{n}": n for n in range(50)}
+        assert load_peer(dumps(STATE | {"coerced": many})).coerced == dict([*many.items()][:16])
+
     def test_durations_that_two_clocks_made_nonsense_of_are_left_out(self) -> None:
         job = load_job(dumps(JOB | {"recordsDurationMs": -12, "schemaDurationMs": -1}))
         assert job.records_duration_ms is None
@@ -203,7 +208,7 @@ def test_a_text_that_is_no_record_is_a_value_error(
 def test_a_hostile_field_is_a_value_error_or_does_no_harm(
     load: Callable[[str], object], record: dict[str, Any], hostile: Any
 ) -> None:
-    ours = {"errors", "inFlight", "tokens", "trouble", "error", "calls", "inc", "rev"}
+    ours = {"errors", "inFlight", "tokens", "trouble", "error", "calls", "inc", "rev", "coerced"}
     for name in {*record, *ours}:
         try:
             value = load(json.dumps(record | {name: hostile}))
