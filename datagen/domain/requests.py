@@ -92,22 +92,22 @@ def check(request: DraftRequest, *, max_records: int) -> DraftRequest:
     )
 
 
-def filled(request: DraftRequest, schema: Mapping[str, Any]) -> DraftRequest:
-    """The request of who gave a schema in place of words: blank texts say what it is."""
-    def text(value: object, key: str, other: str) -> Any:
-        if not isinstance(value, str) or value.strip():
-            return value
-        own = schema.get(key)
-        return own.strip()[:MAX_TITLE] if isinstance(own, str) and own.strip() else other
+_AS_THE_SCHEMA_SAYS = "Make each record realistic and unlike the others. Keep to the schema."
 
-    title = text(request.title, "title", "")
-    about = f"One record of the dataset {title}." if title else ""
+
+def filled(request: DraftRequest, schema: Mapping[str, Any]) -> DraftRequest:
+    """The request of who gave a schema in place of words: empty texts say what it is."""
+    def own(key: str) -> str:
+        value = schema.get(key)
+        return value.strip()[:MAX_TITLE] if isinstance(value, str) else ""
+
+    title = own("title") if request.title == "" else request.title
+    about = own("description") or (f"One record of the dataset {title}." if title else "")
     return replace(
         request,
         title=title,
-        description=text(request.description, "description", about),
-        instructions=text(request.instructions, "", "Make each record realistic and unlike "
-                                                    "the others. Keep to the schema."),
+        description=about if request.description == "" else request.description,
+        instructions=_AS_THE_SCHEMA_SAYS if request.instructions == "" else request.instructions,
     )
 
 

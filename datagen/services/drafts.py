@@ -138,7 +138,7 @@ class Drafts:
     ) -> Draft:
         """A draft of the user's own schema, made without a call: its duration is 0.
 
-        Blank texts of the request are filled with what the schema says of itself; in dataset
+        Empty texts of the request are filled with what the schema says of itself; in dataset
         mode a label is added. Raises InputError with a Problem per field.
         """
         request = check(filled(request, schema), max_records=self.max_records)

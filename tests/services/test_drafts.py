@@ -212,3 +212,52 @@ async def test_a_users_failures_are_not_anothers() -> None:
 async def test_in_dataset_mode_the_named_classes_are_the_labels_values(world: World) -> None:
     draft = await world.draft(dataset_mode=True, instructions="label: spam or ham")
     assert draft.schema["properties"]["label"]["enum"] == ["spam", "ham"]
+
+
+OWN_SCHEMA = {"type": "object", "title": "Lamps of ours",
+              "properties": {"watt": {"type": "integer"}}}
+BLANK = replace(REQUEST, title="", description="", instructions="")
+
+
+def test_a_schema_of_ones_own_becomes_a_draft_without_a_call(world: World) -> None:
+    draft = world.drafts.from_schema(ANN, REQUEST, OWN_SCHEMA)
+
+    assert world.chat.calls == []
+    assert draft.schema_duration_ms == 0
+    assert draft.schema["properties"] == OWN_SCHEMA["properties"]
+    assert (draft.title, draft.description, draft.instructions) == (
+        "Lamps", "One lamp.", "Vary the size.")
+    assert world.drafts.read(ANN, world.drafts.sign(ANN, draft)) == draft
+
+
+def test_empty_texts_say_what_the_schema_says_of_itself(world: World) -> None:
+    draft = world.drafts.from_schema(ANN, BLANK, OWN_SCHEMA)
+
+    assert draft.title == "Lamps of ours"
+    assert "Lamps of ours" in draft.description
+    assert draft.instructions
+
+
+def test_a_schema_without_a_title_needs_one_from_the_request(world: World) -> None:
+    with pytest.raises(InputError) as caught:
+        world.drafts.from_schema(ANN, BLANK, {"type": "object", "properties": {"a": {}}})
+
+    assert "title" in {problem.path for problem in caught.value.problems}
+
+
+def test_in_dataset_mode_a_schema_of_ones_own_gets_its_label(world: World) -> None:
+    request = replace(REQUEST, dataset_mode=True, instructions="label: warm or cold")
+
+    draft = world.drafts.from_schema(ANN, request, OWN_SCHEMA)
+
+    assert draft.schema["properties"]["label"]["enum"] == ["warm", "cold"]
+    assert draft.schema["required"] == ["label"]
+    assert draft.changes
+
+
+def test_a_schema_that_cannot_work_yet_is_a_draft_for_its_owner_to_mend(world: World) -> None:
+    odd = {"type": "object", "properties": {"a": {"type": "odd"}}}
+
+    assert world.drafts.from_schema(ANN, REQUEST, odd).schema["properties"] == odd["properties"]
+    with pytest.raises(InputError):
+        world.drafts.from_schema(ANN, REQUEST, {"a": float("nan")})
