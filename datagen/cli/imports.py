@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from datagen.cli.terminal import opened, say, say_json
+from datagen.cli.terminal import PROG, command, opened, say, say_json
 from datagen.domain.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,17 +17,15 @@ SOME_REFUSED = 3  # exit status: what could be done was done, but not all of it
 
 def add(actions: Any) -> None:
     """The action; without ``--apply`` it only says what it would do."""
-    parser = actions.add_parser(
-        "import", help="take over the people of an htpasswd file",
-        description="Make an account of every bcrypt line of an htpasswd file. People sign in "
-                    "with the password they have. Other kinds of hashes are refused. Without "
-                    "--apply nothing is changed.",
-        epilog="example: python -m datagen accounts import users.htpasswd --apply",
+    parser = command(
+        actions, "import", _import, "take over the people of an htpasswd file, bcrypt lines only",
+        "accounts import users.htpasswd", "accounts import users.htpasswd --apply",
     )
+    parser.epilog = (parser.epilog or "") + (
+        "\n\nWithout --apply nothing is changed. People sign in with the passwords they have."
+        "\nexit status: 0 every line can be taken over, 3 some lines were refused")
     parser.add_argument("file", type=Path)
     parser.add_argument("--apply", action="store_true", help="make the accounts")
-    parser.add_argument("--json", action="store_true", help="answer in JSON")
-    parser.set_defaults(run=_import)
 
 
 def _import(asked: argparse.Namespace) -> int:
@@ -62,7 +60,7 @@ def _tell(report: ImportReport, file: Path) -> None:
             "its hashes are weaker than ours.")
     elif report.new:
         say(f"Nothing was changed. To make them: "
-            f"python -m datagen accounts import {file} --apply")
+            f"{PROG} accounts import {file} --apply")
 
 
 def _record(report: ImportReport) -> dict[str, Any]:
