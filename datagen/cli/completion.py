@@ -32,9 +32,8 @@ _datagen() {{
       esac ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$word"))
-  [[ "$word" == -* ]] || COMPREPLY+=($(compgen -f -- "$word"))
 }}
-complete -o filenames -F _datagen datagen
+complete -o default -F _datagen datagen  # default: files, where nothing of ours fits
 """
 
 
@@ -60,8 +59,9 @@ def script(parser: argparse.ArgumentParser) -> str:
         if place:
             steps.append(f'      "{place.rpartition(" ")[0]} {place.rpartition(" ")[2]}") '
                          f'place="{place}" ;;')
-        words = [*_actions(here), *(o for a in here._actions for o in a.option_strings)]
-        options.append(f'      "{place}") words="{" ".join(words)}" ;;')
+        dashed = " ".join(o for action in here._actions for o in action.option_strings)
+        options.append(f'      "{place}") words="{" ".join(_actions(here))}"\n'
+                       f'        [[ "$word" == -* ]] && words="{dashed}" ;;')
         for action in here._actions:
             if action.option_strings and action.choices:
                 names = "|".join(f'"{place} {option}"' for option in action.option_strings)

@@ -22,7 +22,7 @@ from datagen.cli.terminal import (
     say,
     say_json,
 )
-from datagen.domain.errors import InputError
+from datagen.domain.errors import InputError, ModelUnreachable
 
 if TYPE_CHECKING:
     from datagen.bootstrap import Services
@@ -116,6 +116,13 @@ async def _drafted(services: Services, user: User, spec: Spec) -> Draft:
         return await services.drafts.draft(user, spec.request)
     except InputError as exc:
         raise spec.request_fault(exc) from exc
+    except ModelUnreachable as exc:
+        if not services.settings.own_model or spec.request.base_url is not None:
+            raise
+        raise ModelUnreachable(
+            f"The local model does not run: `make run` or `{PROG} model` starts it. "
+            "DATAGEN_INFERENCE_BASE_URL names another."
+        ) from exc
 
 
 async def _made(
@@ -173,7 +180,8 @@ def _sum_up(
         rows += [("", f"{number} x {reason}") for reason, number in reasons.most_common(_REASONS)]
     if job.error:
         rows.append(("Error", job.error))
-    rows.append(("File", file or f"none yet: {PROG} export {job.id} --output FILE"))
+    if asked.output != files.STDOUT:
+        rows.append(("File", file or f"none yet: {PROG} export {job.id} --output FILE"))
     (note if asked.output == files.STDOUT else say)(columns(rows))
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datagen.domain.users import User
 
 PROG = "python -m datagen"
+ADMIN = "admin"
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 Run = Callable[[argparse.Namespace], int | None]
@@ -103,12 +104,13 @@ def acting(services: Services, name: str | None) -> User:
     """
     from datagen.domain.users import User
 
+    name = (name or ADMIN).strip().lower()
     try:
-        account = services.accounts.get(name or "admin")
+        account = services.accounts.get(name)
     except NotThere:
-        if name is not None:
+        if name != ADMIN:
             raise
-        return User(name="admin", role="admin")
+        return User(name=ADMIN, role="admin")
     if not account.active:
         raise NotAllowed(f"The account {account.name} is deactivated: name another with --user.")
     return User(name=account.name, role=account.role)

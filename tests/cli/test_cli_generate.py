@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -156,6 +157,18 @@ def test_the_job_belongs_to_whom_it_was_made_for(
     assert cli.main(["accounts", "deactivate", "ann"]) == 0
     assert cli.main(["generate", "loans.yaml", "--user", "ann"]) == 1
     assert "deactivated" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_local_model_that_does_not_run_is_told_with_what_starts_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))  # never listens
+        monkeypatch.setenv("DATAGEN_MOCK_INFERENCE_API", "0")
+        monkeypatch.setenv("DATAGEN_MODEL_PORT", str(probe.getsockname()[1]))
+        assert cli.main(["draft", str(ROOT / "examples" / "products.yaml")]) == 1
+    assert "python -m datagen model` starts it" in capsys.readouterr().err
 
 
 def test_draft_shows_the_schema_and_nothing_else(
