@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -191,11 +192,16 @@ def _renamed(
     patterns = [pattern for part in parts for pattern in _mapping(part.get("patternProperties"))]
     strange = [name for name in value
                if name not in declared and not any(re.search(p, name) for p in patterns)]
+    if not strange:
+        return {}
+    rivals = Counter(map(folded, strange))
+    targets: dict[str, list[str]] = {}
+    for name in declared:
+        targets.setdefault(folded(name), []).append(name)
     found: dict[str, str] = {}
     for name in strange:
-        alike = [target for target in declared if folded(target) == folded(name)]
-        rivals = [other for other in strange if folded(other) == folded(name)]
-        if len(alike) == len(rivals) == 1 and alike[0] not in value and folded(name):
+        alike = targets.get(folded(name), [])
+        if len(alike) == rivals[folded(name)] == 1 and alike[0] not in value and folded(name):
             found[name] = alike[0]
     return found
 

@@ -3,7 +3,7 @@
 Beyond JSON: comments, a trailing comma, a comma that is missing before a quoted field name,
 line breaks in texts, single and typographic quotes, bare field names, Python's ``True``,
 ``False`` and ``None``. Nothing is guessed: no quote, bracket or value is added, and a field
-that stands there twice, a number that is none or a comment with "..." ends the reading.
+that stands there twice, a number that is none or a comment for a field ends the reading.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 MAX_DEPTH = 100  # nested values; a schema has 10 levels
 
 _GAP = re.compile(r"(?:[\s\ufeff\u200b]+|//[^\n]*|#[^\n]*|/\*.*?\*/)*", re.DOTALL)
-_ELISION = re.compile(r"\.\.\.|…")  # "... and so on": something is left out
+_ELISION = re.compile(r"\.\.\.|…|[\"'“”‘’]\s*:")  # "... and so on", or a field in a comment
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?(?![\w.+-])")
 _WORD = re.compile(r"(?:true|false|null|True|False|None)(?![\w.+-])")
 _NAME = re.compile(r"[A-Za-z_$][\w$]*")

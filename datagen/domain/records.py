@@ -100,7 +100,8 @@ class RecordReader:
         except ValueError:
             return None
         fields = self._schema.get("properties")
-        closed = self._schema.get("additionalProperties") is False
+        closed = (self._schema.get("additionalProperties") is False
+                  and "patternProperties" not in self._schema)
         if not closed or not isinstance(fields, Mapping) or set(fields) - set(value):
             return None
         verdict = self._verdict(value)
