@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from datagen.domain.schema import problems, warnings
 from datagen.domain.schema.hopeless import lengths, matches_nothing
@@ -146,3 +147,20 @@ def test_a_big_schema_is_looked_through_quickly() -> None:
     begun = time.process_time()
     assert problems(schema) == ()
     assert time.process_time() - begun < 4  # seconds; counting coverage takes most of them
+
+
+NUMBERS = st.integers(-4, 8) | st.sampled_from([0.1, 0.2, 0.3, 0.5, 1.5, 1e-9, 1e9])
+LIMITS = st.fixed_dictionaries({"type": st.sampled_from(["integer", "number"])}, optional={
+    **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"), NUMBERS),
+    "multipleOf": st.sampled_from([1, 2, 3, 0.1, 0.5, 0.25]),
+    "enum": st.lists(NUMBERS, min_size=1, max_size=3),
+})
+
+
+@settings(max_examples=200, deadline=None)
+@given(LIMITS, NUMBERS)
+def test_a_number_that_fits_proves_that_its_limits_do_not_contradict(
+    node: dict[str, Any], value: float
+) -> None:
+    if Draft202012Validator(node).is_valid(value):
+        assert problems(of(n=node)) == ()
