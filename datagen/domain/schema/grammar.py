@@ -56,7 +56,7 @@ def _of_node(node: Mapping[str, Any]) -> Iterator[str]:
     if left:
         yield f"Servers may not hold the model to {_and(left)}; every record is checked here."
     if node.get("format") in _SHAPED_FORMATS:
-        yield (f"Servers see to the shape of a {node['format']} only ; "
+        yield (f"Servers see to the shape of a {node['format']} only; "
                "every record is checked here.")
     if "patternProperties" in node:
         yield "Some servers refuse schemas with patternProperties; then replies come unguided."
