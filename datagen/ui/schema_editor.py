@@ -164,7 +164,7 @@ def _example() -> None:
         st.caption(f":material/info: {plain(str(exc))}")
         return
     text = json.dumps(record, indent=2, ensure_ascii=False)
-    st.code(text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}\n…", language="json", wrap_lines=True,
-            height=260)
+    st.code(text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}\n…", language="json",
+            wrap_lines=True, height=260)
     st.caption("Only an illustration of the schema: made at once without your model, its values "
                "mean nothing.")
