@@ -117,9 +117,14 @@ else:
                     st.markdown(f"- {plain(change)}")
         ready = schema_editor.draw()
         with st.container(horizontal=True):
-            if st.button("Create dataset", type="primary", icon=":material/play_arrow:",
-                         disabled=not ready):
-                create(request, draft)
-            if st.button("Draft again", icon=":material/refresh:",
-                         help="Asks the model once more and replaces the schema above."):
-                make_draft(request, draft)
+            confirmed = st.button("Create dataset", type="primary",
+                                  icon=":material/play_arrow:", disabled=not ready)
+            again = st.button("Draft again", icon=":material/refresh:",
+                              help="Asks the model once more and replaces the schema above.")
+            schema_editor.undo_button()
+        if confirmed:
+            create(request, draft)
+        if again:
+            make_draft(request, draft)
+        if ready:
+            schema_editor.outlook()

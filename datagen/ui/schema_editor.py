@@ -53,13 +53,20 @@ def draw() -> bool:
     for problem in wrong:
         where = f"{code(problem.path)}: " if problem.path else ""
         st.markdown(f":red[:material/error:] {where}{plain(problem.message)}")
+    return not wrong and not bad_json
+
+
+def undo_button() -> None:
+    """The way back, change by change."""
     st.button("Undo", icon=":material/undo:", key="schema_undo", on_click=_undo,
               disabled=not (_past() or _is_torn()),
               help="Takes back the last change of the schema.")
-    if not wrong:
-        _notes()
-        _example()
-    return not wrong and not bad_json
+
+
+def outlook() -> None:
+    """What to expect of the schema: an example record, and rules that models may not keep."""
+    _example()
+    _notes()
 
 
 def _is_torn() -> bool:
