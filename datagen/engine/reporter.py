@@ -21,8 +21,8 @@ AT_LATEST = 5.0  # seconds until a change is written, whatever changed
 class Reporter:
     """Writes the newest PeerState, one write at a time; older ones are skipped.
 
-    At the start, then every ``update_every`` records, at most once a second; anything
-    else that changed within 5 s. What can't be written now is written later.
+    At the start, after the first record, then every ``update_every`` records, at most
+    once a second; anything else that changed within 5 s. What can't be written now is written later.
     """
 
     def __init__(
@@ -68,7 +68,8 @@ class Reporter:
         if self._told is None:
             return True
         records, changes = self._told
-        if self._tally.records - records >= self._update_every:
+        new = self._tally.records - records
+        if new >= self._update_every or (new and not records):  # the first one is waited for
             return True
         return self._tally.changes != changes and now - self._tried_at >= AT_LATEST
 
