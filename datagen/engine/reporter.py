@@ -22,7 +22,8 @@ class Reporter:
     """Writes the newest PeerState, one write at a time; older ones are skipped.
 
     At the start, after the first record, then every ``update_every`` records, at most
-    once a second; anything else that changed within 5 s. What can't be written now is written later.
+    once a second; anything else that changed within 5 s. What can't be written now is
+    written later.
     """
 
     def __init__(

