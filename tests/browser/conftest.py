@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,13 +21,11 @@ from pathlib import Path
 
 import pytest
 from chromium import chromium
-from live import Server
+from live import OURS, ROOT, Server, free_port
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from datagen import bootstrap, settings
 
-ROOT = Path(__file__).parents[2]
-OURS = ("DATAGEN_", "NEXT_PUBLIC_", "R1EN_", "EE_", "CSTORE_", "R1FS_", "LOG_", "RETRY_")
 START_SECONDS = 60  # on a busy machine
 
 
@@ -80,12 +77,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             process.send_signal(signal.SIGINT)
             code = process.wait(timeout=20)
         assert code == 0, log.read_text()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_until_healthy(server: Server) -> None:

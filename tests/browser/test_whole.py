@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from conftest import OURS, ROOT, free_port
+from live import OURS, ROOT, free_port
 from playwright.sync_api import Page
 
 from datagen.adapters.local import LocalStore
