@@ -116,22 +116,7 @@ class Drafts:
 
     def given(self, user: User, request: DraftRequest, schema: Mapping[str, Any]) -> Draft:
         """A draft with a schema of the user's own; no model is asked. Raises InputError."""
-        request = check(request, max_records=self.max_records)
-        now = from_iso(to_iso(self.clock.now()))  # as exact as a token keeps it
-        return Draft(
-            id=self.new_id(),
-            owner=user.name,
-            title=request.title,
-            total_records=request.total_records,
-            description=request.description,
-            instructions=request.instructions,
-            dataset_mode=request.dataset_mode,
-            inference=inference_for(request, self.endpoint),
-            schema=schema,
-            created_at=now,
-            schema_generated_at=now,
-            schema_duration_ms=0,
-        )
+        return self._own(user, check(request, max_records=self.max_records), schema)
 
     def from_schema(
         self, user: User, request: DraftRequest, schema: Mapping[str, Any]
@@ -143,6 +128,13 @@ class Drafts:
         """
         request = check(filled(request, schema), max_records=self.max_records)
         found = own_draft(schema, request.classes if request.dataset_mode else None)
+        return self._own(user, request, found.schema, found.changes)
+
+    def _own(
+        self, user: User, request: DraftRequest, schema: Mapping[str, Any],
+        changes: tuple[str, ...] = (),
+    ) -> Draft:
+        """A draft that no call was made for; ``request`` is checked already."""
         now = from_iso(to_iso(self.clock.now()))  # as exact as a token keeps it
         return Draft(
             id=self.new_id(),
@@ -153,8 +145,8 @@ class Drafts:
             instructions=request.instructions,
             dataset_mode=request.dataset_mode,
             inference=inference_for(request, self.endpoint),
-            schema=found.schema,
-            changes=found.changes,
+            schema=schema,
+            changes=changes,
             created_at=now,
             schema_generated_at=now,
             schema_duration_ms=0,

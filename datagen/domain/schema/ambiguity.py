@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from re import _constants as codes  # type: ignore[attr-defined]  # the parse tree has no public name
-from re import _parser as parser  # type: ignore[attr-defined]
+from re import _parser as parser  # type: ignore[attr-defined]  # the parser of re has no stubs
 from typing import Any
 
 MAX_PLACES = 60  # in one loop; a longer one is let pass

@@ -235,16 +235,7 @@ def _bad_references(root: Any, node: Mapping[str, Any], inner: bool) -> Iterator
 
 def _comes_back(root: Any, start: Mapping[str, Any]) -> bool:
     """Whether in-place steps ($ref, allOf, …) lead from a node to itself."""
-    seen: set[int] = set()
-    waiting = [*_in_place(root, start)]
-    while waiting:
-        node = waiting.pop()
-        if node is start:
-            return True
-        if id(node) not in seen:
-            seen.add(id(node))
-            waiting += _in_place(root, node)
-    return False
+    return paths.leads_back(start, lambda node: _in_place(root, node))
 
 
 def _in_place(root: Any, node: Any) -> Iterator[Any]:

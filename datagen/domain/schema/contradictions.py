@@ -172,16 +172,7 @@ def endless(root: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:
 def _needs_itself(root: Any, start: Node) -> bool:
     if not start.get("properties"):
         return False
-    seen: set[int] = set()
-    waiting = [*_needed(root, start)]
-    while waiting:
-        node = waiting.pop()
-        if node is start:
-            return True
-        if id(node) not in seen:
-            seen.add(id(node))
-            waiting += _needed(root, node)
-    return False
+    return paths.leads_back(start, lambda node: _needed(root, node))
 
 
 def _needed(root: Any, node: Any) -> Iterator[Any]:

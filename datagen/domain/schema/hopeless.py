@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from re import _constants as codes  # type: ignore[attr-defined]  # the parse tree has no public name
-from re import _parser as parser  # type: ignore[attr-defined]
+from re import _parser as parser  # type: ignore[attr-defined]  # the parser of re has no stubs
 from typing import Any, NamedTuple
 
 from datagen.domain.schema.ambiguity import REPEATS, is_empty_class

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -126,3 +126,17 @@ def resolve(root: Any, ref: str) -> Any:
         else:
             raise LookupError(ref)
     return node
+
+
+def leads_back(start: Any, steps: Callable[[Any], Iterable[Any]]) -> bool:
+    """Whether following ``steps`` from a node comes back to that very node."""
+    seen: set[int] = set()
+    waiting = [*steps(start)]
+    while waiting:
+        node = waiting.pop()
+        if node is start:
+            return True
+        if id(node) not in seen:
+            seen.add(id(node))
+            waiting += steps(node)
+    return False

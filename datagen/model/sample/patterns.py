@@ -7,7 +7,7 @@ import string
 from functools import lru_cache
 from random import Random
 from re import _constants as codes  # type: ignore[attr-defined]  # the parse tree has no public name
-from re import _parser as parser  # type: ignore[attr-defined]
+from re import _parser as parser  # type: ignore[attr-defined]  # the parser of re has no stubs
 from typing import Any
 
 _PRINTABLE = string.ascii_letters + string.digits + " !#$%&'()*+,-./:;<=>?@[]^_`{|}~\"\\"
