@@ -27,7 +27,10 @@ class HashStore(Protocol):
 
 
 class FileStore(Protocol):
-    """Immutable files by content id. Raises StoreError; NotThere for an unknown id."""
+    """Immutable files by content id. Raises StoreError; NotThere for an unknown id.
+
+    Files of different names never share an id: one can be removed without the other.
+    """
 
     def add(self, source: BinaryIO, filename: str) -> str:
         """Store all of ``source`` and return its id; the file is whole or not there."""
@@ -35,6 +38,10 @@ class FileStore(Protocol):
 
     def open(self, cid: str) -> BinaryIO:
         """The file's bytes as a stream; the caller closes it."""
+        ...
+
+    def remove(self, cid: str) -> None:
+        """Delete this replica's copy for good; no error where there is none."""
         ...
 
 

@@ -59,7 +59,7 @@ class LocalStore:
 
     def set(self, key: str, value: str | None) -> None:
         if value is None:
-            self._do("DELETE FROM plain WHERE key = ?", key)
+            self._erase("DELETE FROM plain WHERE key = ?", key)
         else:
             self._do("INSERT OR REPLACE INTO plain VALUES (?, ?)", key, value)
 
@@ -68,7 +68,7 @@ class LocalStore:
 
     def hset(self, hkey: str, field: str, value: str | None) -> None:
         if value is None:
-            self._do("DELETE FROM hashes WHERE hkey = ? AND field = ?", hkey, field)
+            self._erase("DELETE FROM hashes WHERE hkey = ? AND field = ?", hkey, field)
         else:
             self._do("INSERT OR REPLACE INTO hashes VALUES (?, ?, ?)", hkey, field, value)
 
@@ -102,6 +102,15 @@ class LocalStore:
     def _do(self, statement: str, *values: str) -> None:
         with self._connection() as connection:
             connection.execute(statement, values)
+
+    def _erase(self, statement: str, *values: str) -> None:
+        """Delete so that no byte stays: neither in the file nor in its log of writes.
+
+        While others read, the log keeps what it holds, until the next deletion.
+        """
+        with self._connection() as connection:
+            connection.execute(statement, values)
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def _one(self, query: str, *values: str) -> str | None:
         with self._connection() as connection:
@@ -158,6 +167,8 @@ class LocalStore:
         # the file stays whole then too (WAL is synced before each checkpoint), and
         # records stand in the worker's own journal. FULL would cost a disk sync per write.
         connection.execute("PRAGMA synchronous = NORMAL")
+        # What is deleted or replaced is overwritten: a deleted job leaves nothing to find.
+        connection.execute("PRAGMA secure_delete = ON").fetchall()
         return connection
 
     def _prepare(self) -> None:

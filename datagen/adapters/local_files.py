@@ -1,4 +1,8 @@
-"""Immutable files of one machine, each named by the SHA-256 of its content."""
+"""Immutable files of one machine.
+
+An id is the SHA-256 of the content, then 16 digits of that of the file's name: two jobs
+with equal records have a file each.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,8 @@ _LOG = logging.getLogger(__name__)
 _CHUNK = 1 << 20  # bytes copied at once
 _LEFTOVER_AGE = 86_400  # seconds after which an unfinished copy belongs to nobody
 _UNFINISHED = ".part"
+_ID = re.compile(r"[0-9a-f]{80}")
+_OLD_ID = re.compile(r"[0-9a-f]{64}")  # of the content alone, may be several jobs': only read
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -40,14 +46,14 @@ class LocalFiles:
     def add(self, source: BinaryIO, filename: str) -> str:
         """Store all of ``source`` and return its id; the file is whole or not there."""
         with self._logged(f"add {_printable(filename)}") as outcome:
-            cid, size = self._copy(source)
+            cid, size = self._copy(source, filename)
             outcome.append(f"{cid}, {size} bytes")
             return cid
 
     def open(self, cid: str) -> BinaryIO:
         """The file's bytes as a stream; the caller closes it. Raises NotThere."""
         with self._logged(f"open {_printable(cid)}") as outcome, self._seam():
-            if not re.fullmatch(r"[0-9a-f]{64}", cid):  # before it names a path
+            if not (_ID.fullmatch(cid) or _OLD_ID.fullmatch(cid)):  # before it names a path
                 raise NotThere("There is no file with this id.")
             try:
                 stream = (self._folder / cid).open("rb")
@@ -56,7 +62,13 @@ class LocalFiles:
             outcome.append(f"{os.fstat(stream.fileno()).st_size} bytes")
             return stream
 
-    def _copy(self, source: BinaryIO) -> tuple[str, int]:
+    def remove(self, cid: str) -> None:
+        """Delete the file; who reads it may finish. No error where there is none."""
+        with self._logged(f"remove {_printable(cid)}"), self._seam():
+            if _ID.fullmatch(cid):
+                (self._folder / cid).unlink(missing_ok=True)
+
+    def _copy(self, source: BinaryIO, filename: str) -> tuple[str, int]:
         """Id and size in bytes of the stored copy."""
         digest, size = hashlib.sha256(), 0
         with self._seam():
@@ -70,13 +82,14 @@ class LocalFiles:
                         _write_all(copy.fileno(), chunk)
                 with self._seam():
                     os.fsync(copy.fileno())
+            cid = digest.hexdigest() + hashlib.sha256(filename.encode()).hexdigest()[:16]
             with self._seam():
-                Path(name).replace(self._folder / digest.hexdigest())
+                Path(name).replace(self._folder / cid)
                 self._sync_folder()
         finally:
             with suppress(OSError):  # what stays is cleaned a day later
                 Path(name).unlink()  # gone already when all went well
-        return digest.hexdigest(), size
+        return cid, size
 
     def _sync_folder(self) -> None:
         """Make the new name outlive a power cut: its id is published right after."""

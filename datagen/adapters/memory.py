@@ -87,7 +87,7 @@ class MemoryStore(_Faults):
 
 
 class MemoryFiles(_Faults):
-    """A FileStore in one process's memory, by content. Thread-safe."""
+    """A FileStore in one process's memory, by content and name. Thread-safe."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -95,7 +95,7 @@ class MemoryFiles(_Faults):
 
     def add(self, source: BinaryIO, filename: str) -> str:
         content = source.read()
-        cid = hashlib.sha256(content).hexdigest()
+        cid = hashlib.sha256(filename.encode() + b"\0" + content).hexdigest()
         with self._lock:
             self._check()
             self._files[cid] = content
@@ -107,6 +107,11 @@ class MemoryFiles(_Faults):
             if cid not in self._files:
                 raise NotThere("There is no file with this id.")
             return io.BytesIO(self._files[cid])
+
+    def remove(self, cid: str) -> None:
+        with self._lock:
+            self._check()
+            self._files.pop(cid, None)
 
 
 def _put(values: dict[str, str], name: str, value: str | None) -> None:

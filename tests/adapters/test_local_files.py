@@ -42,9 +42,27 @@ def no_file_beyond(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_the_id_is_the_sha_256_of_the_content(folder: Path) -> None:
+def test_the_id_begins_with_the_sha_256_of_the_content(folder: Path) -> None:
     cid = LocalFiles(folder).add(io.BytesIO(b"content"), "a.txt")
-    assert cid == hashlib.sha256(b"content").hexdigest()
+    assert cid[:64] == hashlib.sha256(b"content").hexdigest()
+    assert LocalFiles(folder).add(io.BytesIO(b"content"), "a.txt") == cid
+
+
+def test_a_file_of_an_earlier_version_is_read_and_never_removed(folder: Path) -> None:
+    files = LocalFiles(folder)
+    cid = hashlib.sha256(b"content").hexdigest()
+    (folder / cid).write_bytes(b"content")
+    files.remove(cid)
+    with files.open(cid) as stream:
+        assert stream.read() == b"content"
+
+
+def test_what_is_removed_leaves_no_name_behind(folder: Path) -> None:
+    files = LocalFiles(folder)
+    kept, gone = (files.add(io.BytesIO(b"content"), name) for name in ("a.txt", "b.txt"))
+    files.remove(gone)
+    files.remove("../files")
+    assert [entry.name for entry in folder.iterdir()] == [kept]
 
 
 def test_folder_and_files_are_for_their_owner_alone(folder: Path) -> None:

@@ -127,6 +127,35 @@ for n in range(int(sys.argv[2]), 1_000_000):
         assert plain.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
+@pytest.mark.parametrize("size", [20, 20_000])  # within a page, and over several
+def test_what_was_replaced_or_deleted_is_nowhere_in_the_files(
+    store: LocalStore, path: Path, size: int
+) -> None:
+    for value in ("first", "second"):
+        store.hset("hash", "gone", f"secret {value} " * size)
+        store.set("gone", f"secret {value} " * size)
+    store.hset("hash", "kept", "plain")
+    store.hset("hash", "gone", None)
+    store.set("gone", None)
+    store.put_once("jobs", "other", "goes on")
+    assert all(b"secret" not in file.read_bytes() for file in path.parent.iterdir())
+    assert store.hgetall("hash") == {"kept": "plain"}
+
+
+def test_a_deletion_while_somebody_reads_is_done_and_leaves_nothing_once_another_follows(
+    store: LocalStore, path: Path
+) -> None:
+    store.hset("hash", "gone", "secret")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM hashes").fetchall()
+        store.hset("hash", "gone", None)
+        assert store.hgetall("hash") == {}
+        other.execute("COMMIT")
+    store.hset("hash", "another", None)
+    assert all(b"secret" not in file.read_bytes() for file in path.parent.iterdir())
+
+
 def test_reading_goes_on_while_another_process_writes(store: LocalStore, path: Path) -> None:
     store.set("key", "value")
     with closing(sqlite3.connect(path, isolation_level=None)) as other:

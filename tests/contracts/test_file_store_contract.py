@@ -46,14 +46,38 @@ def test_storing_the_same_again_leaves_both_ids_readable(files: FileStore) -> No
     assert _read(files, first) == _read(files, second) == b"same"
 
 
+def test_a_file_that_is_removed_is_not_there_and_may_be_removed_again(files: FileStore) -> None:
+    cid = files.add(io.BytesIO(b"content"), "a.txt")
+    files.remove(cid)
+    files.remove(cid)
+    with pytest.raises(NotThere):
+        files.open(cid)
+    assert _read(files, files.add(io.BytesIO(b"content"), "a.txt")) == b"content"
+
+
+def test_removing_a_file_leaves_an_equal_one_of_another_name(files: FileStore) -> None:
+    first = files.add(io.BytesIO(b"same"), "job_1.jsonl")
+    second = files.add(io.BytesIO(b"same"), "job_2.jsonl")
+    files.remove(first)
+    assert _read(files, second) == b"same"
+
+
+def test_who_reads_a_file_that_is_removed_may_finish(files: FileStore) -> None:
+    cid = files.add(io.BytesIO(b"content"), "a.txt")
+    with files.open(cid) as stream:
+        files.remove(cid)
+        assert stream.read() == b"content"
+
+
 @pytest.mark.parametrize("cid", [
-    "0" * 64, "0" * 32, "", ".", "..", "../store.sqlite3", "/etc/passwd", "a/b", "a\x00b",
-    "0" * 64 + "\n", "Q" * 64, "ü",
+    "0" * 80, "0" * 64, "0" * 32, "", ".", "..", "../store.sqlite3", "/etc/passwd", "a/b", "a\x00b",
+    "0" * 80 + "\n", "Q" * 80, "ü",
 ], ids=repr)
 def test_an_id_that_names_no_file_is_not_there(files: FileStore, cid: str) -> None:
     files.add(io.BytesIO(b"something"), "a.txt")
     with pytest.raises(NotThere):
         files.open(cid)
+    files.remove(cid)
 
 
 @pytest.mark.parametrize("filename", ["", "../../x", "a\nb", "ü☃", "x" * 5000], ids=repr)
