@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from datagen.domain.asked import NOTHING, Asked
+
 Status = Literal["queued", "running", "succeeded", "failed"]
 
 MAX_LATEST_ERRORS = 20  # failures a peer's state carries, newest last
@@ -100,11 +102,18 @@ class Job:
     finished_at: datetime | None = None
     records_duration_ms: int | None = None
     error: str | None = None  # ours: why a job as a whole failed
+    cancelled_at: datetime | None = None  # ours: it failed because somebody asked for its end
+    cancelled_by: str | None = None
 
     @property
     def is_over(self) -> bool:
         """Whether nothing will be generated any more."""
         return self.status in {"succeeded", "failed"}
+
+    @property
+    def was_cancelled(self) -> bool:
+        """Whether it ended on request, with fewer records than were asked for."""
+        return self.status == "failed" and self.cancelled_at is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +136,7 @@ class PeerState:
     completion_tokens: int = 0
     coerced: Mapping[str, int] = field(default_factory=dict)  # converted values by field path
     trouble: str | None = None  # why nothing moves right now, in a sentence
+    asked: Asked = NOTHING  # the requests this peer follows
     inc: int = 0  # grows at every start of the worker
     rev: int = 0  # grows at every write
 

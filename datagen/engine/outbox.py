@@ -1,4 +1,4 @@
-"""From a complete journal to files in the file store, once."""
+"""From a journal to which nothing is added any more to files in the file store, once."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _CHUNK = 256 * 1024  # bytes
 class Receipt:
     """Where a finished share's files are; kept beside the journal."""
 
-    result_cid: str
-    errors_cid: str
+    result_cid: str | None  # None: the job was cancelled before the share's first record
+    errors_cid: str | None
     finished_at: datetime
 
 
@@ -40,11 +40,11 @@ def deliver(
     receipt = _read(path)
     if receipt is None:
         name = f"{job_id}_{peer_id}"
-        receipt = Receipt(
-            result_cid=_upload(journal.folder, journal.ordered, files, f"{name}.jsonl"),
-            errors_cid=_upload(journal.folder, journal.errors, files, f"{name}_errors.json"),
-            finished_at=now,
-        )
+        result_cid = errors_cid = None
+        if journal.ok + journal.failed:  # there are file stores that refuse an empty file
+            result_cid = _upload(journal.folder, journal.ordered, files, f"{name}.jsonl")
+            errors_cid = _upload(journal.folder, journal.errors, files, f"{name}_errors.json")
+        receipt = Receipt(result_cid=result_cid, errors_cid=errors_cid, finished_at=now)
         replace_file(path, dumps({
             "resultCid": receipt.result_cid,
             "errorsCid": receipt.errors_cid,
@@ -60,17 +60,24 @@ def take_back(journal: Journal) -> None:
         path.unlink(missing_ok=True)
 
 
-def clear(folder: Path, files: FileStore, result_cid: str) -> None:
-    """Delete a closed share's journal once its result can be read (blocking).
+def clear(folder: Path, files: FileStore, result_cid: str | None) -> None:
+    """Delete a closed share's journal once its result, if any, can be read (blocking).
 
     Raises StoreError or NotThere while it can't; the journal then stays.
     """
-    with disk_faults(folder), files.open(result_cid) as stream:
-        while stream.read(_CHUNK):
-            pass
+    if result_cid is not None:
+        with disk_faults(folder), files.open(result_cid) as stream:
+            while stream.read(_CHUNK):
+                pass
+    discard(folder)
+
+
+def discard(folder: Path) -> None:
+    """Delete a share's journal, if there is one. Raises StoreError."""
     with disk_faults(folder):
-        shutil.rmtree(folder)
-        if not any(folder.parent.iterdir()):
+        if folder.exists():
+            shutil.rmtree(folder)
+        if folder.parent.exists() and not any(folder.parent.iterdir()):
             folder.parent.rmdir()
 
 
@@ -91,8 +98,8 @@ def _read(path: Path) -> Receipt | None:
     try:
         record = json.loads(path.read_bytes())
         return Receipt(
-            result_cid=str(record["resultCid"]),
-            errors_cid=str(record["errorsCid"]),
+            result_cid=_id(record["resultCid"]),
+            errors_cid=_id(record["errorsCid"]),
             finished_at=from_iso(record["finishedAt"]),
         )
     except FileNotFoundError:
@@ -101,3 +108,7 @@ def _read(path: Path) -> Receipt | None:
         raise StoreError(f"{path} can't be read ({exc.strerror}).") from exc
     except (ValueError, KeyError, TypeError):
         return None  # damaged: uploading again gives the same end
+
+
+def _id(value: object) -> str | None:
+    return None if value is None else str(value)

@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
+from datagen.domain.asked import Asked
 from datagen.domain.jobs import Job, PeerState
 from datagen.ports import HashStore
 from datagen.protocol import keys
 from datagen.protocol.codec import (
+    control_record,
     dumps,
     from_iso,
     job_record,
+    load_control,
     load_job,
     load_object,
     load_peer,
@@ -96,6 +99,27 @@ class Board:
     def report(self, job_id: str, state: PeerState) -> None:
         """Write a peer's own field; only that peer's worker may."""
         self._store.hset(keys.job_peers(job_id), state.peer_id, dumps(peer_record(state)))
+
+    def asked(self, job_id: str) -> dict[str, Asked]:
+        """What was asked of a job on each replica, by peer id."""
+        return {
+            peer: asked for peer, (writer, asked)
+            in self._readable(keys.job_control(job_id), load_control)
+            if writer == peer  # else somebody else wrote it
+        }
+
+    def ask(self, job_id: str, peer_id: str, asked: Asked) -> None:
+        """Write a peer's own field; only that peer's worker may, and only more than before."""
+        self._store.hset(keys.job_control(job_id), peer_id, dumps(control_record(peer_id, asked)))
+
+    def take_away(self, job_id: str, peer_id: str) -> None:
+        """Remove what a peer said of a deleted job."""
+        self._store.hset(keys.job_peers(job_id), peer_id, None)
+
+    def take_down(self, job: Job) -> None:
+        """Remove a deleted job from both lists; what was asked of it stays known."""
+        self._store.hset(keys.user_jobs(job.owner), job.id, None)
+        self._store.hset(keys.JOBS, job.id, None)
 
     def beat(self, beat: Beat) -> None:
         record = {"inc": beat.inc, "seq": beat.seq, "version": beat.version,

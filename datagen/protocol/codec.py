@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
 
+from datagen.domain.asked import Asked, Request
 from datagen.domain.jobs import (
     MAX_COERCED,
     MAX_LATEST_ERRORS,
@@ -25,6 +26,7 @@ from datagen.domain.jobs import (
 )
 
 _STATUSES = frozenset({"queued", "running", "succeeded", "failed"})
+MAX_USER_NAME = 64  # characters (WIRE.md, 5)
 _MOST = 2**53 - 1  # the largest whole number the earlier application can hold
 
 
@@ -153,6 +155,8 @@ def job_record(job: Job) -> dict[str, Any]:
         "jobFinishedAt": job.finished_at and to_iso(job.finished_at),
         "recordsDurationMs": job.records_duration_ms,
         "error": job.error,
+        "cancelledAt": job.cancelled_at and to_iso(job.cancelled_at),
+        "cancelledBy": job.cancelled_by,
     })
 
 
@@ -187,6 +191,8 @@ def load_job(text: str) -> Job:
         finished_at=_optional_iso(record.get("jobFinishedAt")),
         records_duration_ms=_duration(record, "recordsDurationMs"),
         error=_optional_text(record, "error"),
+        cancelled_at=_optional_iso(record.get("cancelledAt")),
+        cancelled_by=_optional_text(record, "cancelledBy"),
     )
 
 
@@ -213,6 +219,7 @@ def peer_record(state: PeerState) -> dict[str, Any]:
         "tokens": tokens if any(tokens.values()) else None,
         "coerced": dict(state.coerced) or None,
         "trouble": state.trouble,
+        "asked": asked_record(state.asked) or None,
         "inc": state.inc,
         "rev": state.rev,
     })
@@ -251,9 +258,50 @@ def load_peer(text: str) -> PeerState:
         completion_tokens=whole(tokens, "completion", 0),
         coerced=_counts(record, "coerced"),
         trouble=_optional_text(record, "trouble"),
+        asked=load_asked(record.get("asked") or {}),
         inc=whole(record, "inc", 0),
         rev=whole(record, "rev", 0),
     )
+
+
+def asked_record(asked: Asked) -> dict[str, Any]:
+    """What was asked of a job, as the API and the store show it; {} = nothing."""
+    requests = {"cancel": asked.cancel, "delete": asked.delete}
+    return {name: request_record(one) for name, one in requests.items() if one}
+
+
+def load_asked(record: object) -> Asked:
+    """Raises ValueError for anything that is not what ``asked_record`` makes."""
+    if not isinstance(record, dict):
+        raise ValueError("asked is not an object")  # noqa: TRY004 - as above
+    return Asked(**{name: load_request(record[name]) for name in ("cancel", "delete")
+                    if record.get(name) is not None})
+
+
+def request_record(request: Request) -> dict[str, Any]:
+    """Who asked, and when."""
+    return {"at": to_iso(request.at), "by": request.by}
+
+
+def load_request(record: object) -> Request:
+    """Raises ValueError for anything that is not a request."""
+    if not isinstance(record, dict):
+        raise ValueError("not a request")  # noqa: TRY004 - as above
+    by = text_of(record, "by")
+    if len(by) > MAX_USER_NAME:
+        raise ValueError("by is no user name")
+    return Request(at=from_iso(record.get("at")), by=by)
+
+
+def control_record(peer_id: str, asked: Asked) -> dict[str, Any]:
+    """One replica's field among what was asked of a job."""
+    return {"peerId": peer_id, **asked_record(asked)}
+
+
+def load_control(text: str) -> tuple[str, Asked]:
+    """Who says so, and what was asked. Raises ValueError."""
+    record = load_object(text)
+    return text_of(record, "peerId"), load_asked(record)
 
 
 def details_record(details: JobDetails) -> dict[str, Any]:

@@ -20,13 +20,15 @@ _LOST = "No readable result of this record is stored."
 def lines(job: Job, states: Mapping[str, PeerState], files: FileStore) -> Iterator[ResultLine]:
     """The finished job's records in index order, read as they are asked for.
 
-    A line that is torn or not ours counts as a failed record. Raises StoreError when a
-    peer's file can't be read, before the first record.
+    A line that is torn or not ours counts as a failed record; what was not generated before
+    a job was cancelled is left out. Raises StoreError when a peer's file can't be read,
+    before the first record.
     """
     parts = tuple(_parts(job, states))
     for cid, _ in parts:
         _opened(files, cid).close()  # better no download than one that breaks off
-    return (line for cid, share in parts for line in _of_share(files, cid, share))
+    found = (line for cid, share in parts for line in _of_share(files, cid, share))
+    return (line for line in found if line.error != _LOST) if job.was_cancelled else found
 
 
 def file_ids(job: Job, states: Mapping[str, PeerState]) -> list[str]:

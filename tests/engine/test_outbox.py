@@ -11,7 +11,7 @@ from datagen.adapters.memory import MemoryFiles
 from datagen.domain.errors import NotThere, StoreError
 from datagen.domain.jobs import Share
 from datagen.engine.journal import Journal, failed_line, ok_line
-from datagen.engine.outbox import clear, deliver, take_back
+from datagen.engine.outbox import clear, deliver, discard, take_back
 from tests.engine.workbench import START
 
 
@@ -74,3 +74,26 @@ def test_a_journal_goes_only_when_its_result_can_be_read(journal: Journal) -> No
     assert journal.folder.exists()
     clear(journal.folder, files, receipt.result_cid)
     assert not journal.folder.parent.exists()
+
+
+def test_what_there_is_goes_up_when_the_share_was_cut_short(tmp_path: Path) -> None:
+    files = Named()
+    journal = Journal(tmp_path / "job_1" / "p", Share(start=4, end=9))
+    journal.append(ok_line(7, {"a": 1}))
+    receipt = deliver(journal, files, job_id="job_1", peer_id="p", now=START)
+    journal.close()
+    assert receipt.result_cid
+    assert files.open(receipt.result_cid).read() == b'{"i":7,"ok":true,"data":{"a":1}}\n'
+
+
+def test_a_share_cut_short_before_its_first_record_uploads_nothing(tmp_path: Path) -> None:
+    files = Named()
+    journal = Journal(tmp_path / "job_1" / "p", Share(start=4, end=9))
+    receipt = deliver(journal, files, job_id="job_1", peer_id="p", now=START)
+    again = deliver(journal, files, job_id="job_1", peer_id="p", now=START.replace(year=2027))
+    journal.close()
+    assert again == receipt
+    assert (receipt.result_cid, receipt.errors_cid, files.names) == (None, None, [])
+    clear(journal.folder, files, None)
+    assert not journal.folder.parent.exists()
+    discard(journal.folder)

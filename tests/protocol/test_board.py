@@ -11,6 +11,7 @@ import golden
 import pytest
 
 from datagen.adapters.memory import MemoryStore
+from datagen.domain.asked import Asked, Request
 from datagen.domain.errors import StoreError
 from datagen.domain.jobs import fold
 from datagen.protocol import keys
@@ -95,12 +96,14 @@ def test_hostile_values_are_skipped_and_logged_once(
     store.hset(keys.JOBS, "stranger", text)
     store.hset(keys.job_peers(RUNNING), "stranger", text)
     store.hset(keys.PEERS, "stranger", text)
+    store.hset(keys.job_control(RUNNING), "stranger", text)
     for _ in range(3):
         assert set(board.jobs()) == {FINISHED, RUNNING}
         assert board.job("stranger") is None
         assert set(board.states(RUNNING)) == {"peer1", "peer2"}
         assert board.beats() == {}
-    assert len(caplog.messages) == 3
+        assert board.asked(RUNNING) == {}
+    assert len(caplog.messages) == 4
     assert all("stranger" in line for line in caplog.messages)
 
 
@@ -126,6 +129,30 @@ def test_nobody_speaks_for_another_peer(board: Board, store: MemoryStore) -> Non
     text = store.hget(keys.job_peers(RUNNING), "peer1")
     store.hset(keys.job_peers(RUNNING), "peer2", text)
     assert set(board.states(RUNNING)) == {"peer1"}
+
+
+def test_what_was_asked_on_a_replica_is_its_own_to_say(board: Board, store: MemoryStore) -> None:
+    asked = Asked(cancel=Request(at=NOW, by="ann"))
+    board.ask(RUNNING, "peer1", asked)
+    store.hset(keys.job_control(RUNNING), "peer2",
+               store.hget(keys.job_control(RUNNING), "peer1"))
+    assert board.asked(RUNNING) == {"peer1": asked}
+    assert board.asked(FINISHED) == {}
+
+
+def test_a_deleted_job_is_on_no_list_and_what_was_asked_of_it_stays_known(
+    board: Board, store: MemoryStore
+) -> None:
+    asked = Asked(delete=Request(at=NOW, by="ann"))
+    board.ask(FINISHED, "peer1", asked)
+    board.publish(job := board.jobs()[FINISHED])
+    for peer in job.peers:
+        board.take_away(FINISHED, peer)
+    board.take_down(job)
+    assert set(board.jobs()) == {RUNNING}
+    assert FINISHED not in store.hgetall(keys.user_jobs(job.owner))
+    assert board.states(FINISHED) == {}
+    assert board.asked(FINISHED) == {"peer1": asked}
 
 
 def test_beats_come_back_as_they_were(board: Board) -> None:

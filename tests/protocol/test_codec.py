@@ -12,12 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from datagen.domain.asked import Asked, Request
 from datagen.domain.jobs import Inference, InFlight, Job, JobDetails, PeerState, RecordError, Share
 from datagen.protocol.codec import (
+    control_record,
     details_record,
     dumps,
     from_iso,
     job_record,
+    load_control,
     load_details,
     load_job,
     load_peer,
@@ -109,6 +112,8 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 COUNTS = st.integers(0, 2**53 - 1)
 TIMES = st.datetimes(timezones=st.just(UTC)).map(
     lambda t: t.replace(microsecond=t.microsecond // 1000 * 1000))
+ASKED = st.builds(Asked, **dict.fromkeys(
+    ("cancel", "delete"), st.none() | st.builds(Request, at=TIMES, by=TEXTS)))
 SHARES = st.tuples(COUNTS, COUNTS).map(lambda p: Share(start=min(p), end=max(p)))
 
 
@@ -120,7 +125,8 @@ class TestOurRecords:
         total_failed=COUNTS, created_at=TIMES, schema_generated_at=TIMES, updated_at=TIMES,
         schema_duration_ms=COUNTS, schema_refreshes=COUNTS, started_at=st.none() | TIMES,
         finished_at=st.none() | TIMES, records_duration_ms=st.none() | COUNTS,
-        error=st.none() | TEXTS, dataset_mode=st.booleans(),
+        error=st.none() | TEXTS, dataset_mode=st.booleans(), cancelled_at=st.none() | TIMES,
+        cancelled_by=st.none() | TEXTS,
     ))
     def test_a_job_comes_back_as_it_was(self, job: Job) -> None:
         assert load_job(dumps(job_record(job))) == job
@@ -133,12 +139,16 @@ class TestOurRecords:
         completion_tokens=COUNTS, trouble=st.none() | TEXTS, inc=COUNTS, rev=COUNTS,
         errors=st.lists(st.builds(RecordError, index=COUNTS, message=TEXTS),
                         max_size=3).map(tuple),
-        coerced=st.dictionaries(TEXTS, COUNTS, max_size=4),
+        asked=ASKED, coerced=st.dictionaries(TEXTS, COUNTS, max_size=4),
         in_flight=st.lists(st.builds(InFlight, index=COUNTS, attempt=COUNTS, started_at=TIMES),
                            max_size=3).map(tuple),
     ))
     def test_a_peer_comes_back_as_it_was(self, state: PeerState) -> None:
         assert load_peer(dumps(peer_record(state))) == state
+
+    @given(TEXTS, ASKED)
+    def test_what_was_asked_comes_back_as_it_was(self, peer: str, asked: Asked) -> None:
+        assert load_control(dumps(control_record(peer, asked))) == (peer, asked)
 
     def test_details_come_back_as_they_were_and_know_no_key(self) -> None:
         now = datetime(2026, 1, 1, tzinfo=UTC)
@@ -180,17 +190,20 @@ class TestOurRecords:
         assert job.schema_duration_ms == 0
 
 
+CONTROL = {"peerId": "p", "cancel": {"at": "2026-01-01T00:00:00.000Z", "by": "ann"},
+           "delete": {"at": "2026-01-01T00:00:00.000Z", "by": "ann"}}
 HOSTILE_VALUES: list[Any] = [
     None, True, -1, 1.5, 2**53, 10**400, "", "x", [], ["x"], [[]], {}, {"a": 1},
     "\ud800", [None], [{"index": "x"}], {"start": 9, "end": 3}, {"start": True, "end": 3},
-    "0001-01-01T00:00:00+14:00",
+    "0001-01-01T00:00:00+14:00", {"at": "2026-01-01T00:00:00.000Z", "by": "x" * 65},
+    {"cancel": {"at": 5, "by": "x"}}, {"cancel": "x"},
 ]
 HOSTILE_TEXTS = [
     "", "null", "5", "[]", '"text"', "{", "{}", '{"id":1}', "[" * 100_000, "NaN",
     '{"a":' * 100_000, "\x00", '{"status":["queued"]}', "9" * 5000,
 ]
 LOADS: list[tuple[Callable[[str], object], dict[str, Any]]] = [
-    (load_job, JOB), (load_peer, STATE), (load_details, DETAILS),
+    (load_job, JOB), (load_peer, STATE), (load_details, DETAILS), (load_control, CONTROL),
 ]
 
 
@@ -208,7 +221,8 @@ def test_a_text_that_is_no_record_is_a_value_error(
 def test_a_hostile_field_is_a_value_error_or_does_no_harm(
     load: Callable[[str], object], record: dict[str, Any], hostile: Any
 ) -> None:
-    ours = {"errors", "inFlight", "tokens", "trouble", "error", "calls", "inc", "rev", "coerced"}
+    ours = {"errors", "inFlight", "tokens", "trouble", "error", "calls", "inc", "rev", "coerced",
+            "asked", "cancelledAt", "cancelledBy"}
     for name in {*record, *ours}:
         try:
             value = load(json.dumps(record | {name: hostile}))
@@ -226,6 +240,8 @@ def _is_well_typed(value: object) -> None:
         dumps(peer_record(value)).encode()
         assert len(value.share) >= 0
         assert isinstance(value.result_cid, str | None)
+    elif isinstance(value, tuple):
+        dumps(control_record(*value)).encode()
     elif isinstance(value, JobDetails):
         dumps(details_record(value)).encode()
         assert isinstance(value.inference.model, str | None)

@@ -344,6 +344,25 @@ def test_a_job_that_failed_before_any_file_has_an_empty_dataset(world: World) ->
     assert world.datasets.failures(ANN, job_id) == ()
 
 
+def test_a_cancelled_job_holds_what_was_generated_and_calls_nothing_else_failed(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path, peers=("p1", "p2", "p3"))
+    job_id = world.confirmed(records=9)
+    world.finish(job_id, {"p1": line(0, {"name": "a"}) + line(2, "No.", raw="{"),
+                          "p2": line(4, {"name": "b"})})
+    world.board.publish(replace(world.published(job_id), status="failed", cancelled_by="ann",
+                                cancelled_at=world.clock.now()))
+    world.jobs.invalidate()
+    assert [one.i for one in world.datasets.lines(ANN, job_id)] == [0, 2, 4]
+    assert names(world, job_id) == ["a", "b"]
+    content = b"".join(world.datasets.export(ANN, job_id, "json").chunks)
+    assert json.loads(content) == [{"name": "a"}, None, {"name": "b"}]
+    assert [one.index for one in world.datasets.failures(ANN, job_id)] == [2]
+    assert [(one.reason, one.count) for one in world.datasets.failure_groups(ANN, job_id)] == [
+        ("No.", 1)]
+
+
 def test_records_without_any_field_make_a_table_of_rows(world: World) -> None:
     job_id = world.dataset([{}, {}], schema={"type": "object"})
     assert list(world.datasets.page(ANN, job_id).frame.columns) == ["#"]
