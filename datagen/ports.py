@@ -25,6 +25,10 @@ class HashStore(Protocol):
     def hset(self, hkey: str, field: str, value: str | None) -> None: ...
     def hgetall(self, hkey: str) -> dict[str, str]: ...
 
+    def hsync(self, hkey: str, peer: str) -> bool:
+        """Fetch a hash's fields from one other replica; whether it answered."""
+        ...
+
 
 class FileStore(Protocol):
     """Immutable files by content id. Raises StoreError; NotThere for an unknown id.
@@ -38,6 +42,10 @@ class FileStore(Protocol):
 
     def open(self, cid: str) -> BinaryIO:
         """The file's bytes as a stream; the caller closes it."""
+        ...
+
+    def verify(self, cid: str) -> None:
+        """Read the whole file from the store itself, past any cache."""
         ...
 
     def remove(self, cid: str) -> None:

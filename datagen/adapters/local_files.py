@@ -68,6 +68,15 @@ class LocalFiles:
             if _ID.fullmatch(cid):
                 (self._folder / cid).unlink(missing_ok=True)
 
+    def verify(self, cid: str) -> None:
+        """Read the whole file. Raises NotThere, and StoreError for damaged content."""
+        with self.open(cid) as stream, self._seam():
+            found = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]  # real files have readinto, BinaryIO does not tell
+        if found != cid[:64]:
+            raise StoreError(
+                f"The file {self._folder / cid} is damaged. Put back a copy of it, or remove it."
+            )
+
     def _copy(self, source: BinaryIO, filename: str) -> tuple[str, int]:
         """Id and size in bytes of the stored copy."""
         digest, size = hashlib.sha256(), 0

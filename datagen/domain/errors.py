@@ -11,7 +11,8 @@
     ├── NotThere             404  does not exist, or belongs to somebody else
     ├── Conflict             409  the state of things forbids it
     ├── StoreError           503  the store can't be read or written now
-    │   └── StoreFull        503  no room left on its disk
+    │   ├── StoreFull        503  no room left on its disk
+    │   └── StoreUnconfirmed 503  stored on this node; no other has confirmed it yet
     └── ModelError           502  the model server; ``advice`` says what to do
         ├── ModelUnreachable      no connection, or no answer in time
         ├── ModelOverloaded       429, 503, "rate_limited"; ``retry_after`` seconds
@@ -84,6 +85,10 @@ class StoreError(DatagenError):
 
 class StoreFull(StoreError):
     """The disk that holds the store is full."""
+
+
+class StoreUnconfirmed(StoreError):
+    """The value is stored on this node, but no other node has confirmed it yet."""
 
 
 class ModelError(DatagenError):

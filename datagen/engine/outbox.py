@@ -17,8 +17,6 @@ from datagen.engine.lock import replace_file
 from datagen.ports import FileStore
 from datagen.protocol.codec import dumps, from_iso, to_iso
 
-_CHUNK = 256 * 1024  # bytes
-
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
@@ -61,14 +59,12 @@ def take_back(journal: Journal) -> None:
 
 
 def clear(folder: Path, files: FileStore, result_cid: str | None) -> None:
-    """Delete a closed share's journal once its result, if any, can be read (blocking).
+    """Delete a closed share's journal once the store itself can give its result, if any (blocking).
 
     Raises StoreError or NotThere while it can't; the journal then stays.
     """
     if result_cid is not None:
-        with disk_faults(folder), files.open(result_cid) as stream:
-            while stream.read(_CHUNK):
-                pass
+        files.verify(result_cid)
     discard(folder)
 
 

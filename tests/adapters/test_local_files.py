@@ -79,6 +79,15 @@ def test_storing_again_heals_a_damaged_file(folder: Path) -> None:
     assert (folder / cid).read_bytes() == b"content"
 
 
+def test_a_damaged_file_is_not_verified(folder: Path) -> None:
+    files = LocalFiles(folder)
+    cid = files.add(io.BytesIO(b"content"), "a.txt")
+    files.verify(cid)
+    (folder / cid).write_bytes(b"damaged")
+    with pytest.raises(StoreError, match="damaged"):
+        files.verify(cid)
+
+
 def test_a_reader_keeps_its_stream_while_the_file_is_stored_again(folder: Path) -> None:
     files = LocalFiles(folder)
     cid = files.add(io.BytesIO(b"content"), "a.txt")

@@ -80,6 +80,12 @@ def test_an_id_that_names_no_file_is_not_there(files: FileStore, cid: str) -> No
     files.remove(cid)
 
 
+def test_what_the_store_can_give_back_is_verified(files: FileStore) -> None:
+    files.verify(files.add(io.BytesIO(b"content"), "a.txt"))
+    with pytest.raises(NotThere):
+        files.verify("0" * 64)
+
+
 @pytest.mark.parametrize("filename", ["", "../../x", "a\nb", "ü☃", "x" * 5000], ids=repr)
 def test_a_strange_file_name_does_no_harm(files: FileStore, filename: str) -> None:
     assert _read(files, files.add(io.BytesIO(b"content"), filename)) == b"content"

@@ -8,6 +8,7 @@ import pytest
 
 from datagen.ports import HashStore
 
+OTHER_PEER = "0xai_other"
 ODD_TEXTS = [
     "",
     " ",
@@ -93,6 +94,12 @@ def test_half_a_character_is_refused_and_changes_nothing(store: HashStore) -> No
 def test_the_answer_is_a_copy(store: HashStore) -> None:
     store.hset("hash", "field", "value")
     store.hgetall("hash").clear()
+    assert store.hgetall("hash") == {"field": "value"}
+
+
+def test_fetching_a_hash_from_another_replica_takes_nothing_away(store: HashStore) -> None:
+    store.hset("hash", "field", "value")
+    assert store.hsync("hash", OTHER_PEER) is True
     assert store.hgetall("hash") == {"field": "value"}
 
 
