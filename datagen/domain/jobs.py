@@ -104,6 +104,8 @@ class Job:
     error: str | None = None  # ours: why a job as a whole failed
     cancelled_at: datetime | None = None  # ours: it failed because somebody asked for its end
     cancelled_by: str | None = None
+    inc: int = 0  # ours, as in PeerState; 0 = the earlier application wrote it
+    rev: int = 0
 
     @property
     def is_over(self) -> bool:
@@ -137,8 +139,8 @@ class PeerState:
     coerced: Mapping[str, int] = field(default_factory=dict)  # converted values by field path
     trouble: str | None = None  # why nothing moves right now, in a sentence
     asked: Asked = NOTHING  # the requests this peer follows
-    inc: int = 0  # grows at every start of the worker
-    rev: int = 0  # grows at every write
+    inc: int = 0  # as read: the start of the worker that wrote it; 0 = the earlier application
+    rev: int = 0  # as read: grows at every write of one start
 
     @property
     def generated(self) -> int:

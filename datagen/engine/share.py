@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from datagen.domain.chat import Endpoint
@@ -31,8 +30,6 @@ class Workshop:
     chat: ChatModel
     pace: Pace
     slots: asyncio.Semaphore  # model calls in flight
-    inc: int  # this start of the worker
-    next_rev: Callable[[], int]  # numbers of its writes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +52,8 @@ async def work(shop: Workshop, task: Assignment, stop: asyncio.Event) -> None:
     journal = await shop.pace.aside(Journal, folder, task.share)
     try:
         tally = Tally(
-            peer_id=shop.settings.peer_id, share=task.share, inc=shop.inc,
-            next_rev=shop.next_rev, journal=journal, clock=shop.pace.clock, before=task.before,
+            peer_id=shop.settings.peer_id, share=task.share, journal=journal,
+            clock=shop.pace.clock, before=task.before,
         )
         runner = _runner(shop, task, journal, tally)
         reporter = Reporter(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from datagen.domain.chat import ChatReply
@@ -36,15 +36,12 @@ class Tally:
         *,
         peer_id: str,
         share: Share,
-        inc: int,
-        next_rev: Callable[[], int],
         journal: Journal,
         clock: Clock,
         before: PeerState | None,
     ) -> None:
         """``before``: what this peer said of the share before it was started again."""
         self._peer_id, self._share = peer_id, share
-        self._inc, self._next_rev = inc, next_rev
         self._journal, self._clock = journal, clock
         self._started_at = (before and before.started_at) or clock.now()
         self._calls = before.calls if before else 0
@@ -98,7 +95,7 @@ class Tally:
         self.changes += 1
 
     def state(self) -> PeerState:
-        """The next PeerState to write: the same facts, one ``rev`` later."""
+        """The next PeerState to write."""
         now = self._clock.now()
         result_cid, errors_cid, finished_at = self._finish or (None, None, None)
         waiting = sorted(self._in_flight.values(), key=lambda item: (item.started_at, item.index))
@@ -122,8 +119,6 @@ class Tally:
             completion_tokens=self._completion_tokens,
             coerced=self._most_coerced(),
             trouble=clip(" ".join(self._troubles.values())) or None,
-            inc=self._inc,
-            rev=self._next_rev(),
         )
 
     def _most_coerced(self) -> Mapping[str, int]:

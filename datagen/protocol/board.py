@@ -5,8 +5,9 @@ Foreign or damaged values are skipped and logged once: anyone on a node may writ
 
 from __future__ import annotations
 
+import itertools
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -39,19 +40,29 @@ class Beat:
     """A peer's sign of life, written by its worker every 30 s."""
 
     peer_id: str
-    inc: int
+    inc: int = 1  # as read; a write carries its process's own
     seq: int
     version: str
     at: datetime  # by that peer's own clock
 
 
 class Board:
-    """Typed reads and writes of the job keys of one hash store. Raises StoreError."""
+    """Typed reads and writes of the job keys of one hash store. Raises StoreError.
+
+    Whatever is written carries ``(inc, rev)`` of the writing process: no two writes are
+    equal, since a store drops a rewrite of the same bytes and repairs nothing (WIRE.md, 1).
+    """
 
     def __init__(self, store: HashStore) -> None:
         self._store = store
+        self._inc = 1
+        self._revs = itertools.count(1)
         self._complained: set[str] = set()
         self._decoded: dict[str, Job] = {}  # by stored text, as of the last ``jobs()``
+
+    def begin(self, inc: int) -> None:
+        """From now on writes are those of start number ``inc`` of this peer's worker."""
+        self._inc = inc
 
     def jobs(self) -> dict[str, Job]:
         """All readable jobs by id; those of other applications are left out.
@@ -91,14 +102,15 @@ class Board:
 
     def publish(self, job: Job) -> None:
         """Write the job and its projection in the owner's list."""
-        self._store.hset(keys.JOBS, job.id, dumps(job_record(job)))
-        short = {"id": job.id, "title": job.title, "status": job.status,
-                 "createdAt": to_iso(job.created_at), "updatedAt": to_iso(job.updated_at)}
-        self._store.hset(keys.user_jobs(job.owner), job.id, dumps(short))
+        self._write(keys.JOBS, job.id, job_record(job))
+        self._write(keys.user_jobs(job.owner), job.id, {
+            "id": job.id, "title": job.title, "status": job.status,
+            "createdAt": to_iso(job.created_at), "updatedAt": to_iso(job.updated_at),
+        })
 
     def report(self, job_id: str, state: PeerState) -> None:
         """Write a peer's own field; only that peer's worker may."""
-        self._store.hset(keys.job_peers(job_id), state.peer_id, dumps(peer_record(state)))
+        self._write(keys.job_peers(job_id), state.peer_id, peer_record(state))
 
     def asked(self, job_id: str) -> dict[str, Asked]:
         """What was asked of a job on each replica, by peer id."""
@@ -122,9 +134,9 @@ class Board:
         self._store.hset(keys.JOBS, job.id, None)
 
     def beat(self, beat: Beat) -> None:
-        record = {"inc": beat.inc, "seq": beat.seq, "version": beat.version,
-                  "at": to_iso(beat.at)}
-        self._store.hset(keys.PEERS, beat.peer_id, dumps(record))
+        self._write(keys.PEERS, beat.peer_id, {
+            "seq": beat.seq, "version": beat.version, "at": to_iso(beat.at),
+        })
 
     def beats(self) -> dict[str, Beat]:
         """The last sign of life of every peer, by peer id."""
@@ -133,6 +145,10 @@ class Board:
                           version=record["version"], at=record["at"])
             for peer_id, record in self._readable(keys.PEERS, _load_beat)
         }
+
+    def _write(self, hkey: str, field: str, record: Mapping[str, Any]) -> None:
+        stamped = {**record, "inc": self._inc, "rev": next(self._revs)}
+        self._store.hset(hkey, field, dumps(stamped))
 
     def _readable(self, hkey: str, load: Callable[[str], T]) -> Iterator[tuple[str, T]]:
         for field, text in self._store.hgetall(hkey).items():

@@ -157,6 +157,8 @@ def job_record(job: Job) -> dict[str, Any]:
         "error": job.error,
         "cancelledAt": job.cancelled_at and to_iso(job.cancelled_at),
         "cancelledBy": job.cancelled_by,
+        "inc": job.inc or None,
+        "rev": job.rev or None,
     })
 
 
@@ -193,6 +195,8 @@ def load_job(text: str) -> Job:
         error=_optional_text(record, "error"),
         cancelled_at=_optional_iso(record.get("cancelledAt")),
         cancelled_by=_optional_text(record, "cancelledBy"),
+        inc=whole(record, "inc", 0),
+        rev=whole(record, "rev", 0),
     )
 
 

@@ -15,7 +15,7 @@ _OURS = frozenset({"inFlight", "calls", "tokens"})  # the earlier application's 
 
 def job_answer(view: JobView) -> dict[str, Any]:
     """The job; of one that is open, as far as its peers say it is."""
-    return job_record(view.job)
+    return {k: v for k, v in job_record(view.job).items() if k not in _INTERNAL}
 
 
 def peer_answers(view: JobView) -> list[dict[str, Any]]:

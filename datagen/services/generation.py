@@ -73,22 +73,23 @@ class Generation:
             async with alone(
                 self._settings.cache_dir, self._settings.peer_id, self._pace, stop
             ) as mine:
-                inc = await self._begin(stop) if mine else None
-                if inc is not None:
-                    await self._serve(inc, stop)
+                if mine and await self._begin(stop):
+                    await self._serve(stop)
         finally:
             await self._chat.aclose()
 
-    async def _begin(self, stop: asyncio.Event) -> int | None:
-        """The number of this start, on disk before it is used; None when stopped first."""
+    async def _begin(self, stop: asyncio.Event) -> bool:
+        """Number this start, on disk before it is used; False when stopped first."""
         backoff = Backoff(self._pace)
         while not stop.is_set():
             try:
-                return await self._pace.aside(self._next_inc)
+                self._board.begin(await self._pace.aside(self._next_inc))
             except StoreError as exc:
                 _warn_once(backoff, "The worker can't start yet: %s", exc)
                 await self._pace.pause(backoff.next(), stop)
-        return None
+            else:
+                return True
+        return False
 
     def _next_inc(self) -> int:
         peer_id = self._settings.peer_id
@@ -98,24 +99,22 @@ class Generation:
         keep_starts(self._settings.cache_dir, peer_id, inc)
         return inc
 
-    async def _serve(self, inc: int, stop: asyncio.Event) -> None:
+    async def _serve(self, stop: asyncio.Event) -> None:
         _LOG.info("The worker of peer '%s' is ready.", self._settings.peer_id)
-        revs = itertools.count(1)
         shop = Workshop(
             settings=self._settings, board=self._board, files=self._files, chat=self._chat,
-            pace=self._pace, slots=asyncio.Semaphore(self._settings.max_in_flight), inc=inc,
-            next_rev=lambda: next(revs),
+            pace=self._pace, slots=asyncio.Semaphore(self._settings.max_in_flight),
         )
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._beat(inc, stop))
+            group.create_task(self._beat(stop))
             await self._watch(_Shift(shop=shop, group=group, stop=stop))
 
-    async def _beat(self, inc: int, stop: asyncio.Event) -> None:
+    async def _beat(self, stop: asyncio.Event) -> None:
         backoff = Backoff(self._pace)
         for seq in itertools.count(1):
             if stop.is_set():
                 return
-            beat = Beat(peer_id=self._settings.peer_id, inc=inc, seq=seq,
+            beat = Beat(peer_id=self._settings.peer_id, seq=seq,
                         version=datagen.__version__, at=self._pace.clock.now())
             pause = BEAT_EVERY
             try:
@@ -166,7 +165,7 @@ class Generation:
     async def _take_up(self, shift: _Shift, job: Job, before: PeerState | None) -> None:
         share = shares(job.total_records, job.peers)[self._settings.peer_id]
         if not len(share):
-            await self._pace.aside(self._report_empty, shift.shop, job, share)
+            await self._pace.aside(self._report_empty, job, share)
             shift.wake.set()
             return
         shift.running[job.id] = shift.group.create_task(self._work(shift, job, share, before))
@@ -204,23 +203,23 @@ class Generation:
                  "Job %s waits and is tried again: %s", job.id, problem)
         waiting.until = self._pace.clock.monotonic() + waiting.backoff.next()
         try:
-            await self._pace.aside(self._report_trouble, shift.shop, job, share, problem)
+            await self._pace.aside(self._report_trouble, job, share, problem)
         except StoreError as exc:
             _LOG.warning("That job %s waits is not written: %s", job.id, exc)
 
-    def _report_trouble(self, shop: Workshop, job: Job, share: Share, problem: str) -> None:
+    def _report_trouble(self, job: Job, share: Share, problem: str) -> None:
         said = self._board.states(job.id).get(self._settings.peer_id)
         state = said or PeerState(peer_id=self._settings.peer_id, share=share)
         self._board.report(job.id, replace(
             state, trouble=clip(f"{problem} DataGen keeps trying."), in_flight=(),
-            last_update_at=self._pace.clock.now(), inc=shop.inc, rev=shop.next_rev(),
+            last_update_at=self._pace.clock.now(),
         ))
 
-    def _report_empty(self, shop: Workshop, job: Job, share: Share) -> None:
+    def _report_empty(self, job: Job, share: Share) -> None:
         now = self._pace.clock.now()
         self._board.report(job.id, PeerState(
             peer_id=self._settings.peer_id, share=share, started_at=now, last_update_at=now,
-            finished_at=now, inc=shop.inc, rev=shop.next_rev(),
+            finished_at=now,
         ))
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import itertools
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -71,8 +70,8 @@ class Run:
         self._clock = clock
         pace = Pace(clock=clock, nap=self._nap, chance=lambda: 1.0, aside=inline)
         self.journal = Journal(folder / "j", share)
-        self.tally = Tally(peer_id="p", share=share, inc=1, journal=self.journal, clock=clock,
-                           next_rev=itertools.count(1).__next__, before=None)
+        self.tally = Tally(peer_id="p", share=share, journal=self.journal, clock=clock,
+                           before=None)
         line = Line(model=chat, endpoint=endpoint, slots=asyncio.Semaphore(3), tally=self.tally,
                     pace=pace)
         self._runner = Runner(details=details_of(job_of(total=TOTAL)), total=TOTAL,

@@ -41,8 +41,8 @@ class Bench:
         self.clock = HandClock()
         self.board = Watched(self.clock)
         self.journal = Journal(folder / "j", share)
-        self.tally = Tally(peer_id="p", share=share, inc=1, journal=self.journal,
-                           next_rev=itertools.count(1).__next__, clock=self.clock, before=None)
+        self.tally = Tally(peer_id="p", share=share, journal=self.journal,
+                           clock=self.clock, before=None)
         self.pace = hand_pace(self.clock)
         self.reporter = Reporter(board=self.board, job_id=JOB, tally=self.tally,
                                  journal=self.journal, pace=self.pace, update_every=5)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,8 +55,8 @@ class Bench:
         self.clock = HandClock()
         pace = hand_pace(self.clock, self.naps)
         self.journal = FullDisk(folder / f"j{number}", share)
-        self.tally = Tally(peer_id="p", share=share, inc=1, journal=self.journal,
-                           next_rev=itertools.count(1).__next__, clock=self.clock, before=None)
+        self.tally = Tally(peer_id="p", share=share, journal=self.journal,
+                           clock=self.clock, before=None)
         line = Line(model=model, endpoint=OWN, slots=asyncio.Semaphore(max_in_flight),
                     tally=self.tally, pace=pace)
         details = details_of(job_of(number, total=total), **parameters)

@@ -56,13 +56,20 @@ def test_a_job_nobody_knows_is_absent(board: Board) -> None:
     assert board.states("job_0_000000") == {}
 
 
+def _plain(records: dict[str, str]) -> dict[str, dict[str, object]]:
+    """Stored records without the marks that we add."""
+    loaded = {name: json.loads(text) for name, text in records.items()}
+    return {name: {k: v for k, v in record.items() if k not in {"inc", "rev"}}
+            for name, record in loaded.items()}
+
+
 def test_publishing_writes_the_job_and_the_owners_list_as_before(
     board: Board, store: MemoryStore
 ) -> None:
-    golden_list = store.hgetall(keys.user_jobs("admin"))
+    golden_list = _plain(store.hgetall(keys.user_jobs("admin")))
     for job in board.jobs().values():
         board.publish(job)
-    assert store.hgetall(keys.user_jobs("admin")) == golden_list
+    assert _plain(store.hgetall(keys.user_jobs("admin"))) == golden_list
     assert load_job(store.hgetall(keys.JOBS)[RUNNING]) == board.job(RUNNING)
 
 
@@ -70,7 +77,7 @@ def test_a_report_is_the_peers_own_field_and_nobody_elses(
     board: Board, store: MemoryStore
 ) -> None:
     before = store.hgetall(keys.job_peers(RUNNING))
-    state = replace(board.states(RUNNING)["peer1"], generated_ok=6, rev=1)
+    state = replace(board.states(RUNNING)["peer1"], generated_ok=6, inc=1, rev=1)
     board.report(RUNNING, state)
     after = store.hgetall(keys.job_peers(RUNNING))
     assert load_peer(after["peer1"]) == state
@@ -156,9 +163,27 @@ def test_a_deleted_job_is_on_no_list_and_what_was_asked_of_it_stays_known(
 
 
 def test_beats_come_back_as_they_were(board: Board) -> None:
-    beat = Beat(peer_id="local", inc=3, seq=7, version="0.1.0", at=NOW)
+    beat = Beat(peer_id="local", seq=7, version="0.1.0", at=NOW)
+    board.begin(3)
     board.beat(beat)
-    assert board.beats() == {"local": beat}
+    assert board.beats() == {"local": replace(beat, inc=3)}
+
+
+def test_no_two_writes_are_equal_and_later_ones_carry_higher_marks(
+    board: Board, store: MemoryStore
+) -> None:
+    job, state = board.jobs()[RUNNING], board.states(RUNNING)["peer1"]
+    marks = []
+    for inc in (1, 2):
+        board.begin(inc)
+        for _ in range(2):
+            board.publish(job)
+            board.report(RUNNING, state)
+            again = [board.jobs()[RUNNING], board.states(RUNNING)["peer1"]]
+            short = json.loads(store.hget(keys.user_jobs(job.owner), RUNNING))
+            marks += [(again[0].inc, again[0].rev), (short["inc"], short["rev"]),
+                      (again[1].inc, again[1].rev)]
+    assert marks == sorted(set(marks))
 
 
 @pytest.mark.parametrize("change", [
