@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from datagen.adapters.local import LocalFiles, LocalStore
+from datagen.domain.asked import Asked, Request
 from datagen.domain.chat import Message
 from datagen.domain.jobs import Inference, Job, JobDetails, PeerState
 from datagen.model.answers import Answer, Usage
@@ -26,6 +27,7 @@ from datagen.model.server import create_app, run_in_thread
 from datagen.protocol import keys
 from datagen.protocol.board import Board
 from datagen.protocol.codec import details_record, dumps, job_record
+from datagen.protocol.requests import ask_here, asked_here, deleted_here
 from tests.engine.workbench import SCHEMA, START, job_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,6 +54,17 @@ class Numbers:
         return Answer(json.dumps({"n": int(found.group(1)) - 1}), "stop", Usage(1, 1))
 
 
+class Stubborn(Numbers):
+    """Every third answer is none, and holds what can be looked for on the disk."""
+
+    def answer(self, messages: Sequence[Message], schema: Mapping[str, Any] | None, *,
+               max_tokens: int, temperature: float) -> Answer:
+        said = super().answer(messages, schema, max_tokens=max_tokens, temperature=temperature)
+        if json.loads(said.text)["n"] % 3:
+            return said
+        return Answer(json.dumps({"n": "tell-tale"}), "stop", Usage(1, 1))
+
+
 class Site:
     """A data folder, a model server, and workers on them."""
 
@@ -63,8 +76,8 @@ class Site:
         self.workers: list[subprocess.Popen[bytes]] = []
         self.url, self.app, self._close = "", None, lambda: None
 
-    def serve(self, **options: Any) -> None:
-        self.app = create_app(Numbers(), **options)
+    def serve(self, engine: Numbers | None = None, **options: Any) -> None:
+        self.app = create_app(engine or Numbers(), **options)
         self.url, self._close = run_in_thread(self.app)
 
     def hand_over(self, total: int) -> Job:
@@ -97,6 +110,9 @@ class Site:
 
     def log(self, number: int) -> str:
         return (self.logs / f"worker-{number}.log").read_text()
+
+    def ask(self, job: Job, what: str) -> None:
+        ask_here(self.store, job.id, Asked(**{what: Request(at=START, by="ada")}))
 
     def state(self, job: Job) -> PeerState | None:
         return self.board.states(job.id).get("local")
@@ -170,6 +186,48 @@ def test_killed_fifty_times_no_record_is_lost_or_made_twice(
     with capsys.disabled():
         print(f"\n50 kills, 500 records: 500 distinct and valid, {repeated} calls repeated "  # noqa: T201 - the proof's figures
               f"(bound {50 * IN_FLIGHT}), {time.monotonic() - started:.0f} s")
+
+
+def test_a_job_cancelled_while_the_worker_is_killed_ends_with_what_was_made(site: Site) -> None:
+    site.serve(latency=0.05)
+    job = site.hand_over(2_000)
+    worker = site.start()
+    wait_for(lambda: site.app.state.calls > 30, "some calls")
+    site.ask(job, "cancel")
+    wait_for(lambda: site.board.asked(job.id), "that the worker heard of it")
+    worker.kill()
+    worker.wait(10)
+    calls = site.app.state.calls
+    site.start()
+    wait_for(lambda: site.is_over(job) and not asked_here(site.store), "the end of the job")
+
+    ended, lines = site.board.job(job.id), site.lines(job)
+    assert ended
+    assert (ended.was_cancelled, ended.cancelled_by) == (True, "ada")
+    assert 20 < ended.total_ok == len(lines) <= calls == site.app.state.calls
+    assert all(line["data"] == {"n": line["i"]} for line in lines)
+    wait_for(lambda: not list(site.data.glob("cache/job_*")), "the journal's end")
+
+
+def test_nothing_of_a_deleted_job_is_left_on_the_disk(site: Site) -> None:
+    def holders() -> list[str]:
+        return [path.name for path in site.data.rglob("*") if path.is_file()
+                and (b"tell-tale" in (text := path.read_bytes()) or job.title.encode() in text)]
+
+    site.serve(Stubborn(), latency=0.01)
+    job = site.hand_over(2_000)
+    worker = site.start()
+    wait_for(lambda: (state := site.state(job)) and state.generated_failed > 10, "failures")
+    assert holders()
+    worker.kill()
+    worker.wait(10)
+    site.ask(job, "delete")
+    site.start()
+    wait_for(lambda: job.id in deleted_here(site.store) and not asked_here(site.store),
+             "the end of the job")
+    assert holders() == []
+    assert {path.parent.name for path in site.data.rglob("*") if path.is_file()} == {
+        "data", "cache"}
 
 
 def test_the_built_in_sample_model_makes_a_whole_job(site: Site) -> None:

@@ -7,20 +7,35 @@ two steps: whoever starts again comes to the same end.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from datagen.domain.asked import NOTHING, Asked
 from datagen.domain.errors import NotThere, StoreError
-from datagen.domain.jobs import Job, PeerState
+from datagen.domain.jobs import Job, PeerState, shares
 from datagen.engine.closing import projected
+from datagen.engine.hearing import Hearing
 from datagen.engine.journal import disk_faults
 from datagen.engine.outbox import clear
+from datagen.engine.removal import Removal
 from datagen.ports import Clock, Desk, FileStore
 from datagen.protocol import keys
 from datagen.protocol.board import Board
 from datagen.protocol.codec import load_job
+from datagen.protocol.requests import asked_here, dealt_with, deleted_here, wanted_away
 
 _LOG = logging.getLogger(__name__)
+LAST_PARTS = 60.0  # seconds that a cancelled job waits for what its other peers have
+
+
+@dataclass(frozen=True, kw_only=True)
+class Due:
+    """A share of this peer that is not finished."""
+
+    job: Job
+    before: PeerState | None  # what this peer last said of it
+    asked: Asked
 
 
 class Roster:
@@ -28,12 +43,17 @@ class Roster:
 
     def __init__(
         self, *, peer_id: str, cache: Path, board: Board, desk: Desk, files: FileStore,
-        clock: Clock,
+        clock: Clock, forget_table: Callable[[str], None],
     ) -> None:
         self._peer_id, self._cache = peer_id, cache
         self._board, self._desk, self._files, self._clock = board, desk, files, clock
+        self._removal = Removal(peer_id=peer_id, cache=cache, board=board, desk=desk,
+                                files=files, forget_table=forget_table)
+        self._hearing = Hearing(peer_id=peer_id, board=board, desk=desk)
         self._unreadable: set[str] = set()  # notes complained of
         self._sweep_due = True  # journals of closed jobs may lie about
+        self._asked_since: dict[str, float] = {}  # job id -> monotonic seconds
+        self._cleared: set[str] = set()  # deleted jobs of which this disk holds nothing any more
 
     def publish_handed_over(self) -> bool:
         """Put what the web process handed over on the board; whether there was anything."""
@@ -44,38 +64,69 @@ class Roster:
             except ValueError as exc:
                 self._complain(draft_id, exc)
                 continue
-            self._desk.put_once(keys.DESK_CREATED, job.id, "")
-            # What stands is never taken back; written again, since a crash may have come
-            # between the job and its entry in the owner's list.
-            self._board.publish(self._board.job(job.id) or job)
+            self._take_over(job)
             self._desk.drop(keys.DESK_JOBS, draft_id)
             published = True
         return published
 
-    def survey(self, running: Collection[str]) -> list[tuple[Job, PeerState | None]]:
-        """Shares of this peer that are not finished, oldest job first, and their last state.
+    def _take_over(self, job: Job) -> None:
+        """Put a job on the board; one that was deleted in the meantime never gets there."""
+        standing = self._board.job(job.id)
+        if standing is None and job.id in deleted_here(self._desk):
+            self._removal.finish(job.id, job)
+            return
+        self._desk.put_once(keys.DESK_CREATED, job.id, "")
+        # What stands is never taken back; written again, since a crash may have come
+        # between the job and its entry in the owner's list.
+        self._board.publish(standing or job)
+
+    def survey(self, running: Collection[str]) -> list[Due]:
+        """Shares of this peer that are not finished, oldest job first.
 
         Jobs whose id is in ``running`` are left out. Moves the jobs made here on as well:
-        to running, to their end, and their journals away.
+        to running, to their end, and their journals away; and deletes those that should be.
         """
+        asked = asked_here(self._desk)
+        gone = self._desk.notes(keys.DESK_DELETED)
         jobs = self._board.jobs()
         created = self._desk.notes(keys.DESK_CREATED)
-        found: list[tuple[Job, PeerState | None]] = []
+        found: list[Due] = []
         for job in sorted(jobs.values(), key=lambda job: (job.created_at, job.id)):
-            mine = self._peer_id in job.peers
-            if job.is_over:
-                if job.id in created:
-                    self._end(job)
-            elif mine or job.id in created:
-                states = self._board.states(job.id)
-                if job.id in created or self._adopted(job):
-                    jobs[job.id] = self._tend(job, states)
-                state = states.get(self._peer_id)
-                if mine and job.id not in running and not (state and state.finished_at):
-                    found.append((job, state))
+            if job.id in gone:
+                self._removal.finish(job.id, job)  # a store brought it back
+                continue
+            due = self._tended(job, asked.get(job.id, NOTHING), is_ours=job.id in created)
+            jobs[job.id] = due.job
+            if job.id in running:
+                continue
+            if due.job.is_over:
+                self._settle(due.job, due.asked)
+            elif self._is_mine(due):
+                found.append(due)
+        for job_id in wanted_away(asked) - jobs.keys():  # cut off in the middle of it
+            self._removal.finish(job_id, None)
+        self._hearing.of_some([job for job in jobs.values()
+                               if job.is_over and job.id not in self._cleared])
         if self._sweep_due:
             self._sweep_due = self._sweep(jobs, running)
         return found
+
+    def _tended(self, job: Job, asked: Asked, *, is_ours: bool) -> Due:
+        """The job and what is known of it, moved on where that is ours to do."""
+        before = None
+        if job.is_over and is_ours:
+            self._end(job)
+        elif not job.is_over and (is_ours or asked.end or self._peer_id in job.peers):
+            asked = self._hearing.of(job.id, asked)
+            states = self._board.states(job.id)
+            before = states.get(self._peer_id)
+            if is_ours or self._adopted(job):
+                job = self._moved(job, states, asked)
+        return Due(job=job, before=before, asked=asked)
+
+    def _is_mine(self, due: Due) -> bool:
+        finished = due.before is not None and due.before.finished_at is not None
+        return self._peer_id in due.job.peers and not finished
 
     def _adopted(self, job: Job) -> bool:
         """Whether nobody but this peer can close a job that came without a note."""
@@ -84,21 +135,50 @@ class Roster:
         self._desk.put_once(keys.DESK_CREATED, job.id, "")
         return True
 
-    def _tend(self, job: Job, states: Mapping[str, PeerState]) -> Job:
-        moved = projected(job, states, self._clock.now())
+    def _moved(self, job: Job, states: Mapping[str, PeerState], asked: Asked) -> Job:
+        moved = projected(job, states, self._clock.now(), asked=asked,
+                          overdue=self._is_overdue(job, states, asked))
         if moved.is_over:
             self._end(moved)
         elif moved is not job:
             self._board.publish(moved)
         return moved
 
+    def _is_overdue(self, job: Job, states: Mapping[str, PeerState], asked: Asked) -> bool:
+        """Whether the other peers had their time for the last parts of a cancelled job.
+
+        Our own share is waited for as long as it takes.
+        """
+        if asked.end is None:
+            return False
+        now = self._clock.monotonic()
+        since = self._asked_since.setdefault(job.id, now)
+        share = shares(job.total_records, job.peers).get(self._peer_id)
+        mine = states.get(self._peer_id)
+        ours_is_in = not share or (mine is not None and mine.finished_at is not None)
+        return ours_is_in and now - since >= LAST_PARTS
+
     def _end(self, job: Job) -> None:
         """Write a job's end, the owner's list included, and be done with it."""
         self._board.publish(job)
         self._desk.drop(keys.DESK_CREATED, job.id)
+        self._asked_since.pop(job.id, None)
         self._sweep_due = True
-        _LOG.info("Job %s %s: %d records good, %d failed.", job.id, job.status,
+        _LOG.info("Job %s %s: %d records good, %d failed.", job.id,
+                  "was cancelled" if job.was_cancelled else job.status,
                   job.total_ok, job.total_failed)
+
+    def _settle(self, job: Job, asked: Asked) -> None:
+        """See to what is asked of a job that is over."""
+        if asked.delete is None:
+            if asked.cancel:  # nothing is left to cancel
+                dealt_with(self._desk, job.id)
+            return
+        if job.id not in self._cleared:
+            asked = self._hearing.of(job.id, asked)
+            self._removal.clear_disk(job.id)
+            self._cleared.add(job.id)
+        self._removal.finish_if_due(job, asked, self._clock.now())
 
     def _sweep(self, jobs: Mapping[str, Job], running: Collection[str]) -> bool:
         """Delete journals that nobody needs any more; whether some may follow soon."""
@@ -118,7 +198,7 @@ class Roster:
 
     def _clear(self, folder: Path, job_id: str) -> None:
         state = self._board.states(job_id).get(self._peer_id)
-        if state is None or state.result_cid is None:
+        if state is None or state.finished_at is None:
             return
         try:
             clear(folder, self._files, state.result_cid)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from datagen.domain.chat import Endpoint
+from datagen.domain.asked import NOTHING, Asked
+from datagen.domain.endpoints import endpoint_for
 from datagen.domain.errors import StoreError
 from datagen.domain.jobs import Job, JobDetails, PeerState, Share
 from datagen.engine.journal import Journal, JournalError, folder_of
@@ -32,19 +33,41 @@ class Workshop:
     slots: asyncio.Semaphore  # model calls in flight
 
 
+class Orders:
+    """What a share is told while it is worked on."""
+
+    def __init__(self, asked: Asked) -> None:
+        self.asked = NOTHING
+        self.halt = asyncio.Event()  # begin no more records: it is ended, or the worker stops
+        self.tell(asked)
+
+    @property
+    def ended(self) -> bool:
+        """Whether people asked for its end."""
+        return self.asked.end is not None
+
+    def tell(self, asked: Asked) -> None:
+        """More was asked, or the same again."""
+        self.asked = self.asked.joined(asked)
+        if self.ended:
+            self.halt.set()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Assignment:
     """One share, ready to be worked on."""
 
     job: Job
     share: Share
-    details: JobDetails
-    endpoint: Endpoint
+    details: JobDetails | None  # None: its end was ordered before anything was read
     before: PeerState | None  # what this peer said of it in an earlier start
+    orders: Orders
 
 
 async def work(shop: Workshop, task: Assignment, stop: asyncio.Event) -> None:
     """Generate what is missing, upload, report. Returns when all is said, or after ``stop``.
+
+    When its end is ordered, what is there is uploaded and reported.
 
     Raises StoreError when the journal can't be opened or was damaged: call it again later.
     """
@@ -53,9 +76,9 @@ async def work(shop: Workshop, task: Assignment, stop: asyncio.Event) -> None:
     try:
         tally = Tally(
             peer_id=shop.settings.peer_id, share=task.share, journal=journal,
-            clock=shop.pace.clock, before=task.before,
+            clock=shop.pace.clock, before=task.before, begun=task.details is not None,
         )
-        runner = _runner(shop, task, journal, tally)
+        runner = _runner(shop, task, task.details, journal, tally) if task.details else None
         reporter = Reporter(
             board=shop.board, job_id=task.job.id, tally=tally, journal=journal, pace=shop.pace,
             update_every=shop.settings.update_every,
@@ -72,12 +95,15 @@ async def work(shop: Workshop, task: Assignment, stop: asyncio.Event) -> None:
         journal.close()
 
 
-def _runner(shop: Workshop, task: Assignment, journal: Journal, tally: Tally) -> Runner:
+def _runner(
+    shop: Workshop, task: Assignment, details: JobDetails, journal: Journal, tally: Tally
+) -> Runner:
     line = Line(
-        model=shop.chat, endpoint=task.endpoint, slots=shop.slots, tally=tally, pace=shop.pace
+        model=shop.chat, endpoint=endpoint_for(details.inference, shop.settings.endpoint),
+        slots=shop.slots, tally=tally, pace=shop.pace,
     )
     return Runner(
-        details=task.details, total=task.job.total_records, journal=journal, line=line,
+        details=details, total=task.job.total_records, journal=journal, line=line,
         tally=tally, pace=shop.pace, max_in_flight=shop.settings.max_in_flight,
         attempts=shop.settings.attempts,
     )
@@ -87,14 +113,16 @@ async def _complete(
     shop: Workshop,
     task: Assignment,
     journal: Journal,
-    runner: Runner,
+    runner: Runner | None,
     tally: Tally,
     stop: asyncio.Event,
 ) -> None:
-    if journal.left:
+    orders = task.orders
+    if runner and journal.left and not orders.ended:
         await shop.pace.aside(take_back, journal)
-        if not await runner.run(stop):
+        if not await runner.run(orders.halt) and not orders.ended:
             return
+    tally.follows(orders.asked)
     backoff = Backoff(shop.pace)
     while True:
         try:

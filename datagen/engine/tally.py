@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
+from datagen.domain.asked import NOTHING, Asked
 from datagen.domain.chat import ChatReply
 from datagen.domain.jobs import (
     MAX_COERCED,
@@ -39,17 +40,22 @@ class Tally:
         journal: Journal,
         clock: Clock,
         before: PeerState | None,
+        begun: bool = True,
     ) -> None:
-        """``before``: what this peer said of the share before it was started again."""
+        """``before``: what this peer said of the share before it was started again.
+
+        ``begun``: False for a share that is ended without a start.
+        """
         self._peer_id, self._share = peer_id, share
         self._journal, self._clock = journal, clock
-        self._started_at = (before and before.started_at) or clock.now()
+        self._started_at = (before and before.started_at) or (clock.now() if begun else None)
         self._calls = before.calls if before else 0
         self._prompt_tokens = before.prompt_tokens if before else 0
         self._completion_tokens = before.completion_tokens if before else 0
         self._coerced = Counter(before.coerced if before else {})
         self._in_flight: dict[int, InFlight] = {}
         self._troubles: dict[str, str] = {}
+        self._asked = NOTHING
         self._finish: tuple[str | None, str | None, datetime] | None = None
         self.records = 0  # journalled since the start
         self.changes = 0  # grows with everything a reader could see
@@ -88,6 +94,11 @@ class Tally:
             self._troubles[kind] = sentence
             self.changes += 1
 
+    def follows(self, asked: Asked) -> None:
+        """From now on the share does what was asked."""
+        self._asked = asked
+        self.changes += 1
+
     def finished(self, result_cid: str | None, errors_cid: str | None, at: datetime) -> None:
         """The share is complete and its files are stored."""
         self._finish = (result_cid, errors_cid, at)
@@ -119,6 +130,7 @@ class Tally:
             completion_tokens=self._completion_tokens,
             coerced=self._most_coerced(),
             trouble=clip(" ".join(self._troubles.values())) or None,
+            asked=self._asked,
         )
 
     def _most_coerced(self) -> Mapping[str, int]:

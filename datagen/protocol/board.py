@@ -122,7 +122,7 @@ class Board:
 
     def ask(self, job_id: str, peer_id: str, asked: Asked) -> None:
         """Write a peer's own field; only that peer's worker may, and only more than before."""
-        self._store.hset(keys.job_control(job_id), peer_id, dumps(control_record(peer_id, asked)))
+        self._write(keys.job_control(job_id), peer_id, control_record(peer_id, asked))
 
     def take_away(self, job_id: str, peer_id: str) -> None:
         """Remove what a peer said of a deleted job."""

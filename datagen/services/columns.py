@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import json
 import re
 import tempfile
@@ -122,6 +123,26 @@ def build(
         if unfinished is not None:
             with contextlib.suppress(OSError):
                 unfinished.unlink(missing_ok=True)
+
+
+def path_of(cache_dir: Path, job_id: str) -> Path:
+    """Where the table of a job is; ids come from a store that neighbours can write."""
+    plain = re.fullmatch(r"[A-Za-z0-9_-]{1,100}", job_id)
+    name = job_id if plain else hashlib.sha256(job_id.encode()).hexdigest()
+    return cache_dir / "datasets" / f"{name}.parquet"
+
+
+def forget(cache_dir: Path, job_id: str) -> None:
+    """Delete the table of a job, and what was left of unfinished ones. Raises StoreError."""
+    path = path_of(cache_dir, job_id)
+    try:
+        for file in path.parent.glob(f"{path.stem}.*"):
+            file.unlink(missing_ok=True)
+    except OSError as exc:
+        raise StoreError(
+            f"The table of a deleted dataset can't be removed from {path.parent} "
+            f"({exc.strerror}). It is tried again."
+        ) from exc
 
 
 def _tidy(folder: Path) -> None:

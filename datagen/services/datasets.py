@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -58,7 +57,7 @@ class Datasets:
     def __init__(self, *, jobs: Jobs, files: FileStore, cache_dir: Path) -> None:
         self._jobs = jobs
         self._files = files
-        self._folder = cache_dir / "datasets"
+        self._cache_dir = cache_dir
         self._guard = threading.Lock()
         # By job, while anybody needs it: its table is built once.
         self._locks: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
@@ -186,7 +185,7 @@ class Datasets:
             return question(self._table(user, view, anew=True))
 
     def _table(self, user: User, view: JobView, *, anew: bool = False) -> Table:
-        path = self._folder / f"{_file_name(view.job.id)}.parquet"
+        path = columnar.path_of(self._cache_dir, view.job.id)
         fingerprint = _fingerprint(view)
         with self._lock(view.job.id):
             table = None if anew else columnar.read(path, fingerprint)
@@ -210,10 +209,3 @@ def _fingerprint(view: JobView) -> str:
     """Changes when the records do."""
     said = [view.job.id, view.job.total_records, results.file_ids(view.job, view.states)]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
-
-
-def _file_name(job_id: str) -> str:
-    """The id where it is a plain one; ids come from a store that neighbours can write."""
-    if re.fullmatch(r"[A-Za-z0-9_-]{1,100}", job_id):
-        return job_id
-    return hashlib.sha256(job_id.encode()).hexdigest()

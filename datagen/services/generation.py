@@ -7,19 +7,22 @@ import itertools
 import logging
 import math
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import datagen
-from datagen.domain.endpoints import endpoint_for
+from datagen.domain.asked import NOTHING, Asked
 from datagen.domain.errors import DatagenError, StoreError
 from datagen.domain.jobs import Job, PeerState, Share, shares
 from datagen.engine.lock import alone, is_taken, keep_starts, read_starts
 from datagen.engine.pace import Backoff, Pace
-from datagen.engine.roster import Roster
-from datagen.engine.share import Assignment, Workshop, work
+from datagen.engine.roster import Due, Roster
+from datagen.engine.share import Assignment, Orders, Workshop, work
 from datagen.engine.tally import clip
 from datagen.ports import ChatModel, Clock, Desk, FileStore
 from datagen.protocol.board import Beat, Board
 from datagen.protocol.details import read_details
+from datagen.protocol.requests import asked_here
+from datagen.services.columns import forget
 from datagen.settings import Settings
 
 _LOG = logging.getLogger(__name__)
@@ -35,6 +38,14 @@ class _Waiting:
     until: float = -math.inf  # monotonic seconds
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Running:
+    """A share that is worked on."""
+
+    task: asyncio.Task[None]
+    orders: Orders
+
+
 @dataclass(kw_only=True)
 class _Shift:
     """What one life of the worker knows."""
@@ -42,8 +53,8 @@ class _Shift:
     shop: Workshop
     group: asyncio.TaskGroup
     stop: asyncio.Event
-    wake: asyncio.Event = field(default_factory=asyncio.Event)  # a share ended: look again
-    running: dict[str, asyncio.Task[None]] = field(default_factory=dict)  # by job id
+    wake: asyncio.Event = field(default_factory=asyncio.Event)  # something happened: look again
+    running: dict[str, _Running] = field(default_factory=dict)  # by job id
     waiting: dict[str, _Waiting] = field(default_factory=dict)  # by job id
     look_at: float = -math.inf  # monotonic seconds of the next look at the board
 
@@ -56,9 +67,11 @@ class Generation:
         chat: ChatModel, clock: Clock, pace: Pace | None = None,
     ) -> None:
         self._settings, self._board, self._files, self._chat = settings, board, files, chat
+        self._desk = desk
         self._pace = pace or Pace(clock=clock)
         self._roster = Roster(peer_id=settings.peer_id, cache=settings.cache_dir, board=board,
-                              desk=desk, files=files, clock=clock)
+                              desk=desk, files=files, clock=clock,
+                              forget_table=partial(forget, settings.cache_dir))
 
     def is_running(self) -> bool:
         """Whether some process of this replica does the work now. Raises StoreError."""
@@ -106,8 +119,11 @@ class Generation:
             pace=self._pace, slots=asyncio.Semaphore(self._settings.max_in_flight),
         )
         async with asyncio.TaskGroup() as group:
+            shift = _Shift(shop=shop, group=group, stop=stop)
             group.create_task(self._beat(stop))
-            await self._watch(_Shift(shop=shop, group=group, stop=stop))
+            group.create_task(self._listen(shift))
+            group.create_task(_halt_at_the_stop(shift))
+            await self._watch(shift)
 
     async def _beat(self, stop: asyncio.Event) -> None:
         backoff = Backoff(self._pace)
@@ -152,35 +168,57 @@ class Generation:
         handed_over = await pace.aside(self._roster.publish_handed_over)
         if not handed_over and pace.clock.monotonic() < shift.look_at:
             return
-        for job, before in await pace.aside(self._roster.survey, frozenset(shift.running)):
-            if len(shift.running) >= self._settings.max_concurrent_jobs or shift.stop.is_set():
+        for due in await pace.aside(self._roster.survey, frozenset(shift.running)):
+            if shift.stop.is_set():
                 break
-            waiting = shift.waiting.get(job.id)
-            if waiting is None or pace.clock.monotonic() >= waiting.until:
-                await self._take_up(shift, job, before)
+            if due.asked.end or len(shift.running) < self._settings.max_concurrent_jobs:
+                waiting = shift.waiting.get(due.job.id)
+                if waiting is None or pace.clock.monotonic() >= waiting.until:
+                    await self._take_up(shift, due)
         now = pace.clock.monotonic()
         retries = [w.until for w in shift.waiting.values() if w.until > now]
         shift.look_at = min(now + self._settings.job_poll_seconds, *retries, math.inf)
 
-    async def _take_up(self, shift: _Shift, job: Job, before: PeerState | None) -> None:
+    async def _listen(self, shift: _Shift) -> None:
+        """Pass on what people ask at once, however long a look at the board takes."""
+        known: dict[str, Asked] = {}
+        while not shift.stop.is_set():
+            try:
+                asked = await self._pace.aside(asked_here, self._desk)
+            except StoreError as exc:
+                _LOG.debug("What people ask can't be read now: %s", exc)  # who looks for jobs warns
+                asked = known
+            for job_id, running in shift.running.items():
+                running.orders.tell(asked.get(job_id, NOTHING))
+            news = [job_id for job_id in asked if asked[job_id] != known.get(job_id)]
+            for job_id in news:  # a share that waits to be tried again need not wait for its end
+                shift.waiting.pop(job_id, None)
+                shift.wake.set()
+            known = asked
+            await self._pace.pause(DESK_EVERY, shift.stop)
+
+    async def _take_up(self, shift: _Shift, due: Due) -> None:
+        job = due.job
         share = shares(job.total_records, job.peers)[self._settings.peer_id]
         if not len(share):
             await self._pace.aside(self._report_empty, job, share)
             shift.wake.set()
             return
-        shift.running[job.id] = shift.group.create_task(self._work(shift, job, share, before))
+        orders = Orders(due.asked)
+        shift.running[job.id] = _Running(orders=orders, task=shift.group.create_task(
+            self._work(shift, job, share, due.before, orders)))
 
     async def _work(
-        self, shift: _Shift, job: Job, share: Share, before: PeerState | None
+        self, shift: _Shift, job: Job, share: Share, before: PeerState | None, orders: Orders
     ) -> None:
         """Work on one share; whatever happens to it, the others go on."""
         try:
-            details = await self._pace.aside(read_details, self._files, job)
-            task = Assignment(
-                job=job, share=share, details=details, before=before,
-                endpoint=endpoint_for(details.inference, self._settings.endpoint),
-            )
-            _LOG.info("Job %s: working on records %d to %d.", job.id, share.start + 1, share.end)
+            details = None
+            if not orders.ended:
+                details = await self._pace.aside(read_details, self._files, job)
+            _LOG.info("Job %s: %s records %d to %d.", job.id,
+                      "working on" if details else "ending", share.start + 1, share.end)
+            task = Assignment(job=job, share=share, details=details, before=before, orders=orders)
             await work(shift.shop, task, shift.stop)
         except DatagenError as exc:
             await self._put_off(shift, job, share, str(exc))
@@ -221,6 +259,12 @@ class Generation:
             peer_id=self._settings.peer_id, share=share, started_at=now, last_update_at=now,
             finished_at=now,
         ))
+
+
+async def _halt_at_the_stop(shift: _Shift) -> None:
+    await shift.stop.wait()
+    for running in shift.running.values():
+        running.orders.halt.set()
 
 
 def _warn_once(backoff: Backoff, message: str, exc: StoreError) -> None:

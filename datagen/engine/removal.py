@@ -1,0 +1,68 @@
+"""What goes when a job is deleted, and in which order.
+
+All methods block, and may be cut off between any two steps: the note that asked for the
+deletion goes last, so whoever starts again comes to the same end. Raises StoreError.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from datagen.domain.asked import Asked
+from datagen.domain.errors import InputError
+from datagen.domain.jobs import Job
+from datagen.engine.journal import folder_of
+from datagen.engine.outbox import discard
+from datagen.ports import Desk, FileStore
+from datagen.protocol import keys
+from datagen.protocol.board import Board
+from datagen.protocol.requests import dealt_with
+
+_LOG = logging.getLogger(__name__)
+DELETE_AFTER = timedelta(days=7)  # by then every replica that lives has heard of it
+
+
+class Removal:
+    """Takes deleted jobs away."""
+
+    def __init__(
+        self, *, peer_id: str, cache: Path, board: Board, desk: Desk, files: FileStore,
+        forget_table: Callable[[str], None],
+    ) -> None:
+        """``forget_table``: deletes what pages keep of the job with that id on this disk."""
+        self._peer_id, self._cache, self._forget_table = peer_id, cache, forget_table
+        self._board, self._desk, self._files = board, desk, files
+
+    def clear_disk(self, job_id: str) -> None:
+        """Delete what is this replica's alone: the journal, the table that pages read."""
+        self._forget_table(job_id)
+        try:
+            discard(folder_of(self._cache, job_id, self._peer_id))
+        except InputError:
+            return  # an id that never named a folder
+
+    def finish_if_due(self, job: Job, asked: Asked, now: datetime) -> None:
+        """Delete the rest at once where no other replica could bring it back, else in time."""
+        alone = job.peers == (self._peer_id,)
+        if asked.delete and (alone or now - asked.delete.at >= DELETE_AFTER):
+            self.finish(job.id, job)
+
+    def finish(self, job_id: str, job: Job | None) -> None:
+        """Delete files and fields for good; ``job`` is None where its entry is gone already."""
+        self.clear_disk(job_id)
+        state = self._board.states(job_id).get(self._peer_id)
+        for cid in (
+            state and state.result_cid, state and state.errors_cid, job and job.details_cid,
+        ):
+            if cid:
+                self._files.remove(cid)
+        self._board.take_away(job_id, self._peer_id)
+        if job is not None:
+            self._board.take_down(job)
+        self._desk.put_once(keys.DESK_DELETED, job_id, "")
+        self._desk.drop(keys.DESK_CREATED, job_id)
+        dealt_with(self._desk, job_id)
+        _LOG.info("Job %s was deleted.", job_id)

@@ -1,0 +1,61 @@
+"""What people ask of jobs, as notes on the desk: this replica knows it before any other."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Mapping
+from dataclasses import fields
+
+from datagen.domain.asked import NOTHING, Asked
+from datagen.ports import Desk
+from datagen.protocol import keys
+from datagen.protocol.codec import asked_record, dumps, load_asked, load_object
+
+_LOG = logging.getLogger(__name__)
+
+
+def ask_here(desk: Desk, job_id: str, asked: Asked) -> None:
+    """Note it; what was asked of the job before stands. Raises StoreError."""
+    for what, record in asked_record(asked).items():
+        desk.put_once(keys.DESK_ASKED, f"{job_id}:{what}", dumps(record))
+
+
+def asked_here(desk: Desk) -> dict[str, Asked]:
+    """What was asked and is not dealt with yet, by job id. Raises StoreError."""
+    found: dict[str, Asked] = {}
+    for key, text in desk.notes(keys.DESK_ASKED).items():
+        job_id, _, what = key.rpartition(":")
+        try:
+            asked = load_asked({what: load_object(text)})
+        except ValueError:
+            _complain(key)
+        else:
+            found[job_id] = found.get(job_id, NOTHING).joined(asked)
+    return found
+
+
+def dealt_with(desk: Desk, job_id: str) -> None:
+    """Take away whatever was asked of this job. Raises StoreError."""
+    for field in fields(Asked):
+        desk.drop(keys.DESK_ASKED, f"{job_id}:{field.name}")
+
+
+def deleted_here(desk: Desk) -> frozenset[str]:
+    """Ids of the jobs that nobody sees any more: their deletion was asked for, or is done.
+
+    Raises StoreError.
+    """
+    asked = asked_here(desk)  # first: a note leaves only after the job is among the others
+    return frozenset(desk.notes(keys.DESK_DELETED)) | wanted_away(asked)
+
+
+def wanted_away(asked: Mapping[str, Asked]) -> frozenset[str]:
+    """Ids of those whose deletion was asked for."""
+    return frozenset(job_id for job_id, one in asked.items() if one.delete)
+
+
+@functools.lru_cache(maxsize=1_000)
+def _complain(key: str) -> None:
+    """Say it once."""
+    _LOG.error("A request on the desk can't be read, so it is not followed: %.200r", key)
