@@ -15,7 +15,13 @@ from datagen.api.errors import Handler, answering, read_json
 from datagen.domain.errors import InputError, Problem
 from datagen.domain.requests import DraftRequest, check, inference_for
 from datagen.domain.users import Session, User
-from datagen.services.answers import details_answer, draft_answer, job_answer, peer_answers
+from datagen.services.answers import (
+    asked_answer,
+    details_answer,
+    draft_answer,
+    job_answer,
+    peer_answers,
+)
 
 if TYPE_CHECKING:
     from datagen.bootstrap import Services
@@ -32,6 +38,8 @@ def task_routes(services: Services) -> list[Route]:
         _route("POST", "/api/tasks/confirm", tasks.confirm),
         _route("GET", "/api/tasks", tasks.list),
         _route("GET", "/api/tasks/{id}", tasks.get),
+        _route("DELETE", "/api/tasks/{id}", tasks.delete),
+        _route("POST", "/api/tasks/{id}/cancel", tasks.cancel),
         _route("GET", "/api/tasks/{id}/export", tasks.export),
         _route("GET", "/api/metrics", tasks.metrics),
     ]
@@ -101,7 +109,20 @@ class _Tasks:
         view = await run_in_threadpool(self._services.jobs.get, user, job_id)
         details = await run_in_threadpool(self._services.jobs.details, user, job_id)
         return JSONResponse({"job": job_answer(view), "peers": peer_answers(view),
-                             "details": details_answer(details)})
+                             "details": details_answer(details), **asked_answer(view)})
+
+    async def cancel(self, request: Request) -> Response:
+        """202 with the job as it is now: the worker ends it within seconds."""
+        user, job_id = _user(request), request.path_params["id"]
+        await run_in_threadpool(self._services.jobs.cancel, user, job_id)
+        view = await run_in_threadpool(self._services.jobs.get, user, job_id)
+        return JSONResponse({"job": job_answer(view), **asked_answer(view)}, status_code=202)
+
+    async def delete(self, request: Request) -> Response:
+        """204: the job is not there any more."""
+        await run_in_threadpool(self._services.jobs.delete, _user(request),
+                                request.path_params["id"])
+        return Response(status_code=204)
 
     async def export(self, request: Request) -> Response:
         """The dataset as an attachment, streamed."""

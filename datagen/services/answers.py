@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from datagen.domain.jobs import JobDetails, PeerState, shares
-from datagen.protocol.codec import details_record, job_record, peer_record, to_iso
+from datagen.protocol.codec import asked_record, details_record, job_record, peer_record, to_iso
 from datagen.services.drafts import Draft
 from datagen.services.snapshots import JobView
 
@@ -16,6 +16,11 @@ _OURS = frozenset({"inFlight", "calls", "tokens"})  # the earlier application's 
 def job_answer(view: JobView) -> dict[str, Any]:
     """The job; of one that is open, as far as its peers say it is."""
     return {k: v for k, v in job_record(view.job).items() if k not in _INTERNAL}
+
+
+def asked_answer(view: JobView) -> dict[str, Any]:
+    """What people asked of a job that has not ended yet, to be put beside it; or {}."""
+    return {"asked": asked_record(view.asked)} if view.is_ending else {}
 
 
 def peer_answers(view: JobView) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 from weakref import WeakValueDictionary
 
-from datagen.domain.errors import Conflict, StoreError
+from datagen.domain.errors import Conflict, NotThere, StoreError
 from datagen.domain.exports import (
     ResultLine,
     attachment_name,
@@ -192,6 +192,9 @@ class Datasets:
             if table is None:
                 schema = self._schema(user, view.job.id)
                 columnar.build(path, lambda: self._lines(view), schema, fingerprint)
+                if self._jobs.is_deleted(view.job.id):  # after the worker took its table away
+                    columnar.forget(self._cache_dir, view.job.id)
+                    raise NotThere("This dataset was deleted.")
                 table = columnar.read(path, fingerprint)
         if table is None:
             raise StoreError("The table of this dataset can't be read. The download still works.")

@@ -9,7 +9,8 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
-from datagen.domain.errors import InputError, NotThere, Problem
+from datagen.domain.asked import Asked, Request
+from datagen.domain.errors import Conflict, InputError, NotThere, Problem
 from datagen.domain.jobs import Job, JobDetails, PeerState, job_id, shares
 from datagen.domain.schema import problems, sanitise
 from datagen.domain.users import User
@@ -24,6 +25,7 @@ from datagen.protocol.codec import (
     to_iso,
 )
 from datagen.protocol.details import read_details
+from datagen.protocol.requests import ask_here, deleted_here
 from datagen.services.drafts import Draft, Drafts
 from datagen.services.snapshots import JobsSnapshot, JobView, Snapshots
 
@@ -64,7 +66,10 @@ class _FinalStates:
 
 
 class Jobs:
-    """What a user may do with jobs. Everything but ``confirm`` answers from memory mostly."""
+    """What a user may do with jobs; looking at them is answered from memory mostly.
+
+    Ending and deleting them is left on the desk: the worker does it and tells the others.
+    """
 
     def __init__(
         self,
@@ -106,6 +111,8 @@ class Jobs:
         draft = self._drafts.read(user, token)
         new_id = job_id(draft.created_at, draft.id)
         with self._confirming:  # a double click must not store the details twice
+            if self.is_deleted(new_id):
+                raise Conflict("The dataset of this draft was deleted. Draft it again.")
             if self._is_confirmed(draft.id, new_id):
                 return new_id
             details = self._details_of(draft, new_id, user, schema)
@@ -133,6 +140,27 @@ class Jobs:
         key = (job.id, job.details_cid)
         return self._details.get(key) or self._details.put(key, read_details(self._files, job))
 
+    def cancel(self, user: User, job_id: str) -> None:
+        """Ask for a job's end; what was generated is kept.
+
+        Raises NotThere, Conflict when it is over already, StoreError.
+        """
+        if self.get(user, job_id).job.is_over:
+            raise Conflict("This job is over: there is nothing left to cancel.")
+        self._ask(job_id, Asked(cancel=self._request(user)))
+
+    def delete(self, user: User, job_id: str) -> None:
+        """Delete a job with all it holds, for good; nobody sees it from now on.
+
+        One that runs is cancelled first. Raises NotThere, StoreError.
+        """
+        self.get(user, job_id)
+        self._ask(job_id, Asked(delete=self._request(user)))
+
+    def is_deleted(self, job_id: str) -> bool:
+        """Whether nobody may see this job any more, as of this moment. Raises StoreError."""
+        return job_id in deleted_here(self._desk)
+
     def snapshot(self) -> JobsSnapshot:
         """The shared picture behind ``list`` and ``get``, to tell how old it is."""
         return self._snapshots.current()
@@ -157,6 +185,13 @@ class Jobs:
             "failedJobs": sum(job.status == "failed" for job in jobs),
             "lastJobAt": to_iso(max(starts)) if starts else None,
         }
+
+    def _request(self, user: User) -> Request:
+        return Request(at=self._clock.now(), by=user.name)
+
+    def _ask(self, job_id: str, asked: Asked) -> None:
+        ask_here(self._desk, job_id, asked)
+        self._snapshots.invalidate()
 
     def _is_confirmed(self, draft_id: str, new_id: str) -> bool:
         # The desk first: a job leaves it only after it is on the board.

@@ -13,12 +13,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from datagen.domain.asked import NOTHING, Asked
 from datagen.domain.errors import StoreError
 from datagen.domain.jobs import Job, PeerState, Progress, fold, shares
 from datagen.ports import Clock, Desk
 from datagen.protocol import keys
 from datagen.protocol.board import Beat, Board
 from datagen.protocol.codec import load_job
+from datagen.protocol.requests import asked_here, deleted_here
 
 _LOG = logging.getLogger(__name__)
 
@@ -38,6 +40,12 @@ class JobView:
     rate: float | None = None  # records per second of late; None = can't be told, or over
     eta: float | None = None  # seconds until the last record; None = can't be told
     waiting: str | None = None  # why nothing moves, in a sentence; None = a worker is alive
+    asked: Asked = NOTHING  # of an open job: what was asked here, and what its peers follow
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether somebody asked for its end, which has not come yet."""
+        return self.asked.end is not None and not self.job.is_over
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,11 +127,14 @@ class Snapshots:
 
     def _read(self, last: JobsSnapshot | None, order: object) -> JobsSnapshot:
         handed_over = self._on_desk()  # before the board: a job leaves the desk after it is there
-        jobs = {**handed_over, **self._board.jobs()}
+        asked, deleted = asked_here(self._desk), deleted_here(self._desk)
+        jobs = {job_id: job for job_id, job in {**handed_over, **self._board.jobs()}.items()
+                if job_id not in deleted}
         still_open = [job for job in jobs.values() if not job.is_over]
         self._pulse.feel(self._board.beats() if still_open else {}, self._clock)
         self._paces = {job.id: self._paces.get(job.id, _Pace()) for job in still_open}
-        views = {job.id: self._view(job, last) for job in jobs.values()}
+        views = {job.id: self._view(job, last, asked.get(job.id, NOTHING))
+                 for job in jobs.values()}
         return JobsSnapshot(
             views=views, by_owner=_by_owner(views), active=bool(still_open),
             read_at=self._clock.now(), order=order,
@@ -140,7 +151,7 @@ class Snapshots:
                 found[job.id] = job
         return found
 
-    def _view(self, job: Job, last: JobsSnapshot | None) -> JobView:
+    def _view(self, job: Job, last: JobsSnapshot | None, asked: Asked) -> JobView:
         if job.is_over:
             before = last.views.get(job.id) if last else None
             if before is not None and before.job is job:
@@ -155,11 +166,13 @@ class Snapshots:
             total_failed=progress.failed, started_at=progress.started_at or job.started_at,
             updated_at=max([job.updated_at, *updates]),
         )
+        for state in states.values():
+            asked = asked.joined(state.asked)
         left = max(progress.total - progress.done, 0)
         return JobView(
             job=shown, progress=progress, states=states, rate=rate,
             eta=left / rate if rate else None,
-            waiting=self._pulse.missing(job, states, self._peers),
+            waiting=self._pulse.missing(job, states, self._peers), asked=asked,
         )
 
 

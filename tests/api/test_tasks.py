@@ -119,6 +119,9 @@ class Api:
     def post(self, path: str, body: Any, user: str = "admin") -> httpx2.Response:
         return self.client.post(path, json=body, headers={"x-test-user": user})
 
+    def delete(self, path: str, user: str = "admin") -> httpx2.Response:
+        return self.client.delete(path, headers={"x-test-user": user})
+
     def drafted(self, **more: Any) -> dict[str, Any]:
         answer = self.post("/api/tasks/schema", {**ASKED, **more})
         assert answer.status_code == 200, answer.text
@@ -240,6 +243,51 @@ def test_an_export_that_does_not_exist_is_refused(
     golden: Api, query: str, wrong: set[str]
 ) -> None:
     assert paths(golden.get(f"/api/tasks/{FINISHED}/export?{query}")) == wrong
+
+
+# ------------------------------------------------------------ cancel and delete
+
+
+def test_cancelling_is_accepted_and_the_job_tells_that_it_was_asked_for(api: Api) -> None:
+    api.load("in_progress_2peers_20records.json")
+    answer = api.post(f"/api/tasks/{RUNNING}/cancel", None)
+    assert answer.status_code == 202
+    asked = {"cancel": {"at": "2026-01-01T00:00:00.000Z", "by": "admin"}}
+    assert (answer.json()["job"]["status"], answer.json()["asked"]) == ("running", asked)
+    assert api.get(f"/api/tasks/{RUNNING}").json()["asked"] == asked
+    assert api.post(f"/api/tasks/{RUNNING}/cancel", None).json() == answer.json()
+
+
+def test_a_finished_job_can_not_be_cancelled(golden: Api) -> None:
+    answer = golden.post(f"/api/tasks/{FINISHED}/cancel", None)
+    assert answer.status_code == 409
+    assert set(answer.json()) == {"error"}
+
+
+def test_a_deleted_job_is_not_there_any_more(golden: Api) -> None:
+    answer = golden.delete(f"/api/tasks/{FINISHED}")
+    assert (answer.status_code, answer.content) == (204, b"")
+    for path in ("", "/export?format=csv"):
+        assert golden.get(f"/api/tasks/{FINISHED}{path}").status_code == 404
+    assert golden.get("/api/tasks").json() == {"jobs": []}
+    assert golden.delete(f"/api/tasks/{FINISHED}").status_code == 404
+    assert golden.post(f"/api/tasks/{FINISHED}/cancel", None).status_code == 404
+
+
+def test_nobody_cancels_or_deletes_the_job_of_another(api: Api) -> None:
+    api.load("in_progress_2peers_20records.json")
+    none = api.delete("/api/tasks/job_0_000000", user="bob")
+    for answer in (api.delete(f"/api/tasks/{RUNNING}", user="bob"),
+                   api.post(f"/api/tasks/{RUNNING}/cancel", None, user="bob")):
+        assert (answer.status_code, answer.text) == (404, none.text)
+    assert "asked" not in api.get(f"/api/tasks/{RUNNING}").json()
+
+
+def test_a_draft_of_a_deleted_job_is_a_conflict(api: Api) -> None:
+    token = api.drafted()["draftToken"]
+    job_id = api.post("/api/tasks/confirm", {"draftToken": token}).json()["jobId"]
+    api.delete(f"/api/tasks/{job_id}")
+    assert api.post("/api/tasks/confirm", {"draftToken": token}).status_code == 409
 
 
 # -------------------------------------------------------------- draft and confirm

@@ -553,6 +553,33 @@ def test_a_table_that_another_process_builds_is_left_alone(
     assert not old.exists()
 
 
+def test_a_table_built_while_its_job_is_deleted_does_not_stay(
+    world: World, people: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = columnar.build
+
+    def slow(path: Path, *asked: Any) -> None:
+        build(path, *asked)
+        world.jobs.delete(ANN, people)
+
+    monkeypatch.setattr(columnar, "build", slow)
+    with pytest.raises(NotThere):
+        world.datasets.columns(ANN, people)
+    assert list(tmp_path.rglob("*.parquet")) == []
+
+
+def test_a_forgotten_table_leaves_nothing_and_others_alone(
+    world: World, people: str, tmp_path: Path
+) -> None:
+    other = world.dataset([{"name": "a"}], draft_id="other")
+    for job_id in (people, other):
+        world.datasets.columns(ANN, job_id)
+    (tmp_path / "datasets" / f"{people}.x1.tmp").touch()
+    columnar.forget(tmp_path, people)
+    assert [path.name for path in tmp_path.rglob("*.*")] == [f"{other}.parquet"]
+    columnar.forget(tmp_path / "nowhere", people)
+
+
 def test_the_cache_keeps_the_latest_tables_only(
     world: World, people: str, tmp_path: Path
 ) -> None:

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 from job_world import ANN, BOB, SCHEMA, World, line
 
-from datagen.domain.errors import InputError, NotThere, StoreError
+from datagen.domain.asked import Asked, Request
+from datagen.domain.errors import Conflict, InputError, NotThere, StoreError
 from datagen.domain.jobs import InFlight, Job
 from datagen.protocol import keys
 from datagen.protocol.codec import dumps, job_record, load_job
+from datagen.protocol.requests import asked_here, dealt_with
 
 
 @pytest.fixture
@@ -210,6 +212,116 @@ def test_missing_details_are_trouble_of_the_store_and_not_a_missing_job(world: W
     world.jobs.invalidate()
     with pytest.raises(StoreError):
         world.jobs.details(ANN, job_id)
+
+
+# ----------------------------------------------------------- cancel and delete
+
+
+def test_a_request_to_cancel_is_left_on_the_desk_and_shown_at_once(world: World) -> None:
+    job_id = world.confirmed()
+    world.take_over()
+    assert not world.jobs.get(ANN, job_id).is_ending
+    reads = world.store.reads
+
+    world.jobs.cancel(ANN, job_id)
+
+    assert world.store.reads == reads  # nobody waits for a shared store
+    view = world.jobs.get(ANN, job_id)
+    assert view.is_ending
+    assert view.asked == Asked(cancel=Request(at=world.clock.now(), by="ann"))
+    assert asked_here(world.store) == {job_id: view.asked}
+
+
+def test_the_first_request_stands_however_often_it_is_made(world: World) -> None:
+    job_id = world.confirmed()
+    world.jobs.cancel(ANN, job_id)
+    first = world.clock.now()
+    world.clock.advance(5)
+    world.jobs.cancel(ANN, job_id)
+    cancel = world.jobs.get(ANN, job_id).asked.cancel
+    assert cancel
+    assert cancel.at == first
+
+
+def test_a_request_of_another_replica_is_shown_once_a_peer_follows_it(world: World) -> None:
+    job_id = world.confirmed()
+    world.take_over()
+    world.report(job_id, ok=1, asked=Asked(cancel=Request(at=world.clock.now(), by="ann")))
+    assert world.jobs.get(ANN, job_id).is_ending
+
+
+def test_a_job_that_is_over_can_not_be_cancelled(world: World) -> None:
+    job_id = world.dataset([{"name": "a"}])
+    with pytest.raises(Conflict):
+        world.jobs.cancel(ANN, job_id)
+    assert not world.jobs.get(ANN, job_id).is_ending
+
+
+@pytest.mark.parametrize("act", ["cancel", "delete"])
+def test_nobody_ends_the_job_of_another(world: World, act: str) -> None:
+    job_id = world.confirmed()
+    for name in (job_id, "job_0_000000"):
+        with pytest.raises(NotThere):
+            getattr(world.jobs, act)(BOB, name)
+    assert asked_here(world.store) == {}
+
+
+def test_a_deleted_job_is_nowhere_from_that_moment_on(world: World) -> None:
+    kept, gone = (world.dataset([{"name": "a"}], draft_id=name) for name in "ab")
+    assert world.datasets.columns(ANN, gone)
+
+    world.jobs.delete(ANN, gone)
+
+    assert ids(world) == [kept]
+    assert world.jobs.metrics(ANN)["totalJobs"] == 1
+    for look in (world.jobs.get, world.jobs.details, world.jobs.cancel, world.jobs.delete,
+                 world.datasets.columns, world.datasets.failures, world.datasets.lines):
+        with pytest.raises(NotThere):
+            look(ANN, gone)
+    with pytest.raises(NotThere):
+        world.datasets.export(ANN, gone, "csv")
+
+
+def test_a_running_job_can_be_deleted(world: World) -> None:
+    job_id = world.confirmed()
+    world.take_over()
+    world.report(job_id, ok=1)
+    world.jobs.delete(ANN, job_id)
+    assert ids(world) == []
+
+
+def test_another_process_of_the_replica_hides_a_deleted_job_at_its_next_look(
+    world: World,
+) -> None:
+    job_id = world.dataset([{"name": "a"}])
+    other = world.another_process()
+    assert other.list(ANN)
+    world.jobs.delete(ANN, job_id)
+    world.clock.advance(10.1)
+    assert other.list(ANN) == ()
+
+
+def test_the_worker_taking_a_job_away_never_shows_it_again(world: World) -> None:
+    job_id = world.dataset([{"name": "a"}])
+    world.jobs.delete(ANN, job_id)
+    world.store.put_once(keys.DESK_DELETED, job_id, "")
+    dealt_with(world.store, job_id)
+    world.jobs.invalidate()
+    assert ids(world) == []
+
+
+def test_the_draft_of_a_deleted_job_makes_no_second_one(world: World) -> None:
+    token = world.token()
+    job_id = world.jobs.confirm(ANN, token)
+    world.jobs.delete(ANN, job_id)
+    with pytest.raises(Conflict, match="deleted"):
+        world.jobs.confirm(ANN, token)
+    world.store.drop(keys.DESK_JOBS, "d1")
+    world.store.put_once(keys.DESK_DELETED, job_id, "")
+    dealt_with(world.store, job_id)
+    with pytest.raises(Conflict, match="deleted"):
+        world.jobs.confirm(ANN, token)
+    assert ids(world) == []
 
 
 # -------------------------------------------------------------- the snapshot
