@@ -20,6 +20,7 @@ from datagen.domain.errors import Conflict, InputError, NotThere, Problem, SignI
 from datagen.domain.users import Account, Role, Session, User
 from datagen.ports import Clock, Desk, HashStore, PasswordHasher, TokenSigner
 from datagen.protocol.codec import dumps, to_iso
+from datagen.services.patience import Patience
 from datagen.services.sessions import (
     SESSION_LIFE,
     AccountRecord,
@@ -57,7 +58,9 @@ class Accounts:
         signer: TokenSigner,
         hkey: str,
         draw: Callable[[int], bytes] = secrets.token_bytes,
+        patience: Patience | None = None,
     ) -> None:
+        """``patience`` of who looks at a page; None = read on the spot."""
         self._store = store
         self._clock = clock
         self._hasher = hasher
@@ -66,7 +69,8 @@ class Accounts:
         self._draw = draw
         self._upgrading = threading.Lock()
         self._level = Level(store=store, clock=clock, hkey=hkey)
-        self._sessions = Sessions(desk=desk, clock=clock, signer=signer, read=self._read)
+        self._sessions = Sessions(desk=desk, clock=clock, signer=signer, read=self._read,
+                                  patience=patience or Patience(None, clock=clock))
 
     def init(self, password: str | None) -> str | None:
         """Create ``admin`` when there is none; an existing one is never rewritten.

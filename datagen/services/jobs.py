@@ -27,6 +27,7 @@ from datagen.protocol.codec import (
 from datagen.protocol.details import read_details
 from datagen.protocol.requests import ask_here, deleted_here
 from datagen.services.drafts import Draft, Drafts
+from datagen.services.patience import Patience
 from datagen.services.snapshots import JobsSnapshot, JobView, Snapshots
 
 __all__ = ["JobView", "Jobs", "JobsSnapshot", "Recent"]
@@ -84,7 +85,9 @@ class Jobs:
         max_records: int,
         active_poll: float,
         idle_poll: float,
+        patience: Patience | None = None,
     ) -> None:
+        """``patience`` of who looks at a page; None = read on the spot."""
         self._board = board
         self._desk = desk
         self._files = files
@@ -100,6 +103,7 @@ class Jobs:
         self._snapshots = Snapshots(
             board=board, desk=desk, clock=clock, peers=peers,
             active_poll=active_poll, idle_poll=idle_poll,
+            patience=patience or Patience(None, clock=clock),
         )
 
     def confirm(self, user: User, token: str, *, schema: Mapping[str, Any] | None = None) -> str:
@@ -194,9 +198,12 @@ class Jobs:
         self._snapshots.invalidate()
 
     def _is_confirmed(self, draft_id: str, new_id: str) -> bool:
-        # The desk first: a job leaves it only after it is on the board.
+        # In the order a job takes; the picture knows those that ended. Nothing here waits for
+        # a shared store, and a job confirmed once more in between is still the same job.
         return (
-            draft_id in self._desk.notes(keys.DESK_JOBS) or self._board.job(new_id) is not None
+            draft_id in self._desk.notes(keys.DESK_JOBS)
+            or new_id in self._desk.notes(keys.DESK_CREATED)
+            or new_id in self._snapshots.current().views
         )
 
     def _details_of(

@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from datagen.domain.errors import SessionEnded, StoreError
@@ -20,12 +22,15 @@ from datagen.domain.users import Account, Role, Session, User
 from datagen.ports import Clock, Desk, TokenSigner
 from datagen.protocol import keys
 from datagen.protocol.codec import from_iso, to_iso
+from datagen.services.patience import Patience
 from datagen.services.waiting import waiting, without
 
 _LOG = logging.getLogger(__name__)
 
 SESSION_LIFE = timedelta(days=7)
 FRESH = 5.0  # seconds for which accounts and revocations are remembered
+CALM = 15.0  # seconds up to which nobody waits for an account to be read again
+KEPT = 600.0  # seconds for which an account counts that can't be read again
 MAX_STAMPS = 10_000  # sessions whose password stamp is kept for open pages
 
 _OLD_CLAIMS = frozenset({"username", "role", "iat", "exp"})  # the earlier application's
@@ -110,17 +115,20 @@ class Sessions:
         desk: Desk,
         clock: Clock,
         signer: TokenSigner,
+        patience: Patience,
         read: Callable[[str], AccountRecord | None],
     ) -> None:
         self._desk = desk
         self._clock = clock
         self._signer = signer
+        self._patience = patience
         self._read = read
         self._accounts: dict[str, _Remembered] = {}
         self._ended: dict[str, str] = {}  # session id -> end of its life
         self._ended_read_at: float | None = None  # monotonic seconds
         self._stamps: dict[str, tuple[str, float]] = {}  # session id -> stamp, end
         self._writes = 0  # by this process, to any account
+        self._failing = False  # accounts could not be read at the last try
         self._lock = threading.Lock()
 
     def verify(self, token: str) -> Session:
@@ -227,21 +235,34 @@ class Sessions:
     def _account(self, username: str) -> AccountRecord | None:
         """The account, read if it is older than FRESH; revocations are then no older either.
 
-        While the store fails, what is known stands.
+        While the store is slow or away, what is known stands, for ``KEPT`` at most.
         """
         now = self._clock.monotonic()
         if self._is_old(self._ended_read_at, now):
             self._refresh_ended(now)
-        known, writes = self._accounts.get(username), self._writes
-        if known is not None and not self._is_old(known.read_at, now):
+        known = self._accounts.get(username)
+        age = math.inf if known is None else now - known.read_at
+        if known is not None and age < FRESH:
             return known.record
+        try:
+            return self._patience.ask(("account", username), partial(self._look_up, username),
+                                      wait=age >= CALM)
+        except StoreError:
+            if known is None or age >= KEPT:
+                raise
+            return known.record
+
+    def _look_up(self, username: str) -> AccountRecord | None:
+        """Read an account and remember it; the first failure of a row is told in the log."""
+        now, writes = self._clock.monotonic(), self._writes
         try:
             record = self._read(username)
         except StoreError as exc:
-            if known is None:
-                raise
-            _LOG.warning("Accounts can't be read; sessions go on as last known. %s", exc)
-            record = known.record
+            if not self._failing:
+                _LOG.warning("Accounts can't be read; sessions go on as last known. %s", exc)
+            self._failing = True
+            raise
+        self._failing = False
         with self._lock:
             if self._writes == writes:  # else what was read may be older than the write
                 self._accounts[username] = _Remembered(record=record, read_at=now)

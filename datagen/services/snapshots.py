@@ -11,7 +11,7 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from datagen.domain.asked import NOTHING, Asked
 from datagen.domain.errors import StoreError
@@ -21,9 +21,11 @@ from datagen.protocol import keys
 from datagen.protocol.board import Beat, Board
 from datagen.protocol.codec import load_job
 from datagen.protocol.requests import asked_here, deleted_here
+from datagen.services.patience import Patience
 
 _LOG = logging.getLogger(__name__)
 
+LATE_AFTER = 5.0  # seconds a read may last before the picture counts as old
 GONE_AFTER = 90.0  # seconds without a sign of life: three beats missed
 _RATE_WINDOW = 30.0  # seconds: long enough to be calm, short enough to notice a change
 _RATE_CHANGES = 4  # steps of progress looked at, however long ago they were
@@ -69,11 +71,12 @@ class Snapshots:
     """Keeps the present JobsSnapshot. Safe to call from any thread."""
 
     def __init__(
-        self, *, board: Board, desk: Desk, clock: Clock, peers: Collection[str],
-        active_poll: float, idle_poll: float,
+        self, *, board: Board, desk: Desk, clock: Clock, patience: Patience,
+        peers: Collection[str], active_poll: float, idle_poll: float,
     ) -> None:
         self._board = board
         self._desk = desk
+        self._patience = patience
         self._clock = clock
         self._peers = peers  # that are configured now
         self._active_poll = active_poll  # seconds between reads while a job is open
@@ -81,6 +84,7 @@ class Snapshots:
         self._lock = threading.Lock()
         self._last: JobsSnapshot | None = None
         self._due = 0.0  # monotonic moment of the next read
+        self._begun: float | None = None  # monotonic start of the read that goes on
         self._wanted = object()  # the latest ``invalidate``
         self._pulse = _Pulse()
         self._paces: dict[str, _Pace] = {}
@@ -92,22 +96,35 @@ class Snapshots:
     def current(self) -> JobsSnapshot:
         """The last picture, or a new one when it is due; one thread reads, the others don't wait.
 
-        Raises StoreError only while no picture was ever taken.
+        A shared store that is slow or away leaves the last picture standing, with the jobs
+        that were just confirmed here. Raises StoreError only while no picture was ever taken.
         """
         last = self._last
         if last is not None and self._is_fresh(last):
             return last
+        try:
+            return self._patience.ask("jobs", self._taken)
+        except StoreError:
+            last = self._last
+            if last is None:
+                raise
+            return self._lasting(last)
+
+    def _taken(self) -> JobsSnapshot:
+        last = self._last
         outdated = last is None or last.order is not self._wanted
         if not self._lock.acquire(blocking=outdated) and last is not None:
             return last
         try:
             last = self._last
             if last is None or not self._is_fresh(last):
+                self._begun = self._clock.monotonic()
                 last = self._last = self._refreshed(last)
                 pause = self._active_poll if last.active else self._idle_poll
                 self._due = self._clock.monotonic() + pause
             return last
         finally:
+            self._begun = None
             self._lock.release()
 
     def _is_fresh(self, snapshot: JobsSnapshot) -> bool:
@@ -123,7 +140,23 @@ class Snapshots:
             if not last.stale:
                 _LOG.warning("The store can't be read; pages show what was read before.",
                              exc_info=True)
-            return replace(last, order=order, stale_since=last.stale_since or self._clock.now())
+            return replace(self._lasting(last), order=order,
+                           stale_since=last.stale_since or self._clock.now())
+
+    def _lasting(self, last: JobsSnapshot) -> JobsSnapshot:
+        """The last picture while there is no newer one, and what was confirmed here since."""
+        begun, since = self._begun, last.stale_since
+        if since is None and begun is not None:
+            waited = self._clock.monotonic() - begun
+            if waited >= LATE_AFTER:
+                since = self._clock.now() - timedelta(seconds=waited)
+        new = {job_id: JobView(job=job, progress=fold(job, {}))
+               for job_id, job in self._on_desk().items() if job_id not in last.views}
+        if not new:
+            return last if since == last.stale_since else replace(last, stale_since=since)
+        views = {**last.views, **new}
+        return replace(last, views=views, by_owner=_by_owner(views), active=True,
+                       stale_since=since)
 
     def _read(self, last: JobsSnapshot | None, order: object) -> JobsSnapshot:
         handed_over = self._on_desk()  # before the board: a job leaves the desk after it is there
