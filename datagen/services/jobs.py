@@ -7,10 +7,11 @@ import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from datagen.domain.asked import Asked, Request
-from datagen.domain.errors import Conflict, InputError, NotThere, Problem
+from datagen.domain.errors import Conflict, InputError, NotThere, Problem, StoreError
 from datagen.domain.jobs import Job, JobDetails, PeerState, job_id, shares
 from datagen.domain.schema import problems, sanitise
 from datagen.domain.users import User
@@ -97,13 +98,14 @@ class Jobs:
         self._peer_id = peer_id
         self._max_records = max_records
         self._active_poll = active_poll
+        self._patience = patience or Patience(None, clock=clock)
         self._confirming = threading.Lock()
         self._details: Recent[tuple[str, str], JobDetails] = Recent(64)  # by job and file
         self._finals: Recent[str, _FinalStates] = Recent(64)
         self._snapshots = Snapshots(
             board=board, desk=desk, clock=clock, peers=peers,
             active_poll=active_poll, idle_poll=idle_poll,
-            patience=patience or Patience(None, clock=clock),
+            patience=self._patience,
         )
 
     def confirm(self, user: User, token: str, *, schema: Mapping[str, Any] | None = None) -> str:
@@ -242,11 +244,18 @@ class Jobs:
         )
 
     def _final_states(self, job: Job) -> Mapping[str, PeerState]:
-        now = self._clock.monotonic()
         known = self._finals.get(job.id)
-        if known is not None and known.job == job and now < known.good_until:
+        if known is not None and known.job == job and self._clock.monotonic() < known.good_until:
             return known.states
-        states = self._board.states(job.id)
+        try:
+            return self._patience.ask(("states", job.id), partial(self._read_final, job))
+        except StoreError:
+            if known is None:
+                raise
+            return known.states
+
+    def _read_final(self, job: Job) -> Mapping[str, PeerState]:
+        now, states = self._clock.monotonic(), self._board.states(job.id)
         whole = all(
             peer in states and states[peer].finished_at
             for peer, share in shares(job.total_records, job.peers).items() if len(share)

@@ -144,19 +144,27 @@ class Snapshots:
                            stale_since=last.stale_since or self._clock.now())
 
     def _lasting(self, last: JobsSnapshot) -> JobsSnapshot:
-        """The last picture while there is no newer one, and what was confirmed here since."""
-        begun, since = self._begun, last.stale_since
-        if since is None and begun is not None:
-            waited = self._clock.monotonic() - begun
-            if waited >= LATE_AFTER:
-                since = self._clock.now() - timedelta(seconds=waited)
-        new = {job_id: JobView(job=job, progress=fold(job, {}))
-               for job_id, job in self._on_desk().items() if job_id not in last.views}
-        if not new:
-            return last if since == last.stale_since else replace(last, stale_since=since)
-        views = {**last.views, **new}
-        return replace(last, views=views, by_owner=_by_owner(views), active=True,
-                       stale_since=since)
+        """The last picture while there is no newer one, with what was asked here since."""
+        since = last.stale_since or self._late_since()
+        handed_over, asked = self._on_desk(), asked_here(self._desk)
+        views = {job_id: JobView(job=job, progress=fold(job, {}))
+                 for job_id, job in handed_over.items()} | dict(last.views)
+        for job_id in views.keys() & asked.keys():
+            view = views[job_id]
+            views[job_id] = replace(view, asked=view.asked.joined(asked[job_id]))
+        for job_id in views.keys() & deleted_here(self._desk):
+            del views[job_id]
+        if views == last.views:
+            return replace(last, stale_since=since)
+        return replace(last, views=views, by_owner=_by_owner(views), stale_since=since,
+                       active=any(not view.job.is_over for view in views.values()))
+
+    def _late_since(self) -> datetime | None:
+        """Since when a read goes on that lasts too long; None where none does."""
+        begun = self._begun
+        waited = 0.0 if begun is None else self._clock.monotonic() - begun
+        late = waited >= LATE_AFTER
+        return self._clock.now() - timedelta(seconds=waited) if late else None
 
     def _read(self, last: JobsSnapshot | None, order: object) -> JobsSnapshot:
         handed_over = self._on_desk()  # before the board: a job leaves the desk after it is there
