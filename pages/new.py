@@ -9,9 +9,9 @@ import streamlit as st
 
 from datagen.domain.errors import DatagenError, InputError, ModelError
 from datagen.domain.requests import DraftRequest, check
-from datagen.domain.schema import Inferred
 from datagen.services.drafts import Draft
 from datagen.ui import components, dataset_form, pages, paste_box, schema_editor
+from datagen.ui.paste_box import Given
 from datagen.ui.session import app, require_user
 from datagen.ui.words import code, count, duration, plain
 
@@ -51,15 +51,15 @@ def begin(made: Draft) -> None:
     st.rerun()
 
 
-def use_pasted(request: DraftRequest, pasted: Inferred) -> None:
+def use_given(request: DraftRequest, given: Given) -> None:
     """A draft of the user's own schema or sample; no model is asked."""
     try:
-        made = services.drafts.from_schema(user, request, pasted.schema)
+        made = services.drafts.from_schema(user, request, given.found.schema, given.title)
     except InputError as exc:
         st.session_state[_PROBLEMS] = exc.problems
         st.rerun()
     dataset_form.take(made)
-    begin(replace(made, changes=(*pasted.notes, *made.changes)))
+    begin(replace(made, changes=(*given.found.notes, *made.changes)))
 
 
 def create(request: DraftRequest, current: Draft) -> None:
@@ -88,7 +88,7 @@ def create(request: DraftRequest, current: Draft) -> None:
 def origin(draft: Draft) -> str:
     """Where the schema comes from."""
     if not draft.schema_duration_ms:
-        return "Read from what you pasted; no model was asked."
+        return "Read from what you gave; no model was asked."
     again = f" · drafted again {count(draft.schema_refreshes, 'time')}" \
         if draft.schema_refreshes else ""
     return f"Drafted in {duration(draft.schema_duration_ms / 1000)}{again}."
@@ -101,8 +101,8 @@ with (st.container(border=True) if draft is None
     components.weak_model_note()
     if draft is None and st.button("Draft schema", type="primary", icon=":material/draw:"):
         make_draft(request, None)
-if pasted := paste_box.draw():
-    use_pasted(request, pasted)
+if given := paste_box.draw(again=draft is not None):
+    use_given(request, given)
 
 if draft is None:
     components.quiet("One call to the model drafts the schema; nothing is generated before you "

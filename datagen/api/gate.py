@@ -41,7 +41,8 @@ MAX_BODY = 1024 * 1024  # bytes, of API calls
 MAX_SIGN_IN = 16 * 1024  # bytes, of what a stranger may send
 _SIGN_IN = frozenset({"/login", "/api/auth/login"})
 # Routes of Streamlit that no page of ours uses. Uploads would stay in memory for as long as
-# the tab that names itself is open; metrics tell of everybody's sessions.
+# the tab that names itself is open (datagen/ui/file_box.py reads files without them); metrics
+# tell of everybody's sessions.
 _UNUSED = ("/_stcore/upload_file", "/_stcore/metrics", "/_stcore/agent",
            "/_stcore/script-health-check", "/oauth2callback", "/auth/login")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -95,13 +95,16 @@ def check(request: DraftRequest, *, max_records: int) -> DraftRequest:
 _AS_THE_SCHEMA_SAYS = "Make each record realistic and unlike the others. Keep to the schema."
 
 
-def filled(request: DraftRequest, schema: Mapping[str, Any]) -> DraftRequest:
-    """The request of who gave a schema in place of words: empty texts say what it is."""
+def filled(request: DraftRequest, schema: Mapping[str, Any], title: str = "") -> DraftRequest:
+    """The request of who gave a schema in place of words: empty texts say what it is.
+
+    ``title``: what it is called if neither the request nor the schema says so.
+    """
     def own(key: str) -> str:
         value = schema.get(key)
         return value.strip()[:MAX_TITLE] if isinstance(value, str) else ""
 
-    title = own("title") if request.title == "" else request.title
+    title = (own("title") or title[:MAX_TITLE]) if request.title == "" else request.title
     about = own("description") or (f"One record of the dataset {title}." if title else "")
     return replace(
         request,

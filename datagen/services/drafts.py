@@ -119,14 +119,15 @@ class Drafts:
         return self._own(user, check(request, max_records=self.max_records), schema)
 
     def from_schema(
-        self, user: User, request: DraftRequest, schema: Mapping[str, Any]
+        self, user: User, request: DraftRequest, schema: Mapping[str, Any], title: str = ""
     ) -> Draft:
         """A draft of the user's own schema, made without a call: its duration is 0.
 
-        Empty texts of the request are filled with what the schema says of itself; in dataset
-        mode a label is added. Raises InputError with a Problem per field.
+        Empty texts of the request are filled with what the schema says of itself, the title
+        else with ``title``; in dataset mode a label is added. Raises InputError with a Problem
+        per field.
         """
-        request = check(filled(request, schema), max_records=self.max_records)
+        request = check(filled(request, schema, title), max_records=self.max_records)
         found = own_draft(schema, request.classes if request.dataset_mode else None)
         return self._own(user, request, found.schema, found.changes)
 

@@ -117,6 +117,34 @@ def test_from_sign_in_to_a_csv_that_holds_what_the_schema_asks(
         validator.validate(record)
 
 
+def test_a_dropped_or_chosen_sample_becomes_a_schema_without_a_description(
+    page: Page, server: Server, tmp_path: Path
+) -> None:
+    sample, latin = tmp_path / "garden_birds.csv", tmp_path / "latin.csv"
+    sample.write_text("species,count,seen_on\nwren,2,2026-01-05\nrobin,1,2026-02-07\n")
+    latin.write_bytes("name\nJosé\n".encode("latin-1"))
+    sign_in(page, server)
+    page.get_by_role("link", name="New dataset").first.click()
+    page.get_by_text("Start from a schema or a sample").click()
+    box = page.get_by_label("Choose a file")
+
+    dropped = page.evaluate_handle(
+        "() => { const files = new DataTransfer();"
+        "  files.items.add(new File(['x'.repeat(500001)], 'large.csv')); return files; }")
+    box.dispatch_event("drop", {"dataTransfer": dropped})
+    expect(page.get_by_text("large.csv is larger than 500 KB")).to_be_visible()
+    box.set_input_files(latin)
+    expect(page.get_by_text("latin.csv is not UTF-8 text")).to_be_visible()
+    box.set_input_files(sample)
+
+    fields = schema_json(page)["properties"]
+    assert list(fields) == ["species", "count", "seen_on"]
+    assert fields["seen_on"] == {"type": "string", "format": "date"}
+    page.get_by_text("What you asked for").click()
+    expect(page.get_by_label("Title")).to_have_value("Garden birds")
+    expect(page.get_by_role("button", name="Create dataset")).to_be_enabled()
+
+
 def test_a_wrong_password_says_so_and_keeps_the_name(page: Page, server: Server) -> None:
     sign_in(page, server, "admin", "not this one")
 

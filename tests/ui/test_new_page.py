@@ -14,7 +14,8 @@ from streamlit.testing.v1 import AppTest
 from datagen import bootstrap
 from datagen.domain.errors import ModelUnreachable
 from datagen.domain.schema import FieldRow
-from datagen.ui import schema_table
+from datagen.ui import file_box, schema_table
+from datagen.ui.file_box import ChosenFile
 
 WINGS = {"type": "object", "properties": {"wings": {"type": "integer"}}, "required": ["wings"]}
 
@@ -186,6 +187,35 @@ def test_a_pasted_sample_becomes_a_schema(world: World, text: str) -> None:
         "name": "string", "wings": "integer"}
     assert at.text_area(key="form_description").value  # filled, to be bettered
     assert "Robin" not in box(at).value
+
+
+@pytest.mark.usefixtures("no_model")
+@pytest.mark.parametrize(("typed", "title"), [("", "Garden birds"), ("Birds", "Birds")])
+def test_a_chosen_file_becomes_a_draft_at_once_and_titles_it_where_nothing_else_does(
+    world: World, monkeypatch: pytest.MonkeyPatch, typed: str, title: str
+) -> None:
+    at = world.open("new")
+    at.text_input(key="form_title").set_value(typed)
+    chosen = [ChosenFile(title="Garden birds", text="name,wings\nRobin,2\n")]
+    monkeypatch.setattr(file_box, "draw", lambda: chosen.pop() if chosen else None)
+
+    at.run()
+
+    assert list(schema(at)["properties"]) == ["name", "wings"]
+    assert at.text_input(key="form_title").value == title
+
+
+@pytest.mark.usefixtures("no_model")
+def test_a_chosen_file_that_cannot_be_read_says_where(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = world.open("new")
+    monkeypatch.setattr(file_box, "draw", lambda: ChosenFile(title="", text="{"))
+
+    at.run()
+
+    assert "Line 1, column 2" in said(at)
+    assert not at.exception
 
 
 @pytest.mark.usefixtures("no_model")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import importlib
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -123,9 +124,13 @@ def test_no_false_token_opens_the_websocket(world: World, client: TestClient) ->
             pass
 
 
-def rerun(socket: Any, page: str = "", query: str = "", fragment: str = "") -> list[ForwardMsg]:
+def rerun(socket: Any, page: str = "", query: str = "", fragment: str = "",
+          **triggers: Any) -> list[ForwardMsg]:
     """One run of a page, or of one of its fragments: all that the browser gets of it."""
     message = BackMsg()
+    for widget, value in triggers.items():
+        state = message.rerun_script.widget_states.widgets.add(id=widget)
+        state.json_trigger_value = json.dumps([value])
     message.rerun_script.page_name = page
     message.rerun_script.query_string = query
     message.rerun_script.fragment_id = fragment
@@ -183,6 +188,46 @@ def test_an_open_tab_gets_nothing_more_once_its_session_ended(
         assert "Secret plans" not in told
         assert "metric" not in told
         assert "dg-badge dg-" not in told
+
+
+def test_a_file_reaches_the_tab_it_was_chosen_in_and_is_gone_after_the_run(
+    world: World, client: TestClient
+) -> None:
+    sample = '[{"robins": 1, "seen_by": "PLANTED"}]'
+    with client.websocket_connect(STREAM, headers=cookie(token_of(world))) as socket, \
+            client.websocket_connect(STREAM, headers=cookie(token_of(world, BEN.name))) as other:
+        box = next(m.delta.new_element.bidi_component.id for m in rerun(socket, "new")
+                   if m.delta.new_element.WhichOneof("type") == "bidi_component")
+        rerun(other, "new")
+
+        events = f"$$STREAMLIT_INTERNAL_KEY_{box}__events"
+        file = {"name": "garden.json", "text": sample}
+        rerun(socket, "new", **{events: {"event": "file", "value": file}})
+        shown, theirs = str(rerun(socket, "new")), str(rerun(other, "new"))
+
+        tabs = [info.session for info in Runtime.instance()._session_mgr.list_sessions()]
+        kept = str([(tab.session_state, tab._client_state) for tab in tabs])
+
+    assert "robins" in shown
+    assert "robins" not in theirs
+    assert len(tabs) == 2
+    assert "robins" in kept
+    assert "PLANTED" not in kept
+
+
+def test_a_message_beyond_the_limit_ends_its_connection_and_no_other(
+    world: World, client: TestClient
+) -> None:
+    limit = config.get_option("server.maxWidgetStateSize") * 1_000_000  # bytes
+    assert limit <= 4_000_000
+    with client.websocket_connect(STREAM, headers=cookie(token_of(world))) as socket, \
+            client.websocket_connect(STREAM, headers=cookie(token_of(world))) as other:
+        socket.send_bytes(b"x" * (limit + 1))
+        with pytest.raises(WebSocketDisconnect) as caught:
+            list(iter(socket.receive_bytes, None))  # until it ends
+
+        assert caught.value.code == 1009
+        assert rerun(other, "new")
 
 
 def test_no_private_byte_is_in_the_media_store(world: World, client: TestClient) -> None:
