@@ -45,6 +45,7 @@ class Settings:
     local: bool  # no CStore and no R1FS configured: the embedded store serves one machine
     cstore_url: str | None
     r1fs_url: str | None
+    r1fs_secret: str | None = field(repr=False)
     app_host: str
     app_port: int
     data_dir: Path
@@ -60,6 +61,7 @@ class Settings:
     max_concurrent_jobs: int
     job_poll_seconds: float
     update_every: int  # records
+    report_seconds: float  # at least, between two progress writes of one job
     attempts: int  # per record: 1, or 2 with RETRY_INFERENCE_ON_FAILURE
     active_poll_seconds: float
     idle_poll_seconds: float
@@ -70,7 +72,8 @@ class Settings:
     mock_model: bool
     log_inference: bool
     log_files: bool
-    peers: tuple[str, ...]
+    peers: tuple[str, ...]  # that share the work; this one alone where none are listed
+    listed_peers: tuple[str, ...]  # as configured, for the store's writes
     peer_id: str
     auth_hkey: str
     auth_pepper: str | None = field(repr=False)  # None only in local mode: made and kept
@@ -112,8 +115,8 @@ def _endpoint(env: Reader, model_port: int) -> tuple[Endpoint, bool]:
     ), own
 
 
-def _peers(env: Reader) -> tuple[tuple[str, ...], str]:
-    """All peers, and which of them this one is."""
+def _peers(env: Reader, *, local: bool) -> tuple[tuple[str, ...], str]:
+    """The listed peers, and which of them this one is."""
     peers = env.checked("R1EN_CHAINSTORE_PEERS", parse_peers,
                         'a JSON list such as ["0xai_A", "0xai_B"]') or ()
     named = env.text("R1EN_HOST_ADDR")
@@ -122,12 +125,14 @@ def _peers(env: Reader) -> tuple[tuple[str, ...], str]:
         env.problems.append(
             "R1EN_HOST_ADDR may hold letters, digits, _ . and - only, and not begin with a dot."
         )
+    elif not named and not local:  # the keys of all replicas lie side by side
+        env.problems.append("R1EN_HOST_ADDR must name this peer when the store is a Ratio1 node.")
     elif peers and peer_id not in peers:
         env.problems.append(
             f"R1EN_HOST_ADDR ({peer_id}) is not in R1EN_CHAINSTORE_PEERS." if named else
             "R1EN_HOST_ADDR must name this peer, one of R1EN_CHAINSTORE_PEERS."
         )
-    return peers or (peer_id,), peer_id
+    return peers, peer_id
 
 
 def _listening(env: Reader, mock_store: bool, in_container: bool) -> str:
@@ -181,7 +186,7 @@ def load(environ: Mapping[str, str] | None = None, *, in_container: bool | None 
     endpoint, own_model = _endpoint(env, model_port)
     if own_model and app_port == model_port:
         env.problems.append("DATAGEN_APP_PORT and DATAGEN_MODEL_PORT must differ.")
-    peers, peer_id = _peers(env)
+    peers, peer_id = _peers(env, local=local)
     data_dir, cache_dir = _folders(env, local=local, mock_store=mock_store, app_port=app_port)
     session_secret = env.raw("DATAGEN_SESSION_SECRET")
     warnings = []
@@ -191,6 +196,7 @@ def load(environ: Mapping[str, str] | None = None, *, in_container: bool | None 
         local=local,
         cstore_url=None if mock_store else cstore_url,
         r1fs_url=None if mock_store else r1fs_url,
+        r1fs_secret=env.raw("DATAGEN_R1FS_SECRET"),
         app_host=_listening(env, mock_store, in_container),
         app_port=app_port,
         data_dir=data_dir,
@@ -207,6 +213,7 @@ def load(environ: Mapping[str, str] | None = None, *, in_container: bool | None 
         max_concurrent_jobs=env.whole("DATAGEN_MAX_CONCURRENT_JOBS_PER_INSTANCE", 1, 1, 64),
         job_poll_seconds=env.number("DATAGEN_JOB_POLL_SECONDS", 5, 0.1, 3600),
         update_every=env.whole("DATAGEN_UPDATE_EVERY_K_REQUESTS", 5, 1, 100_000),
+        report_seconds=1.0 if local else 2.0,  # a node's write takes 0.1 s and more
         attempts=2 if env.flag("RETRY_INFERENCE_ON_FAILURE") else 1,
         active_poll_seconds=env.number("DATAGEN_ACTIVE_POLL_SECONDS", 1 if local else 10, 0.5, 600),
         idle_poll_seconds=env.number("DATAGEN_IDLE_POLL_SECONDS", 10 if local else 30, 1, 3600),
@@ -217,7 +224,8 @@ def load(environ: Mapping[str, str] | None = None, *, in_container: bool | None 
         mock_model=env.flag("DATAGEN_MOCK_INFERENCE_API"),
         log_inference=env.flag("LOG_INFERENCE_REQUESTS"),
         log_files=env.flag("DATAGEN_LOG_R1FS_CALLS"),
-        peers=peers,
+        peers=peers or (peer_id,),
+        listed_peers=peers,
         peer_id=peer_id,
         auth_hkey=env.text("R1EN_CSTORE_AUTH_HKEY") or "datagen:auth",
         auth_pepper=env.raw("R1EN_CSTORE_AUTH_SECRET"),

@@ -17,6 +17,7 @@ from datagen.settings import Settings, load
 
 ROOT = Path(__file__).parents[1]
 NODE = {
+    "R1EN_HOST_ADDR": "0xai_A",
     "EE_CHAINSTORE_API_URL": "http://127.0.0.1:31234",
     "EE_R1FS_API_URL": "http://127.0.0.1:31235",
     "DATAGEN_SESSION_SECRET": "s" * 32,
@@ -112,7 +113,7 @@ class TestLocalMode:
     def test_the_defaults_that_are_documented_are_the_defaults(self) -> None:
         written = {v.name: v.default for v in VARIABLES
                    if v.default and " " not in v.default}
-        assert len(written) >= 20
+        assert len(written) >= 19
         assert read(written) == read()
 
     def test_blank_counts_as_not_set(self) -> None:
@@ -159,6 +160,7 @@ class TestNode:
             "EE_CHAINSTORE_API_URL must be set when the store is a Ratio1 node.",
             "DATAGEN_SESSION_SECRET must be set when the store is a Ratio1 node.",
             "R1EN_CSTORE_AUTH_SECRET must be set when the store is a Ratio1 node.",
+            "R1EN_HOST_ADDR must name this peer when the store is a Ratio1 node.",
         )
 
     def test_an_address_that_is_wrong_is_not_also_missing(self) -> None:
@@ -351,7 +353,7 @@ class TestSecrets:
 
     def test_repr_never_shows_a_secret(self) -> None:
         secret = {v.name: f"hidden-{n}" for n, v in enumerate(VARIABLES) if v.secret}
-        assert len(secret) == 5
+        assert len(secret) == 6
         settings = read(secret)
         assert settings.smtp.password is not None
         assert "hidden" not in repr(settings)

@@ -14,7 +14,7 @@ from datagen.engine.tally import Tally
 from datagen.protocol.board import Board
 
 _LOG = logging.getLogger(__name__)
-EVERY = 1.0  # seconds between two writes of one job, at least
+EVERY = 1.0  # seconds between two looks; by default between two writes of one job, at least
 AT_LATEST = 5.0  # seconds until a change is written, whatever changed
 
 
@@ -22,17 +22,17 @@ class Reporter:
     """Writes the newest PeerState, one write at a time; older ones are skipped.
 
     At the start, after the first record, then every ``update_every`` records, at most
-    once a second; anything else that changed within 5 s. What can't be written now is
-    written later.
+    once in ``every`` seconds; anything else that changed within 5 s. What can't be written
+    now is written later.
     """
 
     def __init__(
         self, *, board: Board, job_id: str, tally: Tally, journal: Journal, pace: Pace,
-        update_every: int,
+        update_every: int, every: float = EVERY,
     ) -> None:
         self._board, self._job_id = board, job_id
         self._tally, self._journal, self._pace = tally, journal, pace
-        self._update_every = update_every
+        self._update_every, self._every = update_every, every
         self._backoff = Backoff(pace)
         self._told: tuple[int, int] | None = None  # records and changes as of the last write
         self._tried_at = -math.inf  # monotonic seconds
@@ -55,7 +55,7 @@ class Reporter:
         """
         while True:
             now = self._pace.clock.monotonic()
-            await self._pace.pause(max(0.0, min(EVERY, self._tried_at + EVERY - now)))
+            await self._pace.pause(max(0.0, min(self._every, self._tried_at + self._every - now)))
             if await self._tell():
                 return True
             if stop.is_set():
@@ -68,6 +68,8 @@ class Reporter:
             return False
         if self._told is None:
             return True
+        if now - self._tried_at < self._every:
+            return False
         records, changes = self._told
         new = self._tally.records - records
         if new >= self._update_every or (new and not records):  # the first one is waited for

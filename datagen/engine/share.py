@@ -81,7 +81,7 @@ async def work(shop: Workshop, task: Assignment, stop: asyncio.Event) -> None:
         runner = _runner(shop, task, task.details, journal, tally) if task.details else None
         reporter = Reporter(
             board=shop.board, job_id=task.job.id, tally=tally, journal=journal, pace=shop.pace,
-            update_every=shop.settings.update_every,
+            update_every=shop.settings.update_every, every=shop.settings.report_seconds,
         )
         done = asyncio.Event()
         reporting = asyncio.create_task(reporter.run(done))

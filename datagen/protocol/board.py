@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from datagen.domain.asked import Asked
+from datagen.domain.errors import StoreUnconfirmed
 from datagen.domain.jobs import Job, PeerState
 from datagen.ports import HashStore
 from datagen.protocol import keys
@@ -57,6 +58,7 @@ class Board:
         self._store = store
         self._inc = 1
         self._revs = itertools.count(1)
+        self._alone = False  # no other node confirmed the last write
         self._complained: set[str] = set()
         self._decoded: dict[str, Job] = {}  # by stored text, as of the last ``jobs()``
 
@@ -148,7 +150,13 @@ class Board:
 
     def _write(self, hkey: str, field: str, record: Mapping[str, Any]) -> None:
         stamped = {**record, "inc": self._inc, "rev": next(self._revs)}
-        self._store.hset(hkey, field, dumps(stamped))
+        try:
+            self._store.hset(hkey, field, dumps(stamped))
+        except StoreUnconfirmed as exc:  # it is stored here, and said again with what comes next
+            _LOG.log(logging.DEBUG if self._alone else logging.WARNING, "%s", exc)
+            self._alone = True
+        else:
+            self._alone = False
 
     def _readable(self, hkey: str, load: Callable[[str], T]) -> Iterator[tuple[str, T]]:
         for field, text in self._store.hgetall(hkey).items():

@@ -8,6 +8,7 @@ is at most ``FRESH`` seconds old, so that the gate costs no store read per reque
 from __future__ import annotations
 
 import base64
+import logging
 import re
 import secrets
 import threading
@@ -16,7 +17,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from datagen.domain import htpasswd
-from datagen.domain.errors import Conflict, InputError, NotThere, Problem, SignInFailed
+from datagen.domain.errors import (
+    Conflict,
+    InputError,
+    NotThere,
+    Problem,
+    SignInFailed,
+    StoreUnconfirmed,
+)
 from datagen.domain.users import Account, Role, Session, User
 from datagen.ports import Clock, Desk, HashStore, PasswordHasher, TokenSigner
 from datagen.protocol.codec import dumps, to_iso
@@ -29,6 +37,8 @@ from datagen.services.sessions import (
     password_stamp,
 )
 from datagen.services.waiting import Level, with_hash
+
+_LOG = logging.getLogger(__name__)
 
 ADMIN = "admin"
 MAX_PASSWORD = 1024  # characters
@@ -263,8 +273,12 @@ class Accounts:
         self._write(account.name, with_hash(changed, kept))
 
     def _write(self, name: str, record: Mapping[str, Any]) -> None:
-        self._store.hset(self._hkey, name, dumps(record))
-        self._sessions.forget(name)
+        try:
+            self._store.hset(self._hkey, name, dumps(record))
+        except StoreUnconfirmed as exc:  # it counts here at once
+            _LOG.warning("The account %s was changed on this replica alone so far: %s", name, exc)
+        finally:
+            self._sessions.forget(name)
 
     def _read(self, name: str) -> AccountRecord | None:
         text = self._store.hget(self._hkey, name)

@@ -36,7 +36,7 @@ class Watched(Board):
 
 
 class Bench:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **wishes: float) -> None:
         share = Share(start=0, end=10_000)
         self.clock = HandClock()
         self.board = Watched(self.clock)
@@ -45,7 +45,8 @@ class Bench:
                            clock=self.clock, before=None)
         self.pace = hand_pace(self.clock)
         self.reporter = Reporter(board=self.board, job_id=JOB, tally=self.tally,
-                                 journal=self.journal, pace=self.pace, update_every=5)
+                                 journal=self.journal, pace=self.pace, update_every=5,
+                                 **wishes)
         self.done = asyncio.Event()
         self._indices = itertools.count()
 
@@ -95,6 +96,20 @@ async def test_never_more_than_once_a_second_however_fast_records_come(bench: Be
     times = bench.times()
     assert len(times) >= 10
     assert all(later - sooner >= 1 for sooner, later in itertools.pairwise(times))
+
+
+async def test_a_costly_store_is_written_less_often(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, every=2.0)
+    task = await running(bench)
+    while bench.clock.monotonic() < 20:
+        bench.record()
+        await asyncio.sleep(0)
+    bench.done.set()
+    await task
+    bench.journal.close()
+    times = bench.times()
+    assert len(times) >= 8
+    assert all(later - sooner >= 2 for sooner, later in itertools.pairwise(times))
 
 
 async def test_the_first_record_is_told_at_once_and_fewer_than_asked_for_within_five_seconds(

@@ -12,7 +12,7 @@ import pytest
 
 from datagen.adapters.memory import MemoryStore
 from datagen.domain.asked import Asked, Request
-from datagen.domain.errors import StoreError
+from datagen.domain.errors import StoreError, StoreUnconfirmed
 from datagen.domain.jobs import fold
 from datagen.protocol import keys
 from datagen.protocol.board import Beat, Board
@@ -195,6 +195,23 @@ def test_a_damaged_beat_is_no_sign_of_life(
     beat = {"inc": 3, "seq": 7, "version": "0.1.0", "at": "2026-01-01T00:00:00.000Z"}
     store.hset(keys.PEERS, "local", json.dumps(beat | change))
     assert board.beats() == {}
+
+
+def test_what_no_other_node_confirmed_is_written_all_the_same_and_told_once(
+    board: Board, store: MemoryStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    write = store.hset
+
+    def unconfirmed(hkey: str, field: str, value: str | None) -> None:
+        write(hkey, field, value)
+        raise StoreUnconfirmed("Nobody else has it.")
+
+    store.hset = unconfirmed  # type: ignore[method-assign]  # a node whose peers are away
+    state = replace(board.states(RUNNING)["peer1"], generated_ok=6)
+    for _ in range(3):
+        board.report(RUNNING, state)
+    assert board.states(RUNNING)["peer1"].generated_ok == 6
+    assert caplog.messages == ["Nobody else has it."]
 
 
 def test_a_store_that_fails_is_not_an_empty_board(board: Board, store: MemoryStore) -> None:
