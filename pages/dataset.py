@@ -38,8 +38,10 @@ with st.container(horizontal=True, vertical_alignment="center",
         components.title(view.job.title)
         failed = f" · {count(view.job.total_failed, 'record')} failed and left out" \
             if view.job.total_failed else ""
+        cut = f" · cancelled after {view.job.total_generated:,} of " \
+            f"{count(view.job.total_records, 'record')}" if view.job.was_cancelled else ""
         components.quiet(f"{count(view.job.total_ok, 'row')} · "
-                         f"{count(len(columns), 'column')}{failed}")
+                         f"{count(len(columns), 'column')}{failed}{cut}")
     with st.container(horizontal=True, width="content"):
         if st.button("Job", icon=":material/list_alt:"):
             st.switch_page(pages.JOB, query_params={"id": job_id})
@@ -48,8 +50,11 @@ components.quiet("In the downloaded CSV, a text that starts like a formula gets 
                  "in front, so that no spreadsheet runs it.")
 
 if not view.job.total_ok:
-    components.back_to_jobs("No record of this job succeeded, so there is no table. "
-                            "Its page tells why each record failed.")
+    components.back_to_jobs(
+        "This job was cancelled before it had a record, so there is no table."
+        if view.job.was_cancelled else
+        "No record of this job succeeded, so there is no table. "
+        "Its page tells why each record failed.")
     st.stop()
 
 rows_tab, columns_tab = st.tabs(["Rows", "Columns"])

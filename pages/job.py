@@ -6,7 +6,7 @@ import streamlit as st
 
 from datagen.domain.errors import DatagenError, NotThere
 from datagen.services.jobs import JobView
-from datagen.ui import components, job_view, pages
+from datagen.ui import components, job_actions, job_view, pages
 from datagen.ui.session import app, require_user
 from datagen.ui.words import plain
 
@@ -32,22 +32,26 @@ with st.container(horizontal=True, vertical_alignment="center",
                   horizontal_alignment="distribute"):
     with st.container(width="content"):
         components.title(view.job.title)
-    if view.job.is_over and view.job.total_ok:
-        with st.container(horizontal=True, width="content"):
-            if st.button("Open table", icon=":material/table_chart:"):
-                st.switch_page(pages.DATASET, query_params={"id": job_id})
-            components.download_buttons(job_id)
+    with st.container(horizontal=True, width="content"):
+        if not view.job.is_over:
+            job_actions.cancel_button(view)
+        else:
+            job_actions.delete_button(view)
+            if view.job.total_ok:
+                if st.button("Open table", icon=":material/table_chart:"):
+                    st.switch_page(pages.DATASET, query_params={"id": job_id})
+                components.download_buttons(job_id)
 
 
 @st.fragment(run_every=None if view.job.is_over else services.settings.active_poll_seconds)
 def draw_progress() -> None:
-    """The live part; a job that ends redraws the whole page once."""
+    """The live part; a job that ends, or is asked to, redraws the whole page once."""
     require_user()  # a fragment runs without the page, for as long as the tab asks
     latest, now = load(), services.clock.now()
+    if latest.job.is_over != view.job.is_over or latest.is_ending != view.is_ending:
+        st.rerun()
     job_view.figures(latest, now)
     if latest.job.is_over:
-        if not view.job.is_over:
-            st.rerun()
         if latest.job.total_failed:
             job_view.failures(services.datasets.failure_groups(user, job_id))
         job_view.peers(latest)

@@ -9,7 +9,7 @@ import streamlit as st
 from datagen.domain.errors import StoreError
 from datagen.domain.examples import EXAMPLES
 from datagen.services.jobs import JobView
-from datagen.ui import components, dataset_form, pages
+from datagen.ui import components, dataset_form, job_actions, pages
 from datagen.ui.session import app, require_user
 from datagen.ui.words import count, plain
 
@@ -17,6 +17,7 @@ CARDS = 10  # per page of the list
 
 user = require_user()
 services = app()
+job_actions.say_deleted()
 
 with st.container(horizontal=True, vertical_alignment="center",
                   horizontal_alignment="distribute"):

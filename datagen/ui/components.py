@@ -21,6 +21,8 @@ _BADGES = {
     "running": ("Running", "blue", ":material/progress_activity:"),
     "succeeded": ("Done", "green", ":material/check_circle:"),
     "failed": ("Failed", "red", ":material/error:"),
+    "cancelled": ("Cancelled", "gray", ":material/stop_circle:"),
+    "ending": ("Cancelling …", "orange", ":material/progress_activity:"),
 }
 
 
@@ -41,15 +43,21 @@ def prose(text: str) -> None:
 
 def status_badge(view: JobView) -> None:
     """The job's status as a word, a colour and an icon."""
-    label, color, icon = _BADGES[view.progress.status]
+    label, color, icon = _badge(view)
     st.badge(label, color=color, icon=icon)  # type: ignore[arg-type]  # the table above holds Streamlit's own names
+
+
+def _badge(view: JobView) -> tuple[str, str, str]:
+    if view.is_ending:
+        return _BADGES["ending"]
+    return _BADGES["cancelled" if view.job.was_cancelled else view.progress.status]
 
 
 def progress_line(view: JobView) -> str:
     """How far a job is: ``12 of 20 records · 3.1/s · 3 s left``."""
     progress = view.progress
     parts = [f"{progress.done:,} of {count(progress.total, 'record')}"]
-    if progress.status == "running" and view.rate:
+    if progress.status == "running" and view.rate and not view.is_ending:
         parts.append(f"{view.rate:.1f}/s")
         if view.eta is not None:
             parts.append(f"about {duration(view.eta)} left")
@@ -72,7 +80,7 @@ def times_line(job: Job) -> str:
 def job_card(view: JobView) -> None:
     """One job of the list, collapsed."""
     job = view.job
-    label, color, _ = _BADGES[view.progress.status]
+    label, color, _ = _badge(view)
     waiting = f" · {view.waiting}" if view.waiting and not job.is_over else ""
     with st.container(border=True, gap="xxsmall"):
         st.page_link(pages.JOB, label=f"**{plain(job.title)}**", query_params={"id": job.id})

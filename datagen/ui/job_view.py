@@ -25,7 +25,8 @@ def figures(view: JobView, now: datetime) -> None:
     components.status_badge(view)
     st.progress(components.fraction(view))
     progress, rate = view.progress, view.rate
-    label, time = "Time left", duration(view.eta) if view.eta is not None else "—"
+    left = None if view.is_ending else view.eta
+    label, time = "Time left", duration(left) if left is not None else "—"
     if view.job.is_over:
         label, time = "Time taken", "—"
         if progress.started_at and progress.finished_at:
@@ -37,10 +38,17 @@ def figures(view: JobView, now: datetime) -> None:
         "Records per second": f"{rate:.1f}" if rate else "—",
         label: time,
     })
-    if view.job.error:
+    if view.job.was_cancelled:
+        st.info(plain(view.job.error or ""), icon=":material/stop_circle:")
+    elif view.job.error:
         st.error(plain(view.job.error), icon=":material/error:")
     if view.job.is_over:
         return
+    if view.is_ending:
+        heard = any(state.asked.end for state in view.states.values())
+        st.info("The job is being ended; what was generated is kept." if heard else
+                "The worker was asked to end the job. What was generated is kept.",
+                icon=":material/stop_circle:")
     if view.waiting:
         st.warning(plain(view.waiting), icon=":material/hourglass_empty:")
     troubles = Counter(state.trouble for state in view.states.values() if state.trouble)

@@ -48,6 +48,9 @@ def watch(user: User) -> None:
                 st.toast(f"**{plain(view.job.title)}** is ready: "
                          f"{count(view.job.total_ok, 'record')}.", icon=":material/task_alt:",
                          duration="long")
+            elif view.job.was_cancelled:
+                st.toast(f"**{plain(view.job.title)}** ended. {plain(view.job.error or '')}",
+                         icon=":material/stop_circle:", duration="long")
             else:
                 st.toast(f"**{plain(view.job.title)}** failed. "
                          f"{plain(view.job.error or '')}", icon=":material/error:",

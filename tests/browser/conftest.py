@@ -64,6 +64,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith(OURS)} | {
         "DATAGEN_MOCK_CSTORE": "1", "DATAGEN_MOCK_INFERENCE_API": "1",
         "DATAGEN_APP_PORT": str(port), "DATAGEN_JOB_POLL_SECONDS": "0.5",
+        "DATAGEN_MAX_RECORDS_PER_JOB": "1000",  # time enough to do something to a job that runs
     }
     with log.open("wb") as out, subprocess.Popen(
         [sys.executable, "-m", "datagen", "up"], cwd=ROOT, env=environment,

@@ -145,6 +145,42 @@ def test_a_dropped_or_chosen_sample_becomes_a_schema_without_a_description(
     expect(page.get_by_role("button", name="Create dataset")).to_be_enabled()
 
 
+def test_a_running_job_is_cancelled_its_records_are_taken_and_it_is_deleted(
+    page: Page, server: Server, newcomer: tuple[str, str]
+) -> None:
+    sign_in(page, server, *newcomer)
+    draft_example(page, "Support tickets")
+    page.get_by_text("What you asked for").click()
+    page.get_by_role("spinbutton", name="Number of records").fill("800")
+    page.keyboard.press("Tab")
+    page.get_by_role("button", name="Create dataset").click()
+    page.get_by_role("tab", name="Progress").wait_for()
+    expect(page.get_by_text(re.compile(r"^[1-9]\d\d / 800$"))).to_be_visible()
+
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Cancel the job").click()
+
+    expect(page.get_by_test_id("stAlert").get_by_text(
+        re.compile(r"Cancelled by .* after \d+ of 800 records"))).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download JSON").click()
+    records = json.loads(download.value.path().read_text())
+    assert 100 <= len(records) < 800
+    page.get_by_role("button", name="Open table").click()
+    expect(page.get_by_text(f"{len(records)} rows").first).to_be_visible()
+    address = page.url.replace("/dataset", "/job")
+    page.get_by_role("button", name="Job", exact=True).click()
+
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Delete for good").click()
+
+    expect(page.get_by_text("You have no jobs yet")).to_be_visible()
+    page.goto(address)
+    expect(page.get_by_text("There is no such job among yours")).to_be_visible()
+    job_id = address.split("id=")[1]
+    assert page.request.get(f"{server.url}/api/tasks/{job_id}").status == 404
+
+
 def test_a_wrong_password_says_so_and_keeps_the_name(page: Page, server: Server) -> None:
     sign_in(page, server, "admin", "not this one")
 
