@@ -128,12 +128,12 @@ class Board:
 
     def take_away(self, job_id: str, peer_id: str) -> None:
         """Remove what a peer said of a deleted job."""
-        self._store.hset(keys.job_peers(job_id), peer_id, None)
+        self._put(keys.job_peers(job_id), peer_id, None)
 
     def take_down(self, job: Job) -> None:
         """Remove a deleted job from both lists; what was asked of it stays known."""
-        self._store.hset(keys.user_jobs(job.owner), job.id, None)
-        self._store.hset(keys.JOBS, job.id, None)
+        self._put(keys.user_jobs(job.owner), job.id, None)
+        self._put(keys.JOBS, job.id, None)
 
     def beat(self, beat: Beat) -> None:
         self._write(keys.PEERS, beat.peer_id, {
@@ -149,9 +149,11 @@ class Board:
         }
 
     def _write(self, hkey: str, field: str, record: Mapping[str, Any]) -> None:
-        stamped = {**record, "inc": self._inc, "rev": next(self._revs)}
+        self._put(hkey, field, dumps({**record, "inc": self._inc, "rev": next(self._revs)}))
+
+    def _put(self, hkey: str, field: str, text: str | None) -> None:
         try:
-            self._store.hset(hkey, field, dumps(stamped))
+            self._store.hset(hkey, field, text)
         except StoreUnconfirmed as exc:  # it is stored here, and said again with what comes next
             _LOG.log(logging.DEBUG if self._alone else logging.WARNING, "%s", exc)
             self._alone = True
