@@ -1,0 +1,139 @@
+"""HTTP calls to a node's stores: pooled, bounded in time and in size.
+
+The one seam where requests' errors become ours.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Protocol
+from urllib.parse import urlencode
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import exceptions as pool
+
+from datagen.adapters.node_answers import Answer, NodeError, Service, Why
+from datagen.ports import Clock
+
+CONNECT_TIMEOUT = 5.0  # seconds; a node is on the same machine or next to it
+ANSWER_LIMIT = 64 * 1024 * 1024  # bytes
+_CHUNK = 256 * 1024  # bytes
+_CONNECTIONS = 16  # kept open; more threads at once open more
+
+
+class Body(Protocol):
+    """What is sent as it is read, never held whole."""
+
+    def __len__(self) -> int: ...
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+class NodeHttp:
+    """One service of a node. Safe from any thread. Raises NodeError."""
+
+    def __init__(self, service: Service, *, clock: Clock) -> None:
+        self.service = service
+        self._clock = clock
+        self._session = requests.Session()
+        self._session.trust_env = False  # no proxies and no .netrc: a node is never behind one
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._session.headers["Accept-Encoding"] = "identity"  # what is bounded is what is sent
+        adapter = HTTPAdapter(pool_maxsize=_CONNECTIONS)
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, adapter)
+
+    def get(self, call: str, query: Mapping[str, str], *, timeout: float) -> Answer:
+        with self.stream("GET", call, query=query, timeout=timeout) as stream:
+            return stream.answer()
+
+    def post(self, call: str, body: Mapping[str, Any], *, timeout: float) -> Answer:
+        with self.stream("POST", call, data=as_json(body), timeout=timeout) as stream:
+            return stream.answer()
+
+    @contextmanager
+    def stream(
+        self, method: str, call: str, *, timeout: float, query: Mapping[str, str] | None = None,
+        data: bytes | Body | None = None, content_type: str = "application/json",
+    ) -> Iterator[Incoming]:
+        """An answer whose body is still to be read; ``timeout`` bounds the whole exchange."""
+        deadline = self._clock.monotonic() + timeout
+        url = f"{self.service.url.rstrip('/')}/{call}"
+        if query:
+            url += f"?{urlencode(query)}"
+        with translated(self.service):
+            response = self._session.request(
+                method, url, data=data,
+                headers={"Content-Type": content_type} if data is not None else None,
+                timeout=(min(CONNECT_TIMEOUT, timeout), timeout),
+                stream=True, allow_redirects=False,
+            )
+        with response:
+            yield Incoming(
+                response, self.service, in_time=lambda: self._clock.monotonic() < deadline
+            )
+
+    def close(self) -> None:
+        """Close the connections that are kept."""
+        self._session.close()
+
+
+class Incoming:
+    """One answer on its way. Raises NodeError."""
+
+    def __init__(
+        self, response: requests.Response, service: Service, *, in_time: Callable[[], bool]
+    ) -> None:
+        self.status = response.status_code
+        self.headers = response.headers
+        self.service = service
+        self._raw = response.raw
+        self._in_time = in_time
+
+    def chunks(self, limit: int) -> Iterator[bytes]:
+        """The body as it comes, ``limit`` bytes at most."""
+        size = 0
+        with translated(self.service):
+            # read1 takes what is there: a body that drips can't outlast the deadline.
+            while chunk := self._raw.read1(_CHUNK):
+                size += len(chunk)
+                if size > limit:
+                    raise NodeError(self.service, Why.TOO_LARGE, status=self.status)
+                if not self._in_time():
+                    raise NodeError(self.service, Why.TIMED_OUT)
+                yield chunk
+
+    def answer(self, limit: int = ANSWER_LIMIT) -> Answer:
+        """The whole answer in memory."""
+        body = b"".join(self.chunks(limit))
+        return Answer(status=self.status, body=body, service=self.service)
+
+
+def as_json(body: Mapping[str, Any]) -> bytes:
+    """A request's body; half a surrogate pair raises UnicodeEncodeError."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+@contextmanager
+def translated(service: Service) -> Iterator[None]:
+    """Where the errors of requests and urllib3 become ours."""
+    try:
+        yield
+    except (requests.RequestException, pool.HTTPError) as exc:
+        # from None: they may repeat the address, and a password in it.
+        raise NodeError(service, _why(exc)) from None
+
+
+def _why(exc: Exception) -> Why:
+    cause = exc.args[0] if exc.args else None
+    reason = cause.reason if isinstance(cause, pool.MaxRetryError) else cause
+    if isinstance(exc, ValueError) or isinstance(  # requests' errors for a bad URL
+        reason, (pool.NewConnectionError, pool.ConnectTimeoutError)
+    ):
+        return Why.UNSENT
+    if isinstance(exc, (requests.Timeout, pool.TimeoutError)):
+        return Why.TIMED_OUT
+    return Why.BROKEN
