@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from datagen.services.drafts import Draft
     from datagen.services.jobs import JobView
 
-SOME_FAILED = 3  # exit status: the job is over, but not every record is there
+SOME_MISSING = 3  # exit status: the job is over, but not every record is there
 LEFT = 130  # what a shell reports for a command stopped by Ctrl-C
 _REASONS = 3  # of failed records that the summary tells
 
@@ -45,8 +45,8 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
         "generate examples/products.yaml --records 5 --output - --format jsonl",
     )
     generate.epilog = (generate.epilog or "") + (
-        "\n\nexit status: 0 all records are there, 3 some failed, 1 an error, 2 wrong usage, "
-        "130 left by Ctrl-C"
+        "\n\nexit status: 0 all records are there, 3 some failed or the job was cancelled (the "
+        "file then\nholds those that are there), 1 an error, 2 wrong usage, 130 left by Ctrl-C"
     )
     _add_spec(generate)
     files.add_output(generate)
@@ -89,7 +89,7 @@ def _generate(asked: argparse.Namespace) -> int:
                                               safe=asked.safe)
             files.write(export.chunks, asked.output)
         _sum_up(services, user, view, asked)
-    return 0 if view.job.total_ok == view.job.total_records else SOME_FAILED
+    return 0 if view.job.total_ok == view.job.total_records else SOME_MISSING
 
 
 def _spec(asked: argparse.Namespace) -> Spec:
@@ -179,9 +179,10 @@ def _sum_up(
         reasons = Counter(failure.message for failure in failures)
         rows += [("", f"{number} x {reason}") for reason, number in reasons.most_common(_REASONS)]
     if job.error:
-        rows.append(("Error", job.error))
+        rows.append(("Ended" if job.was_cancelled else "Error", job.error))
     if asked.output != files.STDOUT:
-        rows.append(("File", file or f"none yet: {PROG} export {job.id} --output FILE"))
+        none = f"none yet: {PROG} export {job.id} --output FILE" if job.total_ok else "none"
+        rows.append(("File", file or none))
     (note if asked.output == files.STDOUT else say)(columns(rows))
 
 

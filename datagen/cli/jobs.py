@@ -1,17 +1,28 @@
-"""``jobs``, ``show`` and ``export``: what was made, how far it is, the records."""
+"""``jobs``, ``show``, ``export``, ``cancel`` and ``delete``: what was made, and its end."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING, Any
 
 from datagen.cli import files
-from datagen.cli.terminal import acting, add_user, columns, command, note, opened, say, say_json
+from datagen.cli.terminal import (
+    PROG,
+    acting,
+    add_user,
+    columns,
+    command,
+    note,
+    opened,
+    say,
+    say_json,
+)
 from datagen.domain.errors import InputError, NotThere
 
 if TYPE_CHECKING:
     from datagen.bootstrap import Services
-    from datagen.domain.jobs import JobDetails
+    from datagen.domain.jobs import Job, JobDetails
     from datagen.domain.users import User
     from datagen.services.jobs import JobView
 
@@ -19,7 +30,7 @@ LATEST = "latest"
 
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
-    """The three commands."""
+    """The five commands."""
     listing = command(commands, "jobs", _jobs, "list the jobs, newest first",
                       "jobs", "jobs --user admin --json")
     add_user(listing)
@@ -29,7 +40,14 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
                      "export latest --output tickets.csv",
                      "export latest --output - --format jsonl",
                      "export latest --output tickets.parquet --json")
-    for parser in (show, export):
+    cancel = command(commands, "cancel", _cancel,
+                     "end a job that runs or waits; what was generated is kept",
+                     "cancel latest")
+    delete = command(commands, "delete", _delete,
+                     "delete a job with its records, for good; one that runs is cancelled first",
+                     "delete latest --yes")
+    delete.add_argument("--yes", action="store_true", help="do not ask")
+    for parser in (show, export, cancel, delete):
         parser.add_argument("job", metavar="JOB", help=f"its id, or {LATEST}")
         add_user(parser)
     files.add_output(export)
@@ -48,7 +66,7 @@ def _jobs(asked: argparse.Namespace) -> None:
         say("There is no job yet. Make one: generate examples/support_tickets.yaml")
     else:
         say(columns([("JOB", "STATUS", "RECORDS", "FAILED", "CREATED", "TITLE"), *(
-            (view.job.id, view.job.status,
+            (view.job.id, status(view),
              f"{view.progress.done:,}/{view.job.total_records:,}", f"{view.progress.failed:,}",
              f"{view.job.created_at:%Y-%m-%d %H:%M}", view.job.title) for view in views
         )]))
@@ -75,7 +93,7 @@ def _facts(view: JobView, details: JobDetails) -> list[tuple[str, str]]:
     from datagen.ui.words import when
 
     job = view.job
-    rows = [("Job", job.id), ("Title", job.title), ("Status", job.status),
+    rows = [("Job", job.id), ("Title", job.title), ("Status", status(view)),
             ("Progress", words(view))]
     if view.waiting:
         rows.append(("Waiting", view.waiting))
@@ -83,7 +101,7 @@ def _facts(view: JobView, details: JobDetails) -> list[tuple[str, str]]:
              ("Finished", job.finished_at))
     rows += [(name, when(moment, None)) for name, moment in times if moment]
     if job.error:
-        rows.append(("Error", job.error))
+        rows.append(("Ended" if job.was_cancelled else "Error", job.error))
     inference = details.inference
     rows += [("Description", details.description), ("Instructions", details.instructions),
              ("Model", f"{inference.base_url}{inference.path} {inference.model or ''}")]
@@ -111,6 +129,54 @@ def _export(asked: argparse.Namespace) -> None:
     elif output != files.STDOUT:
         note(f"{output}: {job.total_ok:,} records, {size:,} bytes"
              + (f"; {job.total_failed:,} failed" if job.total_failed else "") + ".")
+
+
+def _cancel(asked: argparse.Namespace) -> None:
+    with opened() as services:
+        user = acting(services, asked.user)
+        job = found(services, user, asked.job).job
+        services.jobs.cancel(user, job.id)
+        works = services.generation.is_running()
+    if asked.json:
+        say_json({"job": job.id, "asked": "cancel", "worker": works})
+    elif works:
+        say(f"The worker ends {job.id} and keeps what was generated. "
+            f"{PROG} show {job.id} tells when it is over.")
+    else:
+        say(f"{job.id} ends as soon as a worker runs: `python worker.py`, or `make run`.")
+
+
+def _delete(asked: argparse.Namespace) -> int:
+    with opened() as services:
+        user = acting(services, asked.user)
+        job = found(services, user, asked.job).job
+        if not asked.yes and not _is_sure(job):
+            note("Nothing was deleted.")
+            return 1
+        services.jobs.delete(user, job.id)
+        works = services.generation.is_running()
+    if asked.json:
+        say_json({"job": job.id, "asked": "delete", "worker": works})
+    else:
+        say(f"{job.id} is deleted." if works else
+            f"{job.id} is on no list any more. Its files go as soon as a worker runs: "
+            "`python worker.py`, or `make run`.")
+    return 0
+
+
+def _is_sure(job: Job) -> bool:
+    if not sys.stdin.isatty():
+        raise InputError("Nobody is there to be asked: add --yes to delete it.")
+    note(f"{job.title}: {job.total_ok:,} records and all that is stored of them are deleted. "
+         "This can't be undone. Delete? [y/N]")
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+def status(view: JobView) -> str:
+    """The job's status in a word; of a failed one, whether people ended it."""
+    if view.is_ending:
+        return "cancelling"
+    return "cancelled" if view.job.was_cancelled else view.job.status
 
 
 def found(services: Services, user: User, name: str) -> JobView:

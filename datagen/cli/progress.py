@@ -58,13 +58,16 @@ def words(view: JobView) -> str:
     """``12 of 20 records, 3.1 per second, 2.6 s left``, then what stands in the way."""
     progress = view.progress
     parts = [f"{progress.done:,} of {count(progress.total, 'record')}"]
-    if progress.status == "queued":
+    if view.is_ending:
+        parts.append("being cancelled")
+    elif progress.status == "queued":
         parts.append("waiting for its turn")
     if progress.failed:
         parts.append(f"{progress.failed:,} failed")
-    if view.rate and not view.job.is_over:
+    moves = not (view.job.is_over or view.is_ending)
+    if view.rate and moves:
         parts.append(f"{view.rate:.1f} per second")
-    if view.eta and not view.job.is_over:
+    if view.eta and moves:
         parts.append(f"{duration(view.eta)} left")
     problem = trouble(view)
     return ", ".join(parts) + (f". {problem}" if problem else "")

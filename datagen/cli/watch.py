@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from datagen.cli.progress import Progress
 from datagen.cli.terminal import PROG, note
+from datagen.domain.errors import Conflict
 
 if TYPE_CHECKING:
     from datagen.bootstrap import Services
@@ -43,7 +44,8 @@ async def watch(services: Services, user: User, job_id: str, progress: Progress)
                 if interrupted.is_set():
                     interrupted.clear()
                     progress.clear()
-                    await _offer(job_id, interrupted, here=work.is_ours)
+                    if await _offer(job_id, interrupted, here=work.is_ours):
+                        await asyncio.to_thread(_cancel, services, user, job_id)
         finally:
             progress.clear()
             stop.set()
@@ -53,6 +55,11 @@ async def watch(services: Services, user: User, job_id: str, progress: Progress)
 def _look(services: Services, user: User, job_id: str) -> JobView:
     services.jobs.invalidate()
     return services.jobs.get(user, job_id)
+
+
+def _cancel(services: Services, user: User, job_id: str) -> None:
+    with contextlib.suppress(Conflict):  # it ended while the person was asked
+        services.jobs.cancel(user, job_id)
 
 
 class _Work:
@@ -88,8 +95,8 @@ class _Work:
             await self._task
 
 
-async def _offer(job_id: str, interrupted: asyncio.Event, *, here: bool) -> None:
-    """What Ctrl-C leads to. Raises Left unless the person goes on watching."""
+async def _offer(job_id: str, interrupted: asyncio.Event, *, here: bool) -> bool:
+    """What Ctrl-C leads to: whether to cancel the job. Raises Left where the person goes."""
     goes_on = (
         f"{job_id} is worked on by this command. Left alone it keeps what is done and waits for "
         f"a worker: `python worker.py`, `make run`, or {PROG} generate --resume {job_id}."
@@ -98,10 +105,11 @@ async def _offer(job_id: str, interrupted: asyncio.Event, *, here: bool) -> None
         f"{PROG} export {job_id} fetches the records."
     )
     if sys.stdin.isatty() and sys.stderr.isatty():
-        note(f"\n{goes_on}\nEnter: keep watching.   l and Enter, or Ctrl-C again: leave it.")
+        note(f"\n{goes_on}\nEnter: keep watching.   c and Enter: cancel it and take what is "
+             "done.   l and Enter, or Ctrl-C again: leave it.")
         answer = await _answered(interrupted)
         if answer is not None and answer.strip().lower() not in {"l", "leave", "q"}:
-            return
+            return answer.strip().lower() in {"c", "cancel"}
     else:
         note(goes_on)
     raise Left

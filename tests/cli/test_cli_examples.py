@@ -13,7 +13,8 @@ import pytest
 from datagen import cli
 
 ROOT = Path(__file__).parents[2]
-ELSEWHERE = "accounts import"  # needs a file of passwords; its own tests have one
+ELSEWHERE = ("accounts import",  # needs a file of passwords; its own tests have one
+             "cancel")  # needs a job that runs, as its own tests have
 
 
 def shown(parser: argparse.ArgumentParser) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -48,9 +49,9 @@ def test_on_a_terminal_ctrl_c_asks_first(folder: Path, typed: bytes, status: int
     with started(folder, "loans.yaml", "--records", "8", stdin=theirs, stdout=subprocess.PIPE,
                  stderr=theirs) as process:
         os.close(theirs)
-        shown = until(ours, b"of 8 records")
+        shown = until(ours, rb"of 8 records")
         process.send_signal(signal.SIGINT)
-        shown += until(ours, b"leave it.")
+        shown += until(ours, rb"leave it\.")
         os.write(ours, typed)
         shown += rest(ours)
         assert process.wait(10) == status
@@ -59,9 +60,29 @@ def test_on_a_terminal_ctrl_c_asks_first(folder: Path, typed: bytes, status: int
     assert (b"[########################] 8 of 8 records" in shown) == (status == 0)
 
 
+def test_on_a_terminal_the_job_can_be_cancelled_and_what_is_done_is_taken(folder: Path) -> None:
+    ours, theirs = pty.openpty()
+    with started(folder, "loans.yaml", "--records", "100", "-o", "x.csv", stdin=theirs,
+                 stdout=subprocess.PIPE, stderr=theirs) as process:
+        os.close(theirs)
+        until(ours, rb"[1-9]\d* of 100 records")
+        process.send_signal(signal.SIGINT)
+        until(ours, rb"leave it\.")
+        os.write(ours, b"c\n")
+        rest(ours)
+        assert process.stdout is not None
+        said = process.stdout.read()
+        assert process.wait(10) == 3
+    os.close(ours)
+    assert "Cancelled by admin after" in said
+    kept = len((folder / "x.csv").read_text().splitlines()) - 1
+    assert f"{kept} of 100" in said
+    assert 1 <= kept < 100
+
+
 def until(terminal: int, words: bytes) -> bytes:
     shown = b""
-    while words not in shown:
+    while not re.search(words, shown):
         shown += os.read(terminal, 4096)
     return shown
 

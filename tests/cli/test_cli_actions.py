@@ -1,0 +1,122 @@
+"""cancel and delete from the command line."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from test_cli_interrupt import started
+
+from datagen import bootstrap, cli, settings
+from datagen.cli import spec
+from datagen.domain.users import User
+
+ADMIN = User(name="admin", role="admin")
+
+
+class Terminal(io.StringIO):
+    """A person's answers."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def waiting_job() -> str:
+    """A job that nobody works on."""
+    asked = spec.load("loans.yaml")
+    with closing(bootstrap.build(settings.load())) as services:
+        draft = services.drafts.given(ADMIN, asked.request, asked.schema or {})
+        return services.jobs.confirm(ADMIN, services.drafts.sign(ADMIN, draft))
+
+
+def listed(capsys: pytest.CaptureFixture[str]) -> str:
+    capsys.readouterr()
+    assert cli.main(["jobs"]) == 0
+    return capsys.readouterr().out
+
+
+def test_a_job_cancelled_while_generate_watches_ends_it_with_what_is_there(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with started(folder, "loans.yaml", "--records", "200", "-o", "x.jsonl",
+                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                 stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        job_id = process.stderr.readline().split()[1].rstrip(":")
+        while not re.match(r"[1-9]\d* of 200", process.stderr.readline()):
+            pass
+        assert cli.main(["cancel", job_id]) == 0
+        assert "keeps what was generated" in capsys.readouterr().out
+        said = process.communicate(timeout=20)[0]
+        assert process.returncode == 3
+    assert "Cancelled by admin after" in said
+    kept = len((folder / "x.jsonl").read_text().splitlines())
+    assert f"{kept} of 200" in said
+    assert 1 <= kept < 200
+    assert "cancelled" in listed(capsys)
+    assert cli.main(["cancel", job_id]) == 1
+    assert "over" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("folder")
+def test_without_a_worker_a_request_waits_and_says_what_carries_it_out(
+    capsys: pytest.CaptureFixture[str]
+) -> None:
+    job_id = waiting_job()
+    assert cli.main(["cancel", "latest"]) == 0
+    assert "as soon as a worker runs" in capsys.readouterr().out
+    assert "cancelling" in listed(capsys)
+    assert cli.main(["generate", "--resume", job_id]) == 3
+    told = capsys.readouterr()
+    assert "being cancelled" in told.err
+    assert "before the first record" in told.out
+    assert "export" not in told.out
+
+
+@pytest.mark.usefixtures("folder")
+def test_json_tells_whether_anybody_carries_it_out(capsys: pytest.CaptureFixture[str]) -> None:
+    job_id = waiting_job()
+    for what, arguments in (("cancel", []), ("delete", ["--yes"])):
+        assert cli.main([what, job_id, "--json", *arguments]) == 0
+        assert json.loads(capsys.readouterr().out) == {
+            "job": job_id, "asked": what, "worker": False}
+
+
+@pytest.mark.parametrize(("typed", "code"), [("y\n", 0), ("YES\n", 0), ("\n", 1), ("n\n", 1)])
+def test_deleting_names_the_job_and_asks_first(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    typed: str, code: int,
+) -> None:
+    waiting_job()
+    monkeypatch.setattr("sys.stdin", Terminal(typed))
+    assert cli.main(["delete", "latest"]) == code
+    assert "Loans" in capsys.readouterr().err
+    assert ("Loans" in listed(capsys)) == (code == 1)
+
+
+@pytest.mark.usefixtures("folder")
+def test_where_nobody_can_be_asked_nothing_is_deleted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    waiting_job()
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    assert cli.main(["delete", "latest"]) == 1
+    assert "--yes" in capsys.readouterr().err
+    assert "Loans" in listed(capsys)
+
+
+@pytest.mark.parametrize("arguments", [["cancel"], ["delete", "--yes"]])
+@pytest.mark.usefixtures("folder")
+def test_nobody_ends_the_job_of_another(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    job_id = waiting_job()
+    cli.main(["accounts", "create", "eve"])
+    capsys.readouterr()
+    assert cli.main([*arguments, job_id, "--user", "eve"]) == 1
+    assert "no such job among yours" in capsys.readouterr().err
