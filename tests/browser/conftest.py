@@ -21,8 +21,8 @@ from pathlib import Path
 
 import pytest
 from chromium import chromium
-from live import OURS, ROOT, Server, free_port
-from playwright.sync_api import Browser, Page, sync_playwright
+from live import OURS, PATIENCE, ROOT, Server, free_port
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from datagen import bootstrap, settings
 
@@ -50,8 +50,10 @@ def browser(chromium_path: str) -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """An empty page of a browser that knows nothing yet."""
+    """An empty page of a browser that knows nothing yet, and patience with it."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
     yield context.new_page()
     context.close()
 

@@ -12,38 +12,12 @@ from pathlib import Path
 import jwt
 import pytest
 from jsonschema import Draft202012Validator
-from live import Server
+from live import PATIENCE, Server, draft_example, sign_in
 from playwright.sync_api import Browser, Locator, Page, expect
 
 pytestmark = pytest.mark.browser
 
-PATIENCE = 30_000  # ms, on a busy machine
 GRID_ROW = 33  # pixels
-
-
-@pytest.fixture(autouse=True)
-def patient(page: Page) -> None:
-    page.set_default_timeout(PATIENCE)
-    expect.set_options(timeout=PATIENCE)
-
-
-def sign_in(page: Page, server: Server, name: str = "admin", password: str = "admin") -> None:
-    page.goto(server.url)
-    page.get_by_label("User name").fill(name)
-    page.get_by_label("Password", exact=True).fill(password)
-    page.get_by_role("button", name="Sign in").click()
-
-
-def draft_example(page: Page, title: str) -> None:
-    """From the jobs page to a drafted schema of an example."""
-    page.get_by_role("link", name="New dataset").first.wait_for()
-    if page.get_by_role("button", name="Use this example").count() == 0:
-        page.get_by_test_id("stMainBlockContainer").get_by_text(
-            re.compile("no jobs yet|Datasets")).first.wait_for()
-    card = page.get_by_test_id("stVerticalBlock").filter(has_text=title).last
-    card.get_by_role("button", name="Use this example").click()
-    page.get_by_role("button", name="Draft schema").click()
-    page.get_by_role("button", name="Create dataset").wait_for()
 
 
 def json_box(page: Page) -> Locator:
