@@ -21,7 +21,6 @@ from datagen.ports import Clock
 
 _TRIES = 3  # of a read
 _PAUSE = 0.2  # seconds before a second try, doubled before the third
-_STATUS_TIMEOUT = 5.0  # seconds
 # A hash with a field of this name can't be read as a whole any more: the node takes it for
 # the status of its answer (WIRE.md, 1).
 _POISON = "status_code"
@@ -96,11 +95,9 @@ class CStore:
         source = result.get("source_peer") if isinstance(result, dict) else None
         return isinstance(source, str) and _bare(source) == _bare(peer)
 
-    def status(self, timeout: float = _STATUS_TIMEOUT) -> None:
-        """Return if the store answers, whatever it says at HTTP 200. Raises StoreError."""
-        answer = self._http.get("get_status", {}, timeout=timeout)
-        if answer.status != 200:
-            result_of(answer)
+    def status(self) -> None:
+        """Return if the store answers. Raises StoreError."""
+        self._http.status()
 
     def close(self) -> None:
         """Close the connections that are kept."""

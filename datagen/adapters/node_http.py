@@ -16,10 +16,11 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import exceptions as pool
 
-from datagen.adapters.node_answers import Answer, NodeError, Service, Why
+from datagen.adapters.node_answers import Answer, NodeError, Service, Why, result_of
 from datagen.ports import Clock
 
 CONNECT_TIMEOUT = 5.0  # seconds; a node is on the same machine or next to it
+STATUS_TIMEOUT = 5.0  # seconds
 ANSWER_LIMIT = 64 * 1024 * 1024  # bytes
 _CHUNK = 256 * 1024  # bytes
 _CONNECTIONS = 16  # kept open; more threads at once open more
@@ -56,11 +57,15 @@ class NodeHttp:
 
     @contextmanager
     def stream(
-        self, method: str, call: str, *, timeout: float, query: Mapping[str, str] | None = None,
-        data: bytes | Body | None = None, content_type: str = "application/json",
+        self, method: str, call: str, *, timeout: float, within: float | None = None,
+        query: Mapping[str, str] | None = None, data: bytes | Body | None = None,
+        content_type: str = "application/json",
     ) -> Iterator[Incoming]:
-        """An answer whose body is still to be read; ``timeout`` bounds the whole exchange."""
-        deadline = self._clock.monotonic() + timeout
+        """An answer whose body is still to be read.
+
+        ``timeout``: seconds of silence; ``within``: of the whole exchange, ``timeout`` if None.
+        """
+        deadline = self._clock.monotonic() + (timeout if within is None else within)
         url = f"{self.service.url.rstrip('/')}/{call}"
         if query:
             url += f"?{urlencode(query)}"
@@ -75,6 +80,12 @@ class NodeHttp:
             yield Incoming(
                 response, self.service, in_time=lambda: self._clock.monotonic() < deadline
             )
+
+    def status(self, *, timeout: float = STATUS_TIMEOUT) -> None:
+        """Return if the service answers, whatever it says at HTTP 200."""
+        answer = self.get("get_status", {}, timeout=timeout)
+        if answer.status != 200:
+            result_of(answer)
 
     def close(self) -> None:
         """Close the connections that are kept."""

@@ -90,6 +90,7 @@ def odd_node() -> Iterator[OddNode]:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         node: OddNode = self.server.node  # type: ignore[attr-defined]

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from datagen.adapters.local import LocalFiles
-from datagen.adapters.local_files import _translated
+from datagen.adapters.whole_files import translated
 from datagen.domain.errors import NotThere, StoreError, StoreFull
 
 ROOT = Path(__file__).parents[2]
@@ -109,7 +109,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_stored(folder: Path) -> Non
     (errno.EROFS, StoreError), (errno.EACCES, StoreError), (errno.EIO, StoreError),
 ])
 def test_the_systems_errors_become_ours(number: int, kind: type[StoreError]) -> None:
-    assert type(_translated(OSError(number, os.strerror(number)), Path("/data"))) is kind
+    assert type(translated(OSError(number, os.strerror(number)), Path("/data"), "X")) is kind
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:

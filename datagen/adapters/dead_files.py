@@ -1,0 +1,54 @@
+"""Ids of files that could not be fetched lately.
+
+R1FS handles one call at a time and may look for a missing file for minutes: asking for it
+again and again would hold up the whole node (WIRE.md, 2).
+"""
+
+from __future__ import annotations
+
+from threading import Lock
+
+from datagen.domain.errors import NotThere
+from datagen.ports import Clock
+
+_LONGEST = 3600.0  # seconds
+_COST = 10  # times the seconds that a failed search took, it is not repeated
+_GROWTH_LIMIT = 16  # times the first pause
+_MANY = 10_000  # remembered at once
+
+
+class DeadFiles:
+    """Lets nobody ask for what failed, for a while that grows. Thread-safe.
+
+    ``pause``: seconds after a first failure that cost no time.
+    """
+
+    def __init__(self, *, clock: Clock, pause: float) -> None:
+        self._clock = clock
+        self._pause = pause
+        self._lock = Lock()
+        self._failed: dict[str, tuple[int, float]] = {}  # id -> times, not before
+
+    def check(self, cid: str) -> None:
+        """Raise NotThere for an id that is not to be asked for yet."""
+        with self._lock:
+            _, until = self._failed.get(cid, (0, 0.0))
+        left = until - self._clock.monotonic()
+        if left > 0:
+            raise NotThere("The file could not be fetched lately. "
+                           f"It is asked for again in {left:.0f} s.")
+
+    def note(self, cid: str, seconds: float) -> None:
+        """A search for it took ``seconds`` and failed."""
+        with self._lock:
+            times = self._failed.pop(cid, (0, 0.0))[0] + 1
+            growth = min(2 ** (times - 1), _GROWTH_LIMIT)
+            pause = min(self._pause * growth + _COST * seconds, _LONGEST)
+            if len(self._failed) >= _MANY:
+                del self._failed[next(iter(self._failed))]  # the one that failed longest ago
+            self._failed[cid] = (times, self._clock.monotonic() + pause)
+
+    def forget(self, cid: str) -> None:
+        """It is there."""
+        with self._lock:
+            self._failed.pop(cid, None)
