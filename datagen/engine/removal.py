@@ -52,7 +52,6 @@ class Removal:
 
     def finish(self, job_id: str, job: Job | None) -> None:
         """Delete files and fields for good; ``job`` is None where its entry is gone already."""
-        self.clear_disk(job_id)
         state = self._board.states(job_id).get(self._peer_id)
         for cid in (
             state and state.result_cid, state and state.errors_cid, job and job.details_cid,

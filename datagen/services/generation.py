@@ -38,14 +38,6 @@ class _Waiting:
     until: float = -math.inf  # monotonic seconds
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Running:
-    """A share that is worked on."""
-
-    task: asyncio.Task[None]
-    orders: Orders
-
-
 @dataclass(kw_only=True)
 class _Shift:
     """What one life of the worker knows."""
@@ -54,7 +46,7 @@ class _Shift:
     group: asyncio.TaskGroup
     stop: asyncio.Event
     wake: asyncio.Event = field(default_factory=asyncio.Event)  # something happened: look again
-    running: dict[str, _Running] = field(default_factory=dict)  # by job id
+    running: dict[str, Orders] = field(default_factory=dict)  # of its shares, by job id
     waiting: dict[str, _Waiting] = field(default_factory=dict)  # by job id
     look_at: float = -math.inf  # monotonic seconds of the next look at the board
 
@@ -188,8 +180,8 @@ class Generation:
             except StoreError as exc:
                 _LOG.debug("What people ask can't be read now: %s", exc)  # who looks for jobs warns
                 asked = known
-            for job_id, running in shift.running.items():
-                running.orders.tell(asked.get(job_id, NOTHING))
+            for job_id, orders in shift.running.items():
+                orders.tell(asked.get(job_id, NOTHING))
             news = [job_id for job_id in asked if asked[job_id] != known.get(job_id)]
             for job_id in news:  # a share that waits to be tried again need not wait for its end
                 shift.waiting.pop(job_id, None)
@@ -204,9 +196,8 @@ class Generation:
             await self._pace.aside(self._report_empty, job, share)
             shift.wake.set()
             return
-        orders = Orders(due.asked)
-        shift.running[job.id] = _Running(orders=orders, task=shift.group.create_task(
-            self._work(shift, job, share, due.before, orders)))
+        orders = shift.running[job.id] = Orders(due.asked)
+        shift.group.create_task(self._work(shift, job, share, due.before, orders))
 
     async def _work(
         self, shift: _Shift, job: Job, share: Share, before: PeerState | None, orders: Orders
@@ -263,8 +254,8 @@ class Generation:
 
 async def _halt_at_the_stop(shift: _Shift) -> None:
     await shift.stop.wait()
-    for running in shift.running.values():
-        running.orders.halt.set()
+    for orders in shift.running.values():
+        orders.halt.set()
 
 
 def _warn_once(backoff: Backoff, message: str, exc: StoreError) -> None:

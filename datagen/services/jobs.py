@@ -133,9 +133,7 @@ class Jobs:
 
     def get(self, user: User, job_id: str) -> JobView:
         """One job with what each peer says of it. Raises NotThere, StoreError."""
-        view = self._snapshots.current().views.get(job_id)
-        if view is None or view.job.owner != user.name:
-            raise NotThere("There is no such job among yours.")
+        view = self._own(user, job_id)
         if view.job.is_over:
             return replace(view, states=self._final_states(view.job))
         return view
@@ -151,7 +149,7 @@ class Jobs:
 
         Raises NotThere, Conflict when it is over already, StoreError.
         """
-        if self.get(user, job_id).job.is_over:
+        if self._own(user, job_id).job.is_over:
             raise Conflict("This job is over: there is nothing left to cancel.")
         self._ask(job_id, Asked(cancel=self._request(user)))
 
@@ -160,7 +158,7 @@ class Jobs:
 
         One that runs is cancelled first. Raises NotThere, StoreError.
         """
-        self.get(user, job_id)
+        self._own(user, job_id)
         self._ask(job_id, Asked(delete=self._request(user)))
 
     def is_deleted(self, job_id: str) -> bool:
@@ -191,6 +189,12 @@ class Jobs:
             "failedJobs": sum(job.status == "failed" for job in jobs),
             "lastJobAt": to_iso(max(starts)) if starts else None,
         }
+
+    def _own(self, user: User, job_id: str) -> JobView:
+        view = self._snapshots.current().views.get(job_id)
+        if view is None or view.job.owner != user.name:
+            raise NotThere("There is no such job among yours.")
+        return view
 
     def _request(self, user: User) -> Request:
         return Request(at=self._clock.now(), by=user.name)

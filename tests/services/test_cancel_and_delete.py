@@ -6,6 +6,7 @@ import asyncio
 import json
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,7 +18,7 @@ from datagen.domain.asked import Asked, Request
 from datagen.domain.chat import ChatReply
 from datagen.domain.errors import StoreError
 from datagen.domain.jobs import Job, PeerState, shares
-from datagen.engine import roster
+from datagen.engine import pace, roster
 from datagen.engine.removal import DELETE_AFTER
 from datagen.engine.roster import LAST_PARTS
 from datagen.protocol import keys
@@ -140,7 +141,27 @@ async def test_a_job_that_waits_for_its_turn_ends_at_once(world: World) -> None:
     assert not entry(world, running).is_over
 
 
-async def test_a_job_whose_description_can_not_be_read_can_be_cancelled(world: World) -> None:
+async def test_a_request_is_seen_long_before_the_next_look_at_the_board(tmp_path: Path) -> None:
+    world = World(tmp_path, DATAGEN_JOB_POLL_SECONDS="3600")
+    running, waits = world.hand_over(1, total=200), world.hand_over(2, total=200)
+    asked_at = math.inf
+
+    def ask() -> None:
+        nonlocal asked_at
+        asked_at = world.clock.monotonic()
+        cancel(world, waits)
+
+    asks = once(lambda: len(world.models[0].calls) > 20, ask)
+    await world.live(lambda: asks() or entry(world, waits).is_over
+                     if world.board.job(waits.id) else False)
+    assert world.clock.monotonic() - asked_at < 1800
+    assert not entry(world, running).is_over
+
+
+async def test_a_job_whose_description_can_not_be_read_can_be_cancelled(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace.Backoff, "next", lambda _: 1e9)  # until when it is not tried again
     job = world.hand_over(with_details=False)
     asks = once(lambda: bool(world.board.states(job.id)), lambda: cancel(world, job))
     await world.live(lambda: asks() or world.is_quiet(job))
@@ -207,11 +228,23 @@ async def test_what_another_replica_was_asked_is_followed_and_said_again(world: 
     assert 20 < state(world, job).generated_ok < 200
 
 
-async def test_a_peer_that_never_answers_is_waited_for_a_minute(world: World) -> None:
+async def test_a_peer_that_never_answers_is_waited_for_a_minute_and_no_longer(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job = world.hand_over(total=40, peers=("other", "local"))
     cancel(world, job)
+    monkeypatch.setattr(roster, "LAST_PARTS", math.inf)
+
+    def waits() -> bool:
+        said = world.board.states(job.id).get("local")
+        return bool(said and said.finished_at) and world.clock.monotonic() > 1_000
+
+    await world.live(waits)
+    assert not entry(world, job).is_over
+
+    monkeypatch.setattr(roster, "LAST_PARTS", LAST_PARTS)
     started = world.clock.monotonic()
-    await world.live(lambda: bool((job_ := world.board.job(job.id)) and job_.is_over))
+    await world.live(lambda: entry(world, job).is_over)
     assert world.clock.monotonic() - started >= LAST_PARTS
     assert entry(world, job).was_cancelled
 
@@ -305,7 +338,7 @@ async def test_a_deleted_job_never_comes_back(world: World) -> None:
     world.board.publish(job)  # and a store that remembers it
     await world.live(lambda: is_gone(world, job) and not world.store.notes(keys.DESK_JOBS))
 
-    world.board.publish(job)
+    world.board.publish(replace(job, status="succeeded"))
     await world.live(lambda: is_gone(world, job))
     assert len(world.calls) == calls
     assert what_is_left(world)["files"] == {}
