@@ -22,7 +22,10 @@ async def serve(services: bootstrap.Services) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, begin_to_stop, stop)
-    await services.generation.run(stop)
+    async with asyncio.TaskGroup() as group:
+        if services.first_admin:
+            group.create_task(services.first_admin.run(stop))
+        await services.generation.run(stop)
 
 
 def begin_to_stop(stop: asyncio.Event) -> None:

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +16,29 @@ from datagen import settings as environment
 from datagen.adapters.chat import HttpChat
 from datagen.adapters.clock import SystemClock
 from datagen.adapters.crypto import Argon2Hasher, JwtSigner
+from datagen.adapters.cstore import CStore
 from datagen.adapters.local import LocalFiles, LocalStore
+from datagen.adapters.r1fs import R1fs
 from datagen.adapters.sample import SampleModel
-from datagen.domain.errors import Conflict, SettingsError, StoreError
+from datagen.domain.errors import Conflict, StoreError
+from datagen.engine.pace import Pace
 from datagen.model.sample import illustrate
-from datagen.ports import ChatModel, Clock
+from datagen.ports import ChatModel, Clock, FileStore
 from datagen.protocol.board import Board
 from datagen.services.accounts import Accounts
 from datagen.services.datasets import Datasets
 from datagen.services.drafts import Drafts
+from datagen.services.first_admin import FirstAdmin
 from datagen.services.generation import Generation
 from datagen.services.jobs import Jobs
+from datagen.services.patience import Patience
 from datagen.settings import Settings
 
 _LOG = logging.getLogger(__name__)
 
+PAGE_PATIENCE = 1.0  # seconds a page waits for a shared store before it shows what was last known
+PAGE_READS = 10.0  # seconds until such a read is given up, so that a sign-in is told
+FRESH_FILE = 20.0  # seconds in which a file that another peer just stored may become visible
 SAMPLE_LATENCY = 0.2  # seconds, as a quick server: progress is there to be watched
 MOCK_ACCOUNTS = (("admin", "admin", "admin"), ("test_user", "testtest", "user"))
 
@@ -47,28 +55,23 @@ class Services:
     jobs: Jobs
     datasets: Datasets
     generation: Generation
+    first_admin: FirstAdmin | None  # for the worker of a node; elsewhere ``up`` makes it
     illustrate: Callable[[Mapping[str, Any]], Any]  # an example record of a schema, at once
-    store: LocalStore
-
-    def close(self) -> None:
-        """Release the store's files."""
-        self.store.close()
+    close: Callable[[], None]  # releases the stores' files and connections
 
 
-def build(settings: Settings) -> Services:
-    """Wire one replica. Raises SettingsError, StoreError."""
-    if not settings.local:
-        raise SettingsError([
-            "A Ratio1 node is configured (EE_CHAINSTORE_API_URL, EE_R1FS_API_URL), but this "
-            "version keeps everything on one machine: unset these variables."
-        ])
+def build(settings: Settings, *, for_pages: bool = False) -> Services:
+    """Wire one replica. Raises SettingsError, StoreError.
+
+    ``for_pages``: in a process where people wait for what a shared store says.
+    """
     for warning in settings.warnings:
         _LOG.warning(warning)
     _make_private(settings.data_dir)
     _make_private(settings.cache_dir)
     clock = SystemClock()
-    store = LocalStore(settings.data_dir / "store.sqlite3")
-    files = LocalFiles(settings.data_dir / "files", log_calls=settings.log_files)
+    store, desk, files = _stores(settings, clock, for_pages=for_pages)
+    patience = Patience(PAGE_PATIENCE if for_pages and not settings.local else None, clock=clock)
     board = Board(store)
     chat: ChatModel = (
         SampleModel(latency=SAMPLE_LATENCY, timeout=settings.inference_timeout)
@@ -80,32 +83,60 @@ def build(settings: Settings) -> Services:
         settings.session_secret or _kept(settings.data_dir / "session_secret"), clock
     )
     accounts = Accounts(
-        store=store, desk=store, clock=clock, signer=signer, hkey=settings.auth_hkey,
+        store=store, desk=desk, clock=clock, signer=signer, hkey=settings.auth_hkey,
+        patience=patience,
         hasher=Argon2Hasher(settings.auth_pepper or _kept(settings.data_dir / "auth_pepper")),
     )
     if settings.mock_store:
         _make_mock_accounts(accounts)
     drafts = Drafts(chat=chat, signer=signer, clock=clock, endpoint=settings.endpoint,
                     max_records=settings.max_records_per_job, peer_id=settings.peer_id)
-    jobs = Jobs(board=board, desk=store, files=files, drafts=drafts, clock=clock,
+    jobs = Jobs(board=board, desk=desk, files=files, drafts=drafts, clock=clock,
                 peers=settings.peers, peer_id=settings.peer_id,
                 max_records=settings.max_records_per_job,
                 active_poll=settings.active_poll_seconds,
-                idle_poll=settings.idle_poll_seconds)
+                idle_poll=settings.idle_poll_seconds, patience=patience)
     return Services(
         settings=settings, clock=clock, chat=chat, accounts=accounts, drafts=drafts, jobs=jobs,
         datasets=Datasets(jobs=jobs, files=files, cache_dir=settings.cache_dir),
-        generation=Generation(settings=settings, board=board, desk=store, files=files,
+        generation=Generation(settings=settings, board=board, desk=desk, files=files,
                               chat=chat, clock=clock),
+        first_admin=None if settings.local else FirstAdmin(
+            accounts=accounts, store=store, hkey=settings.auth_hkey,
+            others=tuple(peer for peer in settings.peers if peer != settings.peer_id),
+            password=settings.bootstrap_admin_password, pace=Pace(clock=clock),
+        ),
         illustrate=illustrate,
-        store=store,
+        close=partial(_close, store, desk),
     )
 
 
 @cache
 def shared() -> Services:
-    """The services of this process, made at the first call."""
-    return build(environment.load())
+    """The services of this web process, made at the first call."""
+    return build(environment.load(), for_pages=True)
+
+
+def _stores(
+    settings: Settings, clock: Clock, *, for_pages: bool
+) -> tuple[LocalStore | CStore, LocalStore, FileStore]:
+    """Where jobs and accounts are, what this replica's processes leave for one another, files."""
+    desk = LocalStore(settings.data_dir / "store.sqlite3")
+    if settings.cstore_url is None or settings.r1fs_url is None:
+        return desk, desk, LocalFiles(settings.data_dir / "files", log_calls=settings.log_files)
+    waits = {"read_timeout": PAGE_READS} if for_pages else {}
+    return (
+        CStore(settings.cstore_url, peers=settings.listed_peers, clock=clock, **waits),
+        desk,
+        R1fs(settings.r1fs_url, cache_dir=settings.cache_dir / "r1fs", clock=clock,
+             secret=settings.r1fs_secret, log_calls=settings.log_files,
+             patience=0.0 if for_pages else FRESH_FILE),
+    )
+
+
+def _close(*stores: LocalStore | CStore) -> None:
+    for store in stores:
+        store.close()
 
 
 def _make_private(folder: Path) -> None:

@@ -127,6 +127,8 @@ def first_sign_in(settings: Settings) -> str:
     """Make sure that somebody can sign in; say how. A new password is in it, this once."""
     if settings.mock_store:  # every process that opens a throwaway store makes them
         return "admin with password admin, or test_user with testtest"
+    if not settings.local:  # the accounts are those of the network; the worker makes the first
+        return f"with an account of this network of peers; which: {_ourselves()} accounts list"
     from datagen.bootstrap import build  # late: it takes half a second
 
     with closing(build(settings)) as services:

@@ -6,10 +6,10 @@ import argparse
 import shutil
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from datagen.cli.finding import Finding
 from datagen.cli.terminal import PROG, columns, command, say, say_json
 from datagen.domain.errors import DatagenError, SettingsError
 
@@ -19,16 +19,6 @@ if TYPE_CHECKING:
 
 CONNECT_WITHIN = 5.0  # seconds
 LOW_SPACE = 200 * 1024 * 1024  # bytes
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One thing that was looked at."""
-
-    what: str
-    state: Literal["ok", "note", "wrong"]
-    found: str
-    do: str = ""  # what the reader can do
 
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
@@ -66,6 +56,10 @@ def _findings() -> Iterator[Finding]:
     yield Finding(what="settings", state="ok", found="readable")
     for warning in settings.warnings:
         yield Finding(what="settings", state="note", found=warning)
+    if not settings.local:
+        from datagen.cli.check_node import findings
+
+        yield from findings(settings)
     yield from _store(settings)
     yield _space(settings)
     yield _model(settings)
@@ -87,7 +81,8 @@ def _store(settings: Settings) -> Iterator[Finding]:
             yield from _inside(services, settings)
     except DatagenError as exc:
         yield Finding(what="store", state="wrong", found=str(exc),
-                      do="DATAGEN_DATA_DIR names the folder; another one may be used.")
+                      do="DATAGEN_DATA_DIR names the folder; another one may be used."
+                      if settings.local else "Jobs and accounts can't be read without it.")
 
 
 def _inside(services: Services, settings: Settings) -> Iterator[Finding]:
@@ -95,12 +90,16 @@ def _inside(services: Services, settings: Settings) -> Iterator[Finding]:
     views = services.jobs.snapshot().views.values()
     waiting = sum(not view.job.is_over for view in views)
     yield Finding(what="store", state="ok",
-                  found=f"{settings.data_dir}, {len(views):,} jobs, {waiting:,} of them open")
+                  found=f"{settings.data_dir if settings.local else 'shared'}, "
+                        f"{len(views):,} jobs, {waiting:,} of them open")
     if any(account.role == "admin" and account.active for account in accounts):
         yield Finding(what="accounts", state="ok", found=f"{len(accounts):,}, an admin among them")
     else:
         yield Finding(what="accounts", state="note", found="no admin can sign in",
-                      do=f"The first `make run` makes one, or {PROG} accounts reset admin.")
+                      do=f"{PROG} accounts reset admin makes one" + (
+                          ", as the first `make run` does." if settings.local else
+                          ", as the worker does from R1EN_CSTORE_AUTH_BOOTSTRAP_ADMIN_PWD once "
+                          "every listed peer was asked."))
     if services.generation.is_running():
         yield Finding(what="worker", state="ok", found=f"works as peer {settings.peer_id}")
     else:
