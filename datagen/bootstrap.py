@@ -37,8 +37,9 @@ from datagen.settings import Settings
 _LOG = logging.getLogger(__name__)
 
 PAGE_PATIENCE = 1.0  # seconds a page waits for a shared store before it shows what was last known
-PAGE_READS = 10.0  # seconds until such a read is given up, so that a sign-in is told
+PAGE_READS, READS = 10.0, 40.0  # seconds until a read of it is given up; a sign-in has to be told
 FRESH_FILE = 20.0  # seconds in which a file that another peer just stored may become visible
+PAGE_FILES, FILES = 30.0, 130.0  # seconds a call for a file may take; a node's own bound is 120
 SAMPLE_LATENCY = 0.2  # seconds, as a quick server: progress is there to be watched
 MOCK_ACCOUNTS = (("admin", "admin", "admin"), ("test_user", "testtest", "user"))
 
@@ -124,13 +125,14 @@ def _stores(
     desk = LocalStore(settings.data_dir / "store.sqlite3")
     if settings.cstore_url is None or settings.r1fs_url is None:
         return desk, desk, LocalFiles(settings.data_dir / "files", log_calls=settings.log_files)
-    waits = {"read_timeout": PAGE_READS} if for_pages else {}
     return (
-        CStore(settings.cstore_url, peers=settings.listed_peers, clock=clock, **waits),
+        CStore(settings.cstore_url, peers=settings.listed_peers, clock=clock,
+               read_timeout=PAGE_READS if for_pages else READS),
         desk,
         R1fs(settings.r1fs_url, cache_dir=settings.cache_dir / "r1fs", clock=clock,
              secret=settings.r1fs_secret, log_calls=settings.log_files,
-             patience=0.0 if for_pages else FRESH_FILE),
+             patience=0.0 if for_pages else FRESH_FILE,
+             timeout=PAGE_FILES if for_pages else FILES),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -46,7 +46,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
     yield from _addresses(settings)
 
 
-def _status(name: str, url: str, variable: str) -> Iterator[Finding]:
+def _status(name: str, url: str, variable: str) -> Generator[Finding, None, bool]:
     """Whether the service answers at all, how, and what its clock says; returns the first."""
     now = datetime.now(UTC)
     try:
