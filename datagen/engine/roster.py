@@ -51,44 +51,46 @@ class Roster:
                                 files=files, forget_table=forget_table)
         self._hearing = Hearing(peer_id=peer_id, board=board, desk=desk)
         self._unreadable: set[str] = set()  # notes complained of
+        self._said: dict[str, Mapping[str, PeerState]] = {}  # by job id, as of this look
         self._sweep_due = True  # journals of closed jobs may lie about
         self._asked_since: dict[str, float] = {}  # job id -> monotonic seconds
         self._cleared: set[str] = set()  # deleted jobs of which this disk holds nothing any more
 
-    def publish_handed_over(self) -> bool:
-        """Put what the web process handed over on the board; whether there was anything."""
-        published = False
+    def is_handed_something(self) -> bool:
+        """Whether the web process left a job here; a look at our own disk."""
+        return any(key not in self._unreadable for key in self._desk.notes(keys.DESK_JOBS))
+
+    def _publish_handed_over(self, jobs: dict[str, Job]) -> None:
+        """Put what the web process handed over among the jobs of the board."""
         for draft_id, text in self._desk.notes(keys.DESK_JOBS).items():
             try:
                 job = load_job(text)
             except ValueError as exc:
                 self._complain(draft_id, exc)
                 continue
-            self._take_over(job)
+            # What stands is never taken back; written again, since a crash may have come
+            # between the job and its entry in the owner's list.
+            job = jobs.get(job.id, job)
+            if job.id not in jobs and job.id in deleted_here(self._desk):
+                self._removal.finish(job.id, job)  # it never gets there
+            else:
+                self._desk.put_once(keys.DESK_CREATED, job.id, "")
+                self._board.publish(job)
+                jobs[job.id] = job
             self._desk.drop(keys.DESK_JOBS, draft_id)
-            published = True
-        return published
-
-    def _take_over(self, job: Job) -> None:
-        """Put a job on the board; one that was deleted in the meantime never gets there."""
-        standing = self._board.job(job.id)
-        if standing is None and job.id in deleted_here(self._desk):
-            self._removal.finish(job.id, job)
-            return
-        self._desk.put_once(keys.DESK_CREATED, job.id, "")
-        # What stands is never taken back; written again, since a crash may have come
-        # between the job and its entry in the owner's list.
-        self._board.publish(standing or job)
 
     def survey(self, running: Collection[str]) -> list[Due]:
         """Shares of this peer that are not finished, oldest job first.
 
-        Jobs whose id is in ``running`` are left out. Moves the jobs made here on as well:
-        to running, to their end, and their journals away; and deletes those that should be.
+        Jobs whose id is in ``running`` are left out. Publishes what was handed over, and moves
+        the jobs made here on: to running, to their end, and their journals away; and deletes
+        those that should be.
         """
+        self._said.clear()
         asked = asked_here(self._desk)
         gone = self._desk.notes(keys.DESK_DELETED)
         jobs = self._board.jobs()
+        self._publish_handed_over(jobs)
         created = self._desk.notes(keys.DESK_CREATED)
         found: list[Due] = []
         for job in sorted(jobs.values(), key=lambda job: (job.created_at, job.id)):
@@ -118,7 +120,7 @@ class Roster:
             self._end(job)
         elif not job.is_over and (is_ours or asked.end or self._peer_id in job.peers):
             asked = self._hearing.of(job.id, asked)
-            states = self._board.states(job.id)
+            states = self._states(job.id)
             before = states.get(self._peer_id)
             if is_ours or self._adopted(job):
                 job = self._moved(job, states, asked)
@@ -180,6 +182,12 @@ class Roster:
             self._cleared.add(job.id)
         self._removal.finish_if_due(job, asked, self._clock.now())
 
+    def _states(self, job_id: str) -> Mapping[str, PeerState]:
+        """What the peers say of a job, read once at each look."""
+        if job_id not in self._said:
+            self._said[job_id] = self._board.states(job_id)
+        return self._said[job_id]
+
     def _sweep(self, jobs: Mapping[str, Job], running: Collection[str]) -> bool:
         """Delete journals that nobody needs any more; whether some may follow soon."""
         follow = False
@@ -197,7 +205,7 @@ class Roster:
         return follow
 
     def _clear(self, folder: Path, job_id: str) -> None:
-        state = self._board.states(job_id).get(self._peer_id)
+        state = self._states(job_id).get(self._peer_id)
         if state is None or state.finished_at is None:
             return
         try:

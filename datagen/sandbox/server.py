@@ -202,7 +202,8 @@ def _reserve(port: int) -> socket.socket:
 
 
 def _socket(port: int) -> socket.socket:
-    made = socket.socket()
+    # With its protocol named: asyncio sends small packets at once for such sockets alone.
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     made.bind((HOST, port))
     return made

@@ -27,6 +27,7 @@ from datagen.settings import Settings
 
 _LOG = logging.getLogger(__name__)
 DESK_EVERY = 0.3  # seconds between two looks at the desk, which is local and cheap
+BUSY_POLL = 10.0  # seconds between two looks at the board while there is no room for a job
 BEAT_EVERY = 30.0  # seconds between two signs of life
 
 
@@ -157,7 +158,7 @@ class Generation:
 
     async def _look(self, shift: _Shift) -> None:
         pace = self._pace
-        handed_over = await pace.aside(self._roster.publish_handed_over)
+        handed_over = await pace.aside(self._roster.is_handed_something)
         if not handed_over and pace.clock.monotonic() < shift.look_at:
             return
         for due in await pace.aside(self._roster.survey, frozenset(shift.running)):
@@ -169,7 +170,10 @@ class Generation:
                     await self._take_up(shift, due)
         now = pace.clock.monotonic()
         retries = [w.until for w in shift.waiting.values() if w.until > now]
-        shift.look_at = min(now + self._settings.job_poll_seconds, *retries, math.inf)
+        pause = self._settings.job_poll_seconds
+        if len(shift.running) >= self._settings.max_concurrent_jobs:  # nothing can be taken up
+            pause = max(pause, BUSY_POLL)
+        shift.look_at = min(now + pause, *retries, math.inf)
 
     async def _listen(self, shift: _Shift) -> None:
         """Pass on what people ask at once, however long a look at the board takes."""
