@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from datagen import __version__
-from datagen.cli import accounts, check, completion, generate, jobs
+from datagen.cli import accounts, check, completion, generate, jobs, sandbox
 from datagen.cli.terminal import note, say, sentence
 from datagen.domain.errors import DatagenError
 
@@ -48,6 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
     jobs.add(commands)
     accounts.add(commands)
     check.add(commands)
+    sandbox.add(commands)
     completion.add(commands)
     version = commands.add_parser("version", help="say which version this is")
     version.set_defaults(run=lambda _: say(f"DataGen {__version__}"))

@@ -14,7 +14,8 @@ from datagen import cli
 
 ROOT = Path(__file__).parents[2]
 ELSEWHERE = ("accounts import",  # needs a file of passwords; its own tests have one
-             "cancel")  # needs a job that runs, as its own tests have
+             "cancel",  # needs a job that runs, as its own tests have
+             "sandbox")  # runs until Ctrl-C, which its own tests press
 
 
 def shown(parser: argparse.ArgumentParser) -> Iterator[str]:
