@@ -18,6 +18,7 @@ from typing import Any
 from datagen.domain.chat import Endpoint
 from datagen.domain.endpoints import NODE_PATH, dialect_for
 from datagen.domain.errors import SettingsError
+from datagen.domain.jobs import MAX_PEERS, MAX_RECORDS, PEER_ID
 from datagen.environment import VARIABLES, Reader, parse_peers
 
 __all__ = ["INFERENCE_BASE_URL", "VARIABLES", "Settings", "Smtp", "load"]
@@ -121,9 +122,14 @@ def _peers(env: Reader, *, local: bool) -> tuple[tuple[str, ...], str]:
                         'a JSON list such as ["0xai_A", "0xai_B"]') or ()
     named = env.text("R1EN_HOST_ADDR")
     peer_id = named or "local"
-    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}", peer_id):  # it names files
+    if not PEER_ID.fullmatch(peer_id):  # it names files
         env.problems.append(
             "R1EN_HOST_ADDR may hold letters, digits, _ . and - only, and not begin with a dot."
+        )
+    elif len(peers) > MAX_PEERS or not all(PEER_ID.fullmatch(peer) for peer in peers):
+        env.problems.append(
+            f"R1EN_CHAINSTORE_PEERS may list up to {MAX_PEERS:,} ids of letters, digits, _ . and "
+            "-, none of which begins with a dot."
         )
     elif not named and not local:  # the keys of all replicas lie side by side
         env.problems.append("R1EN_HOST_ADDR must name this peer when the store is a Ratio1 node.")
@@ -208,7 +214,7 @@ def load(environ: Mapping[str, str] | None = None, *, in_container: bool | None 
         own_model=own_model,
         model_port=model_port,
         inference_timeout=env.number("DATAGEN_INFERENCE_TIMEOUT_SECONDS", 120, 1, 3600),
-        max_records_per_job=env.whole("DATAGEN_MAX_RECORDS_PER_JOB", 200, 1, 10_000_000),
+        max_records_per_job=env.whole("DATAGEN_MAX_RECORDS_PER_JOB", 200, 1, MAX_RECORDS),
         max_in_flight=env.whole("DATAGEN_MAX_IN_FLIGHT", 8, 1, 1024),
         max_concurrent_jobs=env.whole("DATAGEN_MAX_CONCURRENT_JOBS_PER_INSTANCE", 1, 1, 64),
         job_poll_seconds=env.number("DATAGEN_JOB_POLL_SECONDS", 5, 0.1, 3600),

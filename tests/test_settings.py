@@ -259,6 +259,13 @@ class TestPeers:
         assert problems({"R1EN_CHAINSTORE_PEERS": "a,b"}) == (
             "R1EN_HOST_ADDR must name this peer, one of R1EN_CHAINSTORE_PEERS.",)
 
+    @pytest.mark.parametrize("peers", [
+        ["a", "../x"], ["a", "x y"], ["a", "b" * 129], ["a", *(f"p{n}" for n in range(1_000))],
+    ])
+    def test_what_no_peer_could_be_is_told(self, peers: list[str]) -> None:
+        (told,) = problems({"R1EN_CHAINSTORE_PEERS": json.dumps(peers), "R1EN_HOST_ADDR": "a"})
+        assert told.startswith("R1EN_CHAINSTORE_PEERS may list up to 1,000 ids")
+
     @pytest.mark.parametrize("peer", ["../x", "a/b", "a b", ".", "..", "x" * 129])
     def test_an_id_that_could_name_another_folder_is_refused(self, peer: str) -> None:
         assert "may hold letters" in problems({"R1EN_HOST_ADDR": peer})[0]

@@ -7,6 +7,7 @@ spelling lives in ``protocol/codec.py``.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +17,12 @@ from datagen.domain.asked import NOTHING, Asked
 
 Status = Literal["queued", "running", "succeeded", "failed"]
 
+# Ids come from a store that neighbours can write, and name files and keys.
+JOB_ID = re.compile(r"job_[A-Za-z0-9_-]{1,100}")
+PEER_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
+MAX_RECORDS = 10_000_000  # of one job
+MAX_PEERS = 1_000  # of one job
+MAX_IN_FLIGHT = 48  # calls a peer's state shows: those that wait longest
 MAX_LATEST_ERRORS = 20  # failures a peer's state carries, newest last
 MAX_COERCED = 16  # fields with converted values a peer's state tells apart
 
@@ -197,10 +204,11 @@ def fold(job: Job, states: Mapping[str, PeerState]) -> Progress:
         )
     known = [states[peer] for peer in job.peers if peer in states]
     starts = [state.started_at for state in known if state.started_at]
+    ok = min(sum(state.generated_ok for state in known), job.total_records)
     return Progress(
         status="running" if starts else "queued",
-        ok=sum(state.generated_ok for state in known),
-        failed=sum(state.generated_failed for state in known),
+        ok=ok,
+        failed=min(sum(state.generated_failed for state in known), job.total_records - ok),
         total=job.total_records,
         started_at=min(starts, default=None),
         finished_at=None,

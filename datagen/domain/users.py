@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
 Role = Literal["admin", "user"]
+USER_NAME = re.compile(r"[a-z0-9._-]{3,64}")  # WIRE.md, 5; names keys of the store
 
 
 @dataclass(frozen=True, kw_only=True)
 class User:
     """The person every service acts for."""
 
-    name: str  # canonical: trimmed, lower-cased, [a-z0-9._-]{3,64}
+    name: str  # canonical: trimmed, lower-cased, a USER_NAME
     role: Role
 
 

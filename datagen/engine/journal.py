@@ -16,7 +16,6 @@ import contextlib
 import errno
 import json
 import os
-import re
 import zlib
 from array import array
 from collections import deque
@@ -25,12 +24,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from datagen.domain.errors import InputError, StoreError, StoreFull
-from datagen.domain.jobs import MAX_LATEST_ERRORS, RecordError, Share
+from datagen.domain.jobs import JOB_ID, MAX_LATEST_ERRORS, PEER_ID, RecordError, Share
 from datagen.domain.records import MAX_RAW
-from datagen.protocol.codec import dumps
+from datagen.protocol.fields import dumps
 
-_JOB = re.compile(r"job_[A-Za-z0-9_-]{1,100}")
-_PEER = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.-]{1,128}")
 _MISSING, _OK, _FAILED = 0, 1, 2
 
 
@@ -40,7 +37,7 @@ class JournalError(StoreError):
 
 def folder_of(cache: Path, job_id: str, peer_id: str) -> Path:
     """Where a share's journal lives. Raises InputError for ids that must not name a path."""
-    if not _JOB.fullmatch(job_id) or not _PEER.fullmatch(peer_id):
+    if not JOB_ID.fullmatch(job_id) or not PEER_ID.fullmatch(peer_id):
         raise InputError("The id of this job or peer can't be used as a file name.")
     return cache / job_id / peer_id
 

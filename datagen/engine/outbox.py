@@ -15,7 +15,7 @@ from datagen.domain.errors import StoreError
 from datagen.engine.journal import Journal, disk_faults
 from datagen.engine.lock import replace_file
 from datagen.ports import FileStore
-from datagen.protocol.codec import dumps, from_iso, to_iso
+from datagen.protocol.fields import dumps, from_iso, to_iso
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from datagen.domain.asked import NOTHING, Asked
 from datagen.domain.chat import ChatReply
 from datagen.domain.jobs import (
     MAX_COERCED,
+    MAX_IN_FLIGHT,
     MAX_LATEST_ERRORS,
     InFlight,
     PeerState,
@@ -19,12 +20,11 @@ from datagen.domain.jobs import (
 )
 from datagen.engine.journal import Journal
 from datagen.ports import Clock
-from datagen.protocol.codec import dumps
+from datagen.protocol.fields import dumps
 
 # With these bounds a PeerState stays below 16 KB, what a replicated store likes to carry.
 MAX_MESSAGE = 300  # characters of one message
 MAX_MESSAGE_BYTES = 450  # of its JSON: some characters need up to six bytes
-MAX_SHOWN_IN_FLIGHT = 48  # the calls that wait longest
 MAX_PATH, MAX_PATH_BYTES = 60, 80  # of a field whose values were converted
 OTHER_FIELDS = "other fields"  # where more than MAX_COERCED have such values
 
@@ -124,7 +124,7 @@ class Tally:
                 RecordError(index=error.index, message=clip(error.message))
                 for error in self._journal.latest_errors[-MAX_LATEST_ERRORS:]
             ),
-            in_flight=tuple(waiting[:MAX_SHOWN_IN_FLIGHT]),
+            in_flight=tuple(waiting[:MAX_IN_FLIGHT]),
             calls=self._calls,
             prompt_tokens=self._prompt_tokens,
             completion_tokens=self._completion_tokens,

@@ -1,6 +1,7 @@
 """What is on the shared board: jobs, what each peer says of them, and who is alive.
 
-Foreign or damaged values are skipped and logged once: anyone on a node may write our keys.
+Foreign or damaged values are skipped, counted and logged once: anyone on a node may write
+our keys. A value speaks for the field it lies in, or it is not ours.
 """
 
 from __future__ import annotations
@@ -14,23 +15,19 @@ from typing import Any, TypeVar
 
 from datagen.domain.asked import Asked
 from datagen.domain.errors import StoreUnconfirmed
-from datagen.domain.jobs import Job, PeerState
+from datagen.domain.jobs import PEER_ID, Job, PeerState
 from datagen.ports import HashStore
 from datagen.protocol import keys
 from datagen.protocol.codec import (
     control_record,
-    dumps,
-    from_iso,
     job_record,
     load_control,
     load_job,
-    load_object,
     load_peer,
     peer_record,
-    text_of,
-    to_iso,
-    whole,
 )
+from datagen.protocol.fields import dumps, from_iso, load_object, text_of, to_iso, whole
+from datagen.protocol.foreign import Foreign
 
 _LOG = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -54,12 +51,13 @@ class Board:
     equal, since a store drops a rewrite of the same bytes and repairs nothing (WIRE.md, 1).
     """
 
-    def __init__(self, store: HashStore) -> None:
+    def __init__(self, store: HashStore, foreign: Foreign | None = None) -> None:
+        """``foreign``: where values that are not ours are counted."""
         self._store = store
+        self._foreign = foreign or Foreign()
         self._inc = 1
         self._revs = itertools.count(1)
         self._alone = False  # no other node confirmed the last write
-        self._complained: set[str] = set()
         self._decoded: dict[str, Job] = {}  # by stored text, as of the last ``jobs()``
 
     def begin(self, inc: int) -> None:
@@ -73,13 +71,11 @@ class Board:
         """
         before, after = self._decoded, {}
 
-        def load(text: str) -> Job:
+        def load(job_id: str, text: str) -> Job:
             job = after[text] = before.get(text) or load_job(text)
-            return job
+            return _own(job, job.id, job_id)
 
-        found = {
-            job_id: job for job_id, job in self._readable(keys.JOBS, load) if job.id == job_id
-        }
+        found = dict(self._readable(keys.JOBS, load))
         self._decoded = after
         return found
 
@@ -89,18 +85,18 @@ class Board:
             return None
         try:
             job = load_job(text)
+            return _own(job, job.id, job_id)
         except ValueError as exc:
-            self._complain(keys.JOBS, job_id, exc)
+            self._foreign.ignored(keys.JOBS, job_id, exc)
             return None
-        return job if job.id == job_id else None
 
     def states(self, job_id: str) -> dict[str, PeerState]:
         """What each peer last said of a job, by peer id."""
-        hkey = keys.job_peers(job_id)
-        return {
-            peer: state for peer, state in self._readable(hkey, load_peer)
-            if state.peer_id == peer  # else somebody else wrote it
-        }
+        def load(peer: str, text: str) -> PeerState:
+            state = load_peer(text)
+            return _own(state, state.peer_id, peer)
+
+        return dict(self._readable(keys.job_peers(job_id), load))
 
     def publish(self, job: Job) -> None:
         """Write the job and its projection in the owner's list."""
@@ -116,11 +112,11 @@ class Board:
 
     def asked(self, job_id: str) -> dict[str, Asked]:
         """What was asked of a job on each replica, by peer id."""
-        return {
-            peer: asked for peer, (writer, asked)
-            in self._readable(keys.job_control(job_id), load_control)
-            if writer == peer  # else somebody else wrote it
-        }
+        def load(peer: str, text: str) -> Asked:
+            writer, asked = load_control(text)
+            return _own(asked, writer, peer)
+
+        return dict(self._readable(keys.job_control(job_id), load))
 
     def ask(self, job_id: str, peer_id: str, asked: Asked) -> None:
         """Write a peer's own field; only that peer's worker may, and only more than before."""
@@ -142,11 +138,7 @@ class Board:
 
     def beats(self) -> dict[str, Beat]:
         """The last sign of life of every peer, by peer id."""
-        return {
-            peer_id: Beat(peer_id=peer_id, inc=record["inc"], seq=record["seq"],
-                          version=record["version"], at=record["at"])
-            for peer_id, record in self._readable(keys.PEERS, _load_beat)
-        }
+        return dict(self._readable(keys.PEERS, _load_beat))
 
     def _write(self, hkey: str, field: str, record: Mapping[str, Any]) -> None:
         self._put(hkey, field, dumps({**record, "inc": self._inc, "rev": next(self._revs)}))
@@ -160,21 +152,26 @@ class Board:
         else:
             self._alone = False
 
-    def _readable(self, hkey: str, load: Callable[[str], T]) -> Iterator[tuple[str, T]]:
+    def _readable(
+        self, hkey: str, load: Callable[[str, str], T]
+    ) -> Iterator[tuple[str, T]]:
         for field, text in self._store.hgetall(hkey).items():
             try:
-                yield field, load(text)
+                yield field, load(field, text)
             except ValueError as exc:
-                self._complain(hkey, field, exc)
-
-    def _complain(self, hkey: str, field: str, exc: Exception) -> None:
-        name = f"{hkey}/{field}"[:200]
-        if name not in self._complained and len(self._complained) < 10_000:
-            self._complained.add(name)
-            _LOG.warning("Ignored a value that is not ours: %r (%s)", name, type(exc).__name__)
+                self._foreign.ignored(hkey, field, exc)
 
 
-def _load_beat(text: str) -> dict[str, Any]:
+def _own(value: T, said: str, field: str) -> T:
+    """The value, where it says that it belongs in this field. Raises ValueError."""
+    if said != field:
+        raise ValueError("somebody else wrote it")
+    return value
+
+
+def _load_beat(peer_id: str, text: str) -> Beat:
     record = load_object(text)
-    return {"inc": whole(record, "inc"), "seq": whole(record, "seq"),
-            "version": text_of(record, "version"), "at": from_iso(record.get("at"))}
+    if not PEER_ID.fullmatch(peer_id):
+        raise ValueError("not a peer")
+    return Beat(peer_id=peer_id, inc=whole(record, "inc"), seq=whole(record, "seq"),
+                version=text_of(record, "version"), at=from_iso(record.get("at")))

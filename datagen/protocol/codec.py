@@ -6,15 +6,18 @@ anything else: who reads a store decides what to do with a record it can't read.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, cast
 
 from datagen.domain.asked import Asked, Request
 from datagen.domain.jobs import (
+    JOB_ID,
     MAX_COERCED,
+    MAX_IN_FLIGHT,
     MAX_LATEST_ERRORS,
+    MAX_PEERS,
+    MAX_RECORDS,
+    PEER_ID,
     Inference,
     InFlight,
     Job,
@@ -24,103 +27,31 @@ from datagen.domain.jobs import (
     Share,
     Status,
 )
+from datagen.domain.users import USER_NAME
+from datagen.protocol.fields import (
+    MAX_VALUE,
+    cid_of,
+    from_iso,
+    id_of,
+    load_object,
+    message_of,
+    milliseconds,
+    objects,
+    optional_cid,
+    optional_iso,
+    optional_text,
+    text_of,
+    to_iso,
+    whole,
+)
 
 _STATUSES = frozenset({"queued", "running", "succeeded", "failed"})
-MAX_USER_NAME = 64  # characters (WIRE.md, 5)
-_MOST = 2**53 - 1  # the largest whole number the earlier application can hold
-
-
-def dumps(value: Any) -> str:
-    """Compact JSON text; half a surrogate pair is escaped, since no store can hold one."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return json.dumps(value, separators=(",", ":"))
-    return text
-
-
-def to_iso(moment: datetime) -> str:
-    """ISO-8601 in UTC with milliseconds and ``Z``."""
-    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
-
-
-def from_iso(text: object) -> datetime:
-    """An aware time in UTC. Raises ValueError."""
-    if not isinstance(text, str):
-        raise ValueError(f"not a time: {text!r}")  # noqa: TRY004 - one error kind for unreadable records
-    moment = datetime.fromisoformat(text)
-    try:
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except OverflowError as exc:  # the first or last day of all, in another zone
-        raise ValueError(f"not a time: {text!r}") from exc
-
-
-def _optional_iso(text: object) -> datetime | None:
-    return None if text is None else from_iso(text)
+MAX_DETAILS = 4 * 1024 * 1024  # characters; a schema is far smaller, more is not ours
+_MAX_NAME = 100  # characters of a field's path
 
 
 def _without_none(record: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in record.items() if value is not None}
-
-
-def whole(record: Mapping[str, Any], name: str, default: int | None = None) -> int:
-    """A count in the record. Raises ValueError."""
-    value = record.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST:
-        raise ValueError(f"{name} is not a count")
-    return value
-
-
-def text_of(record: Mapping[str, Any], name: str) -> str:
-    """A text in the record. Raises ValueError."""
-    value = record.get(name)
-    if not isinstance(value, str):
-        raise ValueError(f"{name} is not a text")  # noqa: TRY004 - one error kind for unreadable records
-    return value
-
-
-def load_object(text: str) -> dict[str, Any]:
-    """The JSON object in ``text``, every character whole. Raises ValueError."""
-    try:
-        record = json.loads(text)
-        if "\\u" in text:
-            record = whole_characters(record)
-    except RecursionError as exc:
-        raise ValueError("nested too deeply") from exc
-    if not isinstance(record, dict):
-        raise ValueError("not a JSON object")  # noqa: TRY004 - one error kind for unreadable records
-    return record
-
-
-def whole_characters(value: Any) -> Any:
-    """The value with a ``?`` for every half of a surrogate pair: no page can draw one."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, list):
-        return [whole_characters(item) for item in value]
-    if isinstance(value, dict):
-        return {whole_characters(key): whole_characters(item) for key, item in value.items()}
-    return value
-
-
-def _optional_text(record: Mapping[str, Any], name: str) -> str | None:
-    return None if record.get(name) is None else text_of(record, name)
-
-
-def _duration(record: Mapping[str, Any], name: str) -> int | None:
-    """Milliseconds; None for nonsense, as two machines' clocks make it."""
-    value = record.get(name)
-    return value if type(value) is int and 0 <= value <= _MOST else None
-
-
-def _objects(record: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    """A list of objects that may be absent. Raises ValueError."""
-    items = record.get(name) or []
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise ValueError(f"{name} is not a list of objects")
-    return items
 
 
 def _counts(record: Mapping[str, Any], name: str) -> dict[str, int]:
@@ -128,7 +59,7 @@ def _counts(record: Mapping[str, Any], name: str) -> dict[str, int]:
     items = record.get(name) or {}
     if not isinstance(items, dict):
         raise ValueError(f"{name} is not counts by name")  # noqa: TRY004 - as above
-    return {key: whole(items, key) for key in list(items)[:MAX_COERCED]}
+    return {key[:_MAX_NAME]: whole(items, key) for key in list(items)[:MAX_COERCED]}
 
 
 def job_record(job: Job) -> dict[str, Any]:
@@ -165,39 +96,46 @@ def job_record(job: Job) -> dict[str, Any]:
 def load_job(text: str) -> Job:
     """Raises ValueError for anything that is not a Job."""
     record = load_object(text)
-    status, peers = record.get("status"), record.get("peers")
+    status = record.get("status")
     if not isinstance(status, str) or status not in _STATUSES:
         raise ValueError("unknown status")
-    if not isinstance(peers, list) or not peers or not all(isinstance(p, str) for p in peers):
-        raise ValueError("peers is not a list of ids")
-    if len(set(peers)) < len(peers):  # shares follow from peers: one would have two
-        raise ValueError("a peer is listed twice")
     return Job(
-        id=text_of(record, "id"),
-        owner=text_of(record, "owner"),
+        id=id_of(record, "id", JOB_ID),
+        owner=id_of(record, "owner", USER_NAME),
         title=text_of(record, "title"),
         status=cast("Status", status),
-        total_records=whole(record, "totalRecords"),
+        total_records=whole(record, "totalRecords", most=MAX_RECORDS),
         dataset_mode=record.get("datasetMode") is True,
-        peers=tuple(peers),
+        peers=_peers(record),
         total_generated=whole(record, "totalGenerated", 0),
         total_ok=whole(record, "totalOk", 0),
         total_failed=whole(record, "totalFailed", 0),
-        details_cid=text_of(record, "jobDetailsCid"),
+        details_cid=cid_of(record, "jobDetailsCid"),
         created_at=from_iso(record.get("createdAt")),
         schema_generated_at=from_iso(record.get("schemaGeneratedAt", record.get("createdAt"))),
-        schema_duration_ms=_duration(record, "schemaDurationMs") or 0,
+        schema_duration_ms=milliseconds(record, "schemaDurationMs") or 0,
         schema_refreshes=whole(record, "schemaRefreshes", 0),
         updated_at=from_iso(record.get("updatedAt", record.get("createdAt"))),
-        started_at=_optional_iso(record.get("jobStartedAt")),
-        finished_at=_optional_iso(record.get("jobFinishedAt")),
-        records_duration_ms=_duration(record, "recordsDurationMs"),
-        error=_optional_text(record, "error"),
-        cancelled_at=_optional_iso(record.get("cancelledAt")),
-        cancelled_by=_optional_text(record, "cancelledBy"),
+        started_at=optional_iso(record.get("jobStartedAt")),
+        finished_at=optional_iso(record.get("jobFinishedAt")),
+        records_duration_ms=milliseconds(record, "recordsDurationMs"),
+        error=message_of(record, "error"),
+        cancelled_at=optional_iso(record.get("cancelledAt")),
+        cancelled_by=optional_text(record, "cancelledBy"),
         inc=whole(record, "inc", 0),
         rev=whole(record, "rev", 0),
     )
+
+
+def _peers(record: Mapping[str, Any]) -> tuple[str, ...]:
+    peers = record.get("peers")
+    if not isinstance(peers, list) or not 0 < len(peers) <= MAX_PEERS:
+        raise ValueError("peers is not a list of ids, or too long")
+    if not all(isinstance(peer, str) and PEER_ID.fullmatch(peer) for peer in peers):
+        raise ValueError("peers is not a list of ids")
+    if len(set(peers)) < len(peers):  # shares follow from peers: one would have two
+        raise ValueError("a peer is listed twice")
+    return tuple(peers)
 
 
 def peer_record(state: PeerState) -> dict[str, Any]:
@@ -230,38 +168,43 @@ def peer_record(state: PeerState) -> dict[str, Any]:
 
 
 def load_peer(text: str) -> PeerState:
-    """Raises ValueError for anything that is not a PeerState."""
+    """Raises ValueError for anything that is not a PeerState.
+
+    Who claims more records than its share has is heard as if it had them all.
+    """
     record = load_object(text)
     span, tokens = record.get("range"), record.get("tokens") or {}
     if not isinstance(span, dict) or not isinstance(tokens, dict):
         raise ValueError("range is missing, or tokens are not counts")  # noqa: TRY004 - as above
-    share = Share(start=whole(span, "start"), end=whole(span, "end"))
+    share = Share(start=whole(span, "start", most=MAX_RECORDS),
+                  end=whole(span, "end", most=MAX_RECORDS))
     if share.end < share.start:
         raise ValueError("range ends before it starts")
+    ok = min(whole(record, "generatedOk", 0), len(share))
     return PeerState(
-        peer_id=text_of(record, "peerId"),
+        peer_id=id_of(record, "peerId", PEER_ID),
         share=share,
-        generated_ok=whole(record, "generatedOk", 0),
-        generated_failed=whole(record, "generatedFailed", 0),
-        started_at=_optional_iso(record.get("startedAt")),
-        last_update_at=_optional_iso(record.get("lastUpdateAt")),
-        finished_at=_optional_iso(record.get("finishedAt")),
-        result_cid=_optional_text(record, "resultCid"),
-        errors_cid=_optional_text(record, "errorsCid"),
+        generated_ok=ok,
+        generated_failed=min(whole(record, "generatedFailed", 0), len(share) - ok),
+        started_at=optional_iso(record.get("startedAt")),
+        last_update_at=optional_iso(record.get("lastUpdateAt")),
+        finished_at=optional_iso(record.get("finishedAt")),
+        result_cid=optional_cid(record, "resultCid"),
+        errors_cid=optional_cid(record, "errorsCid"),
         errors=tuple(
-            RecordError(index=whole(e, "index"), message=text_of(e, "message"))
-            for e in _objects(record, "errors")[-MAX_LATEST_ERRORS:]
+            RecordError(index=whole(e, "index"), message=message_of(e, "message") or "")
+            for e in objects(record, "errors")[-MAX_LATEST_ERRORS:]
         ),
         in_flight=tuple(
             InFlight(index=whole(f, "index"), attempt=whole(f, "attempt"),
                      started_at=from_iso(f.get("startedAt")))
-            for f in _objects(record, "inFlight")
+            for f in objects(record, "inFlight")[:MAX_IN_FLIGHT]
         ),
         calls=whole(record, "calls", 0),
         prompt_tokens=whole(tokens, "prompt", 0),
         completion_tokens=whole(tokens, "completion", 0),
         coerced=_counts(record, "coerced"),
-        trouble=_optional_text(record, "trouble"),
+        trouble=message_of(record, "trouble"),
         asked=load_asked(record.get("asked") or {}),
         inc=whole(record, "inc", 0),
         rev=whole(record, "rev", 0),
@@ -291,10 +234,7 @@ def load_request(record: object) -> Request:
     """Raises ValueError for anything that is not a request."""
     if not isinstance(record, dict):
         raise ValueError("not a request")  # noqa: TRY004 - as above
-    by = text_of(record, "by")
-    if len(by) > MAX_USER_NAME:
-        raise ValueError("by is no user name")
-    return Request(at=from_iso(record.get("at")), by=by)
+    return Request(at=from_iso(record.get("at")), by=id_of(record, "by", USER_NAME))
 
 
 def control_record(peer_id: str, asked: Asked) -> dict[str, Any]:
@@ -305,7 +245,7 @@ def control_record(peer_id: str, asked: Asked) -> dict[str, Any]:
 def load_control(text: str) -> tuple[str, Asked]:
     """Who says so, and what was asked. Raises ValueError."""
     record = load_object(text)
-    return text_of(record, "peerId"), load_asked(record)
+    return id_of(record, "peerId", PEER_ID), load_asked(record)
 
 
 def details_record(details: JobDetails) -> dict[str, Any]:
@@ -336,29 +276,29 @@ def details_record(details: JobDetails) -> dict[str, Any]:
 
 def load_details(text: str) -> JobDetails:
     """Raises ValueError for anything that is not a JobDetails."""
-    record = load_object(text)
+    record = load_object(text, MAX_DETAILS)
     inference, schema = record.get("inference"), record.get("schema")
     if not isinstance(inference, dict) or not isinstance(schema, dict):
         raise ValueError("inference or schema is missing")  # noqa: TRY004 - as above
     parameters = inference.get("parameters")
     return JobDetails(
-        id=text_of(record, "id"),
-        owner=text_of(record, "owner"),
-        description=text_of(record, "description"),
-        instructions=text_of(record, "instructions"),
+        id=id_of(record, "id", JOB_ID),
+        owner=id_of(record, "owner", USER_NAME),
+        description=text_of(record, "description", MAX_VALUE),
+        instructions=text_of(record, "instructions", MAX_VALUE),
         schema=schema,
         inference=Inference(
             base_url=text_of(inference, "baseUrl"),
             path=text_of(inference, "path"),
-            model=_optional_text(inference, "model"),
+            model=optional_text(inference, "model"),
             parameters=parameters if isinstance(parameters, dict) else {},
             use_external_api=inference.get("useExternalApi") is True,
-            profile_id=_optional_text(inference, "profileId"),
+            profile_id=optional_text(inference, "profileId"),
             own=inference.get("own") is True,
         ),
         dataset_mode=record.get("datasetMode") is True,
         created_at=from_iso(record.get("createdAt")),
         schema_generated_at=from_iso(record.get("schemaGeneratedAt", record.get("createdAt"))),
-        schema_duration_ms=_duration(record, "schemaDurationMs") or 0,
+        schema_duration_ms=milliseconds(record, "schemaDurationMs") or 0,
         schema_refreshes=whole(record, "schemaRefreshes", 0),
     )

@@ -10,7 +10,8 @@ from dataclasses import fields
 from datagen.domain.asked import NOTHING, Asked
 from datagen.ports import Desk
 from datagen.protocol import keys
-from datagen.protocol.codec import asked_record, dumps, load_asked, load_object
+from datagen.protocol.codec import asked_record, load_asked
+from datagen.protocol.fields import dumps, load_object
 
 _LOG = logging.getLogger(__name__)
 

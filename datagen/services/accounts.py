@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import logging
-import re
 import secrets
 import threading
 from collections.abc import Callable, Mapping
@@ -25,9 +24,9 @@ from datagen.domain.errors import (
     SignInFailed,
     StoreUnconfirmed,
 )
-from datagen.domain.users import Account, Role, Session, User
+from datagen.domain.users import USER_NAME, Account, Role, Session, User
 from datagen.ports import Clock, Desk, HashStore, PasswordHasher, TokenSigner
-from datagen.protocol.codec import dumps, to_iso
+from datagen.protocol.fields import dumps, to_iso
 from datagen.services.patience import Patience
 from datagen.services.sessions import (
     SESSION_LIFE,
@@ -44,7 +43,6 @@ ADMIN = "admin"
 MAX_PASSWORD = 1024  # characters
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
-_NAME = re.compile(r"[a-z0-9._-]{3,64}")
 _WRONG = "The user name or the password is wrong."
 _NAME_RULE = "A user name has 3 to 64 letters (a-z), digits, dots, dashes or underscores."
 _PASSWORD_RULE = f"A password has 1 to {MAX_PASSWORD:,} characters."
@@ -105,7 +103,7 @@ class Accounts:
         password. An imported account gets its argon2id record here (``take_over``).
         """
         name = canonical(name)
-        record = self._read(name) if _NAME.fullmatch(name) else None
+        record = self._read(name) if USER_NAME.fullmatch(name) else None
         if not 0 < len(password) <= MAX_PASSWORD:
             password, record = "", None
         if (record := self._proven(record, password)) is None:
@@ -152,7 +150,7 @@ class Accounts:
     ) -> Account:
         """The new account. Raises InputError, or Conflict for a name that is taken."""
         name = canonical(name)
-        problems = [] if _NAME.fullmatch(name) else [Problem(path="name", message=_NAME_RULE)]
+        problems = [] if USER_NAME.fullmatch(name) else [Problem(path="name", message=_NAME_RULE)]
         problems += _password_problems("password", password)
         problems += _role_problems(role)
         if problems:
@@ -167,7 +165,7 @@ class Accounts:
 
         Raises InputError, or Conflict for a name that is taken.
         """
-        if not _NAME.fullmatch(name):
+        if not USER_NAME.fullmatch(name):
             raise InputError(_NAME_RULE, [Problem(path="name", message=_NAME_RULE)])
         try:
             htpasswd.cost(bcrypt)
@@ -286,7 +284,7 @@ class Accounts:
 
     def _known(self, name: str) -> AccountRecord:
         name = canonical(name)
-        record = self._read(name) if _NAME.fullmatch(name) else None
+        record = self._read(name) if USER_NAME.fullmatch(name) else None
         if record is None:
             raise NotThere(f"There is no account named {name[:64]!r}.")
         return record

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from datagen.domain.jobs import JobDetails, PeerState, shares
-from datagen.protocol.codec import asked_record, details_record, job_record, peer_record, to_iso
+from datagen.protocol.codec import asked_record, details_record, job_record, peer_record
+from datagen.protocol.fields import to_iso
 from datagen.services.drafts import Draft
 from datagen.services.snapshots import JobView
 

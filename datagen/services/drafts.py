@@ -22,7 +22,7 @@ from datagen.domain.requests import DraftRequest, check, filled, inference_for
 from datagen.domain.schema import own_draft, read_draft
 from datagen.domain.users import User
 from datagen.ports import ChatModel, Clock, TokenSigner
-from datagen.protocol.codec import from_iso, to_iso
+from datagen.protocol.fields import from_iso, to_iso
 
 __all__ = ["Draft", "DraftRequest", "Drafts"]
 

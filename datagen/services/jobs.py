@@ -18,14 +18,9 @@ from datagen.domain.users import User
 from datagen.ports import Clock, Desk, FileStore
 from datagen.protocol import keys
 from datagen.protocol.board import Board
-from datagen.protocol.codec import (
-    details_record,
-    dumps,
-    job_record,
-    load_job,
-    to_iso,
-)
+from datagen.protocol.codec import details_record, job_record, load_job
 from datagen.protocol.details import read_details
+from datagen.protocol.fields import dumps, to_iso
 from datagen.protocol.requests import ask_here, deleted_here
 from datagen.services.drafts import Draft, Drafts
 from datagen.services.patience import Patience

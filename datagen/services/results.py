@@ -6,14 +6,14 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
+from datagen.domain.depth import is_deeper
 from datagen.domain.errors import NotThere, StoreError
 from datagen.domain.exports import ResultLine
 from datagen.domain.jobs import Job, PeerState, Share, shares
 from datagen.ports import FileStore
-from datagen.protocol.codec import whole_characters
+from datagen.protocol.fields import MAX_DEPTH, whole_characters
 
 MAX_LINE = 4 * 1024 * 1024  # bytes; a record of 4,096 tokens is far below
-_MAX_DEPTH = 100  # nesting of one record; more breaks whoever reads it recursively
 _LOST = "No readable result of this record is stored."
 
 
@@ -123,12 +123,5 @@ def _refused(text: str) -> None:
 
 
 def _is_too_deep(text: bytes, data: Mapping[str, Any]) -> bool:
-    if text.count(b"{") + text.count(b"[") <= _MAX_DEPTH:
-        return False
-    level: list[Any] = [data]
-    for _ in range(_MAX_DEPTH):
-        level = [
-            child for value in level if isinstance(value, dict | list)
-            for child in (value.values() if isinstance(value, dict) else value)
-        ]
-    return bool(level)
+    """Whether it nests so deeply that who reads it recursively breaks."""
+    return text.count(b"{") + text.count(b"[") > MAX_DEPTH and is_deeper(data, MAX_DEPTH)

@@ -21,7 +21,7 @@ from datagen.domain.errors import SessionEnded, StoreError
 from datagen.domain.users import Account, Role, Session, User
 from datagen.ports import Clock, Desk, TokenSigner
 from datagen.protocol import keys
-from datagen.protocol.codec import from_iso, to_iso
+from datagen.protocol.fields import from_iso, to_iso
 from datagen.services.patience import Patience
 from datagen.services.waiting import waiting, without
 

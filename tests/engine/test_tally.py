@@ -12,7 +12,8 @@ from datagen.domain.chat import ChatReply
 from datagen.domain.jobs import MAX_COERCED, PeerState, Share
 from datagen.engine.journal import Journal, failed_line, ok_line
 from datagen.engine.tally import MAX_MESSAGE, OTHER_FIELDS, Tally, clip
-from datagen.protocol.codec import dumps, peer_record
+from datagen.protocol.codec import peer_record
+from datagen.protocol.fields import dumps
 
 SHARE = Share(start=0, end=100)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -13,20 +14,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datagen.domain.asked import Asked, Request
-from datagen.domain.jobs import Inference, InFlight, Job, JobDetails, PeerState, RecordError, Share
+from datagen.domain.jobs import (
+    JOB_ID,
+    MAX_RECORDS,
+    PEER_ID,
+    Inference,
+    InFlight,
+    Job,
+    JobDetails,
+    PeerState,
+    RecordError,
+    Share,
+)
+from datagen.domain.users import USER_NAME
 from datagen.protocol.codec import (
     control_record,
     details_record,
-    dumps,
-    from_iso,
     job_record,
     load_control,
     load_details,
     load_job,
     load_peer,
     peer_record,
-    to_iso,
 )
+from datagen.protocol.fields import dumps, from_iso, to_iso
 
 JOB = json.loads(golden.stored_jobs()[0])
 STATE = json.loads(golden.stored_states()[0])
@@ -101,7 +112,7 @@ class TestTimes:
 
     @pytest.mark.parametrize("text", [
         None, 5, "", "yesterday", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00",
-        "2026-13-01T00:00:00Z",
+        "2026-13-01T00:00:00Z", "1969-12-31T23:59:59Z", "3000-01-01T00:00:00Z",
     ])
     def test_what_is_no_time_is_a_value_error(self, text: object) -> None:
         with pytest.raises(ValueError, match=r"."):
@@ -110,17 +121,22 @@ class TestTimes:
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 COUNTS = st.integers(0, 2**53 - 1)
-TIMES = st.datetimes(timezones=st.just(UTC)).map(
-    lambda t: t.replace(microsecond=t.microsecond // 1000 * 1000))
+TIMES = st.integers(0, 32_503_679_999_999).map(  # until the end of the year 2999
+    lambda ms: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms))
+JOB_IDS = st.from_regex(JOB_ID, fullmatch=True)
+PEER_IDS = st.from_regex(PEER_ID, fullmatch=True)
+USER_NAMES = st.from_regex(USER_NAME, fullmatch=True)
+CIDS = st.text("abcXYZ019_-", min_size=1, max_size=128)
+TOTALS = st.integers(0, MAX_RECORDS)
 ASKED = st.builds(Asked, **dict.fromkeys(
-    ("cancel", "delete"), st.none() | st.builds(Request, at=TIMES, by=TEXTS)))
-SHARES = st.tuples(COUNTS, COUNTS).map(lambda p: Share(start=min(p), end=max(p)))
+    ("cancel", "delete"), st.none() | st.builds(Request, at=TIMES, by=USER_NAMES)))
+SHARES = st.tuples(TOTALS, TOTALS).map(lambda p: Share(start=min(p), end=max(p)))
 
 
 class TestOurRecords:
     @given(st.builds(
-        Job, id=TEXTS, owner=TEXTS, title=TEXTS, details_cid=TEXTS, total_records=COUNTS,
-        peers=st.lists(TEXTS, min_size=1, unique=True).map(tuple), total_generated=COUNTS,
+        Job, id=JOB_IDS, owner=USER_NAMES, title=TEXTS, details_cid=CIDS, total_records=TOTALS,
+        peers=st.lists(PEER_IDS, min_size=1, unique=True).map(tuple), total_generated=COUNTS,
         total_ok=COUNTS,
         total_failed=COUNTS, created_at=TIMES, schema_generated_at=TIMES, updated_at=TIMES,
         schema_duration_ms=COUNTS, schema_refreshes=COUNTS, started_at=st.none() | TIMES,
@@ -132,21 +148,26 @@ class TestOurRecords:
         assert load_job(dumps(job_record(job))) == job
 
     @given(st.builds(
-        PeerState, peer_id=TEXTS, share=SHARES, generated_ok=COUNTS, generated_failed=COUNTS,
+        PeerState, peer_id=PEER_IDS, share=SHARES,
         started_at=st.none() | TIMES, last_update_at=st.none() | TIMES,
-        finished_at=st.none() | TIMES, result_cid=st.none() | TEXTS,
-        errors_cid=st.none() | TEXTS, calls=COUNTS, prompt_tokens=COUNTS,
+        finished_at=st.none() | TIMES, result_cid=st.none() | CIDS,
+        errors_cid=st.none() | CIDS, calls=COUNTS, prompt_tokens=COUNTS,
         completion_tokens=COUNTS, trouble=st.none() | TEXTS, inc=COUNTS, rev=COUNTS,
         errors=st.lists(st.builds(RecordError, index=COUNTS, message=TEXTS),
                         max_size=3).map(tuple),
         asked=ASKED, coerced=st.dictionaries(TEXTS, COUNTS, max_size=4),
         in_flight=st.lists(st.builds(InFlight, index=COUNTS, attempt=COUNTS, started_at=TIMES),
                            max_size=3).map(tuple),
-    ))
-    def test_a_peer_comes_back_as_it_was(self, state: PeerState) -> None:
+    ), st.floats(0, 1), st.floats(0, 1))
+    def test_a_peer_comes_back_as_it_was(
+        self, state: PeerState, done: float, good: float
+    ) -> None:
+        generated = int(done * len(state.share))
+        ok = int(good * generated)
+        state = replace(state, generated_ok=ok, generated_failed=generated - ok)
         assert load_peer(dumps(peer_record(state))) == state
 
-    @given(TEXTS, ASKED)
+    @given(PEER_IDS, ASKED)
     def test_what_was_asked_comes_back_as_it_was(self, peer: str, asked: Asked) -> None:
         assert load_control(dumps(control_record(peer, asked))) == (peer, asked)
 

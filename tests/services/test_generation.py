@@ -19,7 +19,8 @@ from datagen.domain.errors import ModelUnreachable
 from datagen.domain.jobs import Job
 from datagen.engine.roster import Roster
 from datagen.protocol import keys
-from datagen.protocol.codec import details_record, dumps
+from datagen.protocol.codec import details_record
+from datagen.protocol.fields import dumps
 from datagen.services import generation
 from tests.engine.workbench import details_of
 

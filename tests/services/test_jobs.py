@@ -16,7 +16,8 @@ from datagen.domain.asked import Asked, Request
 from datagen.domain.errors import Conflict, InputError, NotThere, StoreError
 from datagen.domain.jobs import InFlight, Job
 from datagen.protocol import keys
-from datagen.protocol.codec import dumps, job_record, load_job
+from datagen.protocol.codec import job_record, load_job
+from datagen.protocol.fields import dumps
 from datagen.protocol.requests import asked_here, dealt_with
 
 

@@ -16,7 +16,8 @@ from datagen.domain.errors import StoreError
 from datagen.domain.jobs import Job
 from datagen.protocol import keys
 from datagen.protocol.board import Board
-from datagen.protocol.codec import details_record, dumps, job_record
+from datagen.protocol.codec import details_record, job_record
+from datagen.protocol.fields import dumps
 from datagen.services.generation import Generation
 from tests.engine.workbench import Model, details_of, hand_pace, job_of, settings_of
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from datagen.domain.depth import is_deeper
 from datagen.domain.errors import InputError, Problem
 from datagen.domain.schema import paths
 from datagen.domain.schema.ambiguity import is_explosive
@@ -76,19 +77,6 @@ def unfit(schema: Any) -> Problem | None:
         return Problem(path="", message=f"The schema is {size // 1024} KiB; at most "
                                         f"{MAX_BYTES // 1024} KiB are allowed.")
     return None
-
-
-def is_deeper(value: Any, most: int) -> bool:
-    """Whether brackets nest deeper, found level by level so that no recursion ends it."""
-    level = [value]
-    for _ in range(most + 1):
-        level = [
-            child for node in level if isinstance(node, Mapping | list)
-            for child in (node.values() if isinstance(node, Mapping) else node)
-        ]
-        if not level:
-            return False
-    return True
 
 
 def _clean(node: Any) -> Any:

@@ -13,12 +13,12 @@ from typing import Any, Literal
 
 from jsonschema import Draft202012Validator
 
+from datagen.domain.depth import is_deeper
 from datagen.domain.errors import InputError
 from datagen.domain.schema import paths, types
 from datagen.domain.schema.check import (
     DIALECT,
     MAX_JSON_DEPTH,
-    is_deeper,
     problems,
     sanitise,
     too_big,
