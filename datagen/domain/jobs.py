@@ -184,6 +184,11 @@ def shares(total: int, peers: Sequence[str]) -> dict[str, Share]:
     return result
 
 
+def heard(job: Job, states: Mapping[str, PeerState]) -> dict[str, PeerState]:
+    """What the job's own peers say, in its order; who is none of them isn't heard."""
+    return {peer: states[peer] for peer in job.peers if peer in states}
+
+
 def job_id(created_at: datetime, draft_id: str) -> str:
     """``job_{epoch ms}_{6 hex}``; the same draft always gives the same id."""
     digest = hashlib.sha256(draft_id.encode()).hexdigest()[:6]
@@ -202,7 +207,7 @@ def fold(job: Job, states: Mapping[str, PeerState]) -> Progress:
             finished_at=job.finished_at,
             in_flight=(),
         )
-    known = [states[peer] for peer in job.peers if peer in states]
+    known = heard(job, states).values()
     starts = [state.started_at for state in known if state.started_at]
     ok = min(sum(state.generated_ok for state in known), job.total_records)
     return Progress(

@@ -27,6 +27,7 @@ from datagen.domain.errors import (
 from datagen.domain.users import USER_NAME, Account, Role, Session, User
 from datagen.ports import Clock, Desk, HashStore, PasswordHasher, TokenSigner
 from datagen.protocol.fields import dumps, to_iso
+from datagen.protocol.foreign import Foreign
 from datagen.services.patience import Patience
 from datagen.services.sessions import (
     SESSION_LIFE,
@@ -67,8 +68,13 @@ class Accounts:
         hkey: str,
         draw: Callable[[int], bytes] = secrets.token_bytes,
         patience: Patience | None = None,
+        foreign: Foreign | None = None,
     ) -> None:
-        """``patience`` of who looks at a page; None = read on the spot."""
+        """``patience`` of who looks at a page; None = read on the spot.
+
+        ``foreign``: where values that are no accounts are counted.
+        """
+        self._foreign = foreign or Foreign()
         self._store = store
         self._clock = clock
         self._hasher = hasher
@@ -188,7 +194,7 @@ class Accounts:
 
     def list(self) -> list[Account]:
         """All readable accounts, by name."""
-        found = (load_account(n, text) for n, text in self._store.hgetall(self._hkey).items())
+        found = (self._loaded(n, text) for n, text in self._store.hgetall(self._hkey).items())
         return sorted((r.account for r in found if r), key=lambda account: account.name)
 
     def update(
@@ -280,7 +286,15 @@ class Accounts:
 
     def _read(self, name: str) -> AccountRecord | None:
         text = self._store.hget(self._hkey, name)
-        return None if text is None else load_account(name, text)
+        return None if text is None else self._loaded(name, text)
+
+    def _loaded(self, name: str, text: str) -> AccountRecord | None:
+        """The account; None for a value that is none."""
+        try:
+            return load_account(name, text)
+        except ValueError as exc:
+            self._foreign.ignored(self._hkey, name, exc)
+            return None
 
     def _known(self, name: str) -> AccountRecord:
         name = canonical(name)

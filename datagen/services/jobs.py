@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from datagen.domain.asked import Asked, Request
 from datagen.domain.errors import Conflict, InputError, NotThere, Problem, StoreError
-from datagen.domain.jobs import Job, JobDetails, PeerState, job_id, shares
+from datagen.domain.jobs import Job, JobDetails, PeerState, heard, job_id, shares
 from datagen.domain.schema import problems, sanitise
 from datagen.domain.users import User
 from datagen.ports import Clock, Desk, FileStore
@@ -254,7 +254,7 @@ class Jobs:
             return known.states
 
     def _read_final(self, job: Job) -> Mapping[str, PeerState]:
-        now, states = self._clock.monotonic(), self._board.states(job.id)
+        now, states = self._clock.monotonic(), heard(job, self._board.states(job.id))
         whole = all(
             peer in states and states[peer].finished_at
             for peer, share in shares(job.total_records, job.peers).items() if len(share)

@@ -18,10 +18,10 @@ from functools import partial
 from typing import Any
 
 from datagen.domain.errors import SessionEnded, StoreError
-from datagen.domain.users import Account, Role, Session, User
+from datagen.domain.users import USER_NAME, Account, Role, Session, User
 from datagen.ports import Clock, Desk, TokenSigner
 from datagen.protocol import keys
-from datagen.protocol.fields import from_iso, to_iso
+from datagen.protocol.fields import from_iso, load_object, to_iso
 from datagen.services.patience import Patience
 from datagen.services.waiting import waiting, without
 
@@ -54,18 +54,10 @@ class _Remembered:
     read_at: float  # monotonic seconds
 
 
-def load_account(name: str, text: str) -> AccountRecord | None:
-    """The stored account; None, and a line in the log, for one that can't be read."""
-    try:
-        raw = json.loads(text)
-        return _account_record(name, raw)
-    except (ValueError, RecursionError) as exc:
-        _LOG.warning("The account %.64r can't be read: %s", name, type(exc).__name__)
-        return None
-
-
-def _account_record(name: str, raw: object) -> AccountRecord:
-    if not isinstance(raw, dict) or raw.get("type") != "simple":
+def load_account(name: str, text: str) -> AccountRecord:
+    """The account as it is stored under ``name``. Raises ValueError for one that is none."""
+    raw = load_object(text)
+    if not USER_NAME.fullmatch(name) or raw.get("type") != "simple":
         raise ValueError("not an account")
     password, metadata = raw.get("password"), raw.get("metadata")
     if password is not None and not isinstance(password, dict):

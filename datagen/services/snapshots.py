@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from datagen.domain.asked import NOTHING, Asked
 from datagen.domain.errors import StoreError
-from datagen.domain.jobs import Job, PeerState, Progress, fold, shares
+from datagen.domain.jobs import Job, PeerState, Progress, fold, heard, shares
 from datagen.ports import Clock, Desk
 from datagen.protocol import keys
 from datagen.protocol.board import Beat, Board
@@ -198,7 +198,7 @@ class Snapshots:
             if before is not None and before.job is job:
                 return before
             return JobView(job=job, progress=fold(job, {}))
-        states = self._board.states(job.id)
+        states = heard(job, self._board.states(job.id))
         progress = fold(job, states)
         rate = self._paces[job.id].rate(progress, self._clock)
         updates = [s.last_update_at for s in states.values() if s.last_update_at]

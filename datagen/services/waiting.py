@@ -7,13 +7,13 @@ else rewrites the account, to deactivate it or to set a password, thereby drops 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from datagen.domain import htpasswd
 from datagen.domain.errors import StoreError
 from datagen.ports import Clock, HashStore
+from datagen.protocol.fields import load_object
 
 LEVEL_KEPT = 60.0  # seconds for which the cost of the waiting hashes is remembered
 KEY = "importedPassword"  # in the metadata: {algo, hash, at}
@@ -84,9 +84,8 @@ class Level:
             if KEY not in text:
                 continue
             try:
-                raw = json.loads(text)
-            except (ValueError, RecursionError):
+                stored = waiting(load_object(text))
+            except ValueError:
                 continue
-            stored = waiting(raw) if isinstance(raw, dict) else None
             if stored:
                 yield htpasswd.cost(stored)
