@@ -19,7 +19,7 @@ from datagen.adapters.r1fs import R1fs
 from datagen.cli.finding import Finding
 from datagen.domain.errors import StoreError, StoreUnconfirmed
 from datagen.protocol.board import Board
-from datagen.protocol.codec import to_iso
+from datagen.protocol.fields import to_iso
 
 if TYPE_CHECKING:
     from datagen.settings import Settings

@@ -13,7 +13,7 @@ import pytest
 
 from datagen import cli
 from datagen.protocol import keys
-from datagen.protocol.codec import to_iso
+from datagen.protocol.fields import to_iso
 from datagen.sandbox import Behaviour, Plan, Sandbox, running
 from tests.node_environment import node_environment
 
