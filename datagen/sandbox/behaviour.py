@@ -144,7 +144,7 @@ class Behaviour:
                 raise InputError(f"The switch {switch.name} takes {exc}.") from exc
             object.__setattr__(self, switch.name, kept)
 
-    def changed(self, **switches: Any) -> Behaviour:
+    def changed(self, /, **switches: Any) -> Behaviour:
         """The same with some switches set. Raises InputError, also for an unknown name."""
         unknown = sorted(set(switches) - SWITCHES.keys())
         if unknown:

@@ -33,11 +33,11 @@ def control_app(network: Network) -> Starlette:
         return {"ok": True}
 
     def stop(asked: dict[str, Any]) -> Any:
-        network.stop(asked.get("node", 0), hang=asked.get("hang") is True)
+        network.stop(_node(asked), hang=asked.get("hang") is True)
         return {"ok": True}
 
     def start(asked: dict[str, Any]) -> Any:
-        network.start(asked.get("node", 0))
+        network.start(_node(asked))
         return {"ok": True}
 
     def heal(_: dict[str, Any]) -> Any:
@@ -88,6 +88,12 @@ async def _asked(request: Request) -> dict[str, Any]:
     if not isinstance(asked, dict):
         raise InputError("The body has to be a JSON object.")
     return asked
+
+
+def _node(asked: dict[str, Any]) -> Any:
+    if "node" not in asked:
+        raise InputError("Say which node, such as {\"node\": 0}.")
+    return asked["node"]
 
 
 def _number(node: Any) -> int:

@@ -133,7 +133,7 @@ class Network:
 
     # What is done to the network.
 
-    def set(self, node: int | None = None, **switches: Any) -> None:
+    def set(self, /, node: int | None = None, **switches: Any) -> None:
         """Set switches of a node, or of all of them."""
         with self._lock:
             nodes = self._world.nodes if node is None else (self._node(node),)

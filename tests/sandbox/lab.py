@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from datagen.sandbox import Answer, Behaviour, Call, Network, Plan, VirtualTime
+from datagen.sandbox.answers import Api
 from datagen.sandbox.calls import ROUTES
 
 
@@ -17,12 +18,11 @@ class Lab:
             Plan(nodes=nodes, seed=seed, behaviour=Behaviour(**switches)), self.time)
         self.peers = list(self.network.peer_ids)
 
-    def begin(self, node: int, op: str, size: int = 0, **args: Any) -> list[Answer]:
+    def begin(self, node: int, op: str, api: Api | None = None, **args: Any) -> list[Answer]:
         """Make a call; its answer comes into the list as time passes."""
         answers: list[Answer] = []
-        api = "cstore" if op in ROUTES["cstore"] else "r1fs"
-        self.network.submit(
-            node, Call(api=api, op=op, args=args, size=size), answers.append)  # type: ignore[arg-type]
+        api = api or ("cstore" if op in ROUTES["cstore"] else "r1fs")
+        self.network.submit(node, Call(api=api, op=op, args=args), answers.append)
         return answers
 
     def ask(self, node: int, op: str, **args: Any) -> Answer:
