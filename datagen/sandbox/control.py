@@ -9,7 +9,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from datagen.domain.errors import InputError
@@ -63,13 +63,18 @@ def control_app(network: Network) -> Starlette:
 def _route(method: str, path: str, does: Callable[[dict[str, Any]], Any]) -> Route:
     async def endpoint(request: Request) -> Response:
         if "origin" in request.headers:  # a web page somebody has open has no business here
-            return JSONResponse({"error": "Not from a browser."}, status_code=403)
+            return _json({"error": "Not from a browser."}, 403)
         try:
-            return JSONResponse(await run_in_threadpool(does, await _asked(request)))
+            return _json(await run_in_threadpool(does, await _asked(request)))
         except InputError as exc:
-            return JSONResponse({"error": str(exc)}, status_code=400)
+            return _json({"error": str(exc)}, 400)
 
     return Route(path, endpoint, methods=[method])
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    """Plain ASCII: keys may hold halves of characters, which nothing else could carry."""
+    return Response(json.dumps(value), status_code=status, media_type="application/json")
 
 
 async def _asked(request: Request) -> dict[str, Any]:

@@ -32,6 +32,7 @@ class Network:
         self._plan = plan
         self._cstore = CStore(self._world)
         self._run = {"cstore": self._cstore.run, "r1fs": Files(self._world).run}
+        self._changing = threading.Lock()  # one change of a state at a time, its telling included
         self._on_state: OnState = lambda node, state: None
 
     @property
@@ -39,7 +40,7 @@ class Network:
         return tuple(node.peer_id for node in self._world.nodes)
 
     def watch_states(self, on_state: OnState) -> None:
-        """Have a node's new state told, after it holds and outside of any lock."""
+        """Have a node's new state told, after it holds; it may not change states itself."""
         self._on_state = on_state
 
     # Calls.
@@ -161,18 +162,19 @@ class Network:
             self.start(node.index)
 
     def _change(self, index: int, state: State) -> None:
-        with self._lock:
-            node = self._node(index)
-            if node.state == state:
-                return
-            node.state = state
-            for desk in node.desks.values():
-                dropped = [*desk.busy, *desk.waiting]
-                desk.busy.clear()
-                desk.waiting.clear()
-                for ticket in dropped:
-                    self._answer(node, ticket, RESET)
-        self._on_state(index, state)
+        with self._changing:
+            with self._lock:
+                node = self._node(index)
+                if node.state == state:
+                    return
+                node.state = state
+                for desk in node.desks.values():
+                    dropped = [*desk.busy, *desk.waiting]
+                    desk.busy.clear()
+                    desk.waiting.clear()
+                    for ticket in dropped:
+                        self._answer(node, ticket, RESET)
+            self._on_state(index, state)
 
     # What can be seen of it.
 

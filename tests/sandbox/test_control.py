@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -40,6 +41,18 @@ def test_state_shows_one_node_or_all(sandbox: Sandbox) -> None:
     assert one["behaviour"]["serial"] is True
     assert [node["state"] for node in call(sandbox, "GET", "/state").json()["nodes"]] == [
         "up", "up"]
+
+
+def test_halves_of_characters_in_keys_and_values_harm_nothing(sandbox: Sandbox) -> None:
+    odd, url = "\ud800\x00", sandbox.nodes[0].cstore_url
+    body = json.dumps({"hkey": odd, "key": odd, "value": odd, "chainstore_peers": [odd]})
+    assert requests.post(url + "/hset", data=body, timeout=20).json()["result"] is True
+    state = json.loads(call(sandbox, "GET", "/state?node=0").text)
+    assert state["hashes"][odd] == {odd: odd}
+    assert call(sandbox, "GET", "/log").json()["log"][0]["key"] == odd
+    named = json.dumps({"data": odd, "fn": odd, "secret": odd, "nonce": 1})
+    added = requests.post(sandbox.nodes[0].r1fs_url + "/add_json", data=named, timeout=20)
+    assert added.json()["result"]["cid"]
 
 
 def test_log_and_counters_tell_what_was_asked_until_they_are_cleared(sandbox: Sandbox) -> None:
