@@ -25,6 +25,7 @@ from datagen.engine.pace import Pace
 from datagen.model.sample import illustrate
 from datagen.ports import ChatModel, Clock, FileStore
 from datagen.protocol.board import Board
+from datagen.protocol.seal import Seal
 from datagen.services.accounts import Accounts
 from datagen.services.datasets import Datasets
 from datagen.services.drafts import Drafts
@@ -73,7 +74,8 @@ def build(settings: Settings, *, for_pages: bool = False) -> Services:
     clock = SystemClock()
     store, desk, files = _stores(settings, clock, for_pages=for_pages)
     patience = Patience(PAGE_PATIENCE if for_pages and not settings.local else None, clock=clock)
-    board = Board(store)
+    pepper = settings.auth_pepper or _kept(settings.data_dir / "auth_pepper")
+    board = Board(store, seal=None if settings.local else Seal(pepper))
     chat: ChatModel = (
         SampleModel(latency=SAMPLE_LATENCY, timeout=settings.inference_timeout)
         if settings.mock_model
@@ -86,7 +88,7 @@ def build(settings: Settings, *, for_pages: bool = False) -> Services:
     accounts = Accounts(
         store=store, desk=desk, clock=clock, signer=signer, hkey=settings.auth_hkey,
         patience=patience,
-        hasher=Argon2Hasher(settings.auth_pepper or _kept(settings.data_dir / "auth_pepper")),
+        hasher=Argon2Hasher(pepper),
     )
     if settings.mock_store:
         _make_mock_accounts(accounts)

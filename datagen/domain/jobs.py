@@ -111,7 +111,7 @@ class Job:
     error: str | None = None  # ours: why a job as a whole failed
     cancelled_at: datetime | None = None  # ours: it failed because somebody asked for its end
     cancelled_by: str | None = None
-    inc: int = 0  # ours, as in PeerState; 0 = the earlier application wrote it
+    inc: int = 0  # ours, as in PeerState; 0 = it is a job of the earlier application
     rev: int = 0
 
     @property

@@ -28,6 +28,7 @@ from datagen.protocol.codec import (
 )
 from datagen.protocol.fields import dumps, from_iso, load_object, text_of, to_iso, whole
 from datagen.protocol.foreign import Foreign
+from datagen.protocol.seal import Seal
 
 _LOG = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -49,11 +50,17 @@ class Board:
 
     Whatever is written carries ``(inc, rev)`` of the writing process: no two writes are
     equal, since a store drops a rewrite of the same bytes and repairs nothing (WIRE.md, 1).
+    It is sealed as well. What the earlier application wrote is neither, and is read all the
+    same; but a job that was once seen with our seal never counts without it.
     """
 
-    def __init__(self, store: HashStore, foreign: Foreign | None = None) -> None:
-        """``foreign``: where values that are not ours are counted."""
+    def __init__(
+        self, store: HashStore, *, seal: Seal | None = None, foreign: Foreign | None = None
+    ) -> None:
+        """``seal``: None where nobody else writes; ``foreign``: counts what is not ours."""
         self._store = store
+        self._seal = seal
+        self._ours: set[str] = set()  # ids of jobs that were seen with our seal
         self._foreign = foreign or Foreign()
         self._inc = 1
         self._revs = itertools.count(1)
@@ -72,7 +79,8 @@ class Board:
         before, after = self._decoded, {}
 
         def load(job_id: str, text: str) -> Job:
-            job = after[text] = before.get(text) or load_job(text)
+            job = before.get(text) or self._load_job(job_id, text)
+            after[text] = job
             return _own(job, job.id, job_id)
 
         found = dict(self._readable(keys.JOBS, load))
@@ -84,7 +92,7 @@ class Board:
         if text is None:
             return None
         try:
-            job = load_job(text)
+            job = self._load_job(job_id, text)
             return _own(job, job.id, job_id)
         except ValueError as exc:
             self._foreign.ignored(keys.JOBS, job_id, exc)
@@ -92,19 +100,28 @@ class Board:
 
     def states(self, job_id: str) -> dict[str, PeerState]:
         """What each peer last said of a job, by peer id."""
+        hkey = keys.job_peers(job_id)
+
         def load(peer: str, text: str) -> PeerState:
             state = load_peer(text)
+            if state.inc or job_id in self._ours:
+                self._check(hkey, peer, text)
             return _own(state, state.peer_id, peer)
 
-        return dict(self._readable(keys.job_peers(job_id), load))
+        return dict(self._readable(hkey, load))
 
     def publish(self, job: Job) -> None:
-        """Write the job and its projection in the owner's list."""
-        self._write(keys.JOBS, job.id, job_record(job))
-        self._write(keys.user_jobs(job.owner), job.id, {
-            "id": job.id, "title": job.title, "status": job.status,
-            "createdAt": to_iso(job.created_at), "updatedAt": to_iso(job.updated_at),
-        })
+        """Write the job and its projection in the owner's list.
+
+        A job of the earlier application (``inc`` 0) stays one: it gets no mark and no seal.
+        """
+        short = {"id": job.id, "title": job.title, "status": job.status,
+                 "createdAt": to_iso(job.created_at), "updatedAt": to_iso(job.updated_at)}
+        for hkey, record in ((keys.JOBS, job_record(job)), (keys.user_jobs(job.owner), short)):
+            if job.inc:
+                self._write(hkey, job.id, record)
+            else:
+                self._put(hkey, job.id, dumps(record))
 
     def report(self, job_id: str, state: PeerState) -> None:
         """Write a peer's own field; only that peer's worker may."""
@@ -112,11 +129,14 @@ class Board:
 
     def asked(self, job_id: str) -> dict[str, Asked]:
         """What was asked of a job on each replica, by peer id."""
+        hkey = keys.job_control(job_id)
+
         def load(peer: str, text: str) -> Asked:
+            self._check(hkey, peer, text)
             writer, asked = load_control(text)
             return _own(asked, writer, peer)
 
-        return dict(self._readable(keys.job_control(job_id), load))
+        return dict(self._readable(hkey, load))
 
     def ask(self, job_id: str, peer_id: str, asked: Asked) -> None:
         """Write a peer's own field; only that peer's worker may, and only more than before."""
@@ -138,10 +158,27 @@ class Board:
 
     def beats(self) -> dict[str, Beat]:
         """The last sign of life of every peer, by peer id."""
-        return dict(self._readable(keys.PEERS, _load_beat))
+        def load(peer: str, text: str) -> Beat:
+            self._check(keys.PEERS, peer, text)
+            return _load_beat(peer, text)
+
+        return dict(self._readable(keys.PEERS, load))
+
+    def _load_job(self, job_id: str, text: str) -> Job:
+        job = load_job(text)
+        if job.inc or job_id in self._ours:
+            self._check(keys.JOBS, job_id, text)
+            self._ours.add(job_id)
+        return job
+
+    def _check(self, hkey: str, field: str, text: str) -> None:
+        """Raises ValueError for what none of our processes wrote into this field."""
+        if self._seal is not None and not self._seal.holds(hkey, field, text):
+            raise ValueError("it does not hold our seal")
 
     def _write(self, hkey: str, field: str, record: Mapping[str, Any]) -> None:
-        self._put(hkey, field, dumps({**record, "inc": self._inc, "rev": next(self._revs)}))
+        text = dumps({**record, "inc": self._inc, "rev": next(self._revs)})
+        self._put(hkey, field, self._seal.put_on(hkey, field, text) if self._seal else text)
 
     def _put(self, hkey: str, field: str, text: str | None) -> None:
         try:

@@ -239,7 +239,7 @@ class Jobs:
             peers=self._peers, details_cid=cid,
             created_at=details.created_at, schema_generated_at=details.schema_generated_at,
             schema_duration_ms=details.schema_duration_ms,
-            schema_refreshes=details.schema_refreshes, updated_at=details.created_at,
+            schema_refreshes=details.schema_refreshes, updated_at=details.created_at, inc=1,
         )
 
     def _final_states(self, job: Job) -> Mapping[str, PeerState]:

@@ -13,14 +13,17 @@ import pytest
 from datagen.adapters.memory import MemoryStore
 from datagen.domain.asked import Asked, Request
 from datagen.domain.errors import StoreError, StoreUnconfirmed
-from datagen.domain.jobs import fold
+from datagen.domain.jobs import Job, fold
 from datagen.protocol import keys
 from datagen.protocol.board import Beat, Board
-from datagen.protocol.codec import load_job, load_peer
+from datagen.protocol.codec import job_record, load_job, load_peer
+from datagen.protocol.fields import dumps
+from datagen.protocol.seal import Seal
 
 FINISHED = "job_1795332059915_e062d0"
 RUNNING = "job_1795332063591_90b3da"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+CANCEL = Asked(cancel=Request(at=NOW, by="ann"))
 
 
 @pytest.fixture
@@ -172,7 +175,8 @@ def test_beats_come_back_as_they_were(board: Board) -> None:
 def test_no_two_writes_are_equal_and_later_ones_carry_higher_marks(
     board: Board, store: MemoryStore
 ) -> None:
-    job, state = board.jobs()[RUNNING], board.states(RUNNING)["peer1"]
+    job = replace(board.jobs()[RUNNING], inc=1)
+    state = board.states(RUNNING)["peer1"]
     marks = []
     for inc in (1, 2):
         board.begin(inc)
@@ -219,3 +223,68 @@ def test_a_store_that_fails_is_not_an_empty_board(board: Board, store: MemorySto
     with pytest.raises(StoreError):
         board.jobs()
     assert len(board.jobs()) == 2
+
+
+class TestSeal:
+    """Neighbours on a node can write our keys; they can't make our seal."""
+
+    HERE, OTHERS = Seal("of all replicas"), Seal("of a neighbour")
+
+    def _boards(self, store: MemoryStore) -> tuple[Board, Board]:
+        return Board(store, seal=self.HERE), Board(store, seal=self.OTHERS)
+
+    def _ours(self, store: MemoryStore) -> Job:
+        """A job that was made by us."""
+        return replace(Board(store).jobs()[RUNNING], id="job_1795332063592_90b3db", inc=1)
+
+    def test_what_one_replica_writes_another_reads(self, store: MemoryStore) -> None:
+        here, job = Board(store, seal=self.HERE), self._ours(store)
+        there = Board(store, seal=Seal("of all replicas"))
+        here.publish(job)
+        here.report(job.id, here.states(RUNNING)["peer1"])
+        here.ask(job.id, "peer1", CANCEL)
+        here.beat(Beat(peer_id="peer1", seq=1, version="1", at=NOW))
+        assert job.id in there.jobs()
+        assert there.job(job.id) is not None
+        assert set(there.states(job.id)) == {"peer1"}
+        assert there.asked(job.id) == {"peer1": CANCEL}
+        assert set(there.beats()) == {"peer1"}
+
+    def test_what_a_neighbour_writes_in_our_name_is_ignored(self, store: MemoryStore) -> None:
+        here, neighbour = self._boards(store)
+        job = self._ours(store)
+        for board in (neighbour, Board(store)):  # with a seal of its own, and with none
+            board.publish(job)
+            board.report(RUNNING, replace(here.states(RUNNING)["peer1"], peer_id="peer3"))
+            board.ask(job.id, "peer1", CANCEL)
+            board.beat(Beat(peer_id="peer1", seq=1, version="1", at=NOW))
+            assert job.id not in here.jobs()
+            assert here.job(job.id) is None
+            assert "peer3" not in here.states(RUNNING)
+            assert here.asked(job.id) == {}
+            assert here.beats() == {}
+
+    def test_a_job_of_ours_never_counts_in_the_earlier_applications_form(
+        self, store: MemoryStore
+    ) -> None:
+        here, job = Board(store, seal=self.HERE), self._ours(store)
+        here.publish(job)
+        here.report(job.id, here.states(RUNNING)["peer1"])
+        assert job.id in here.jobs()
+        forged = job_record(replace(job, status="failed", inc=0))
+        store.hset(keys.JOBS, job.id, dumps(forged))
+        store.hset(keys.job_peers(job.id), "peer2",
+                   store.hget(keys.job_peers(RUNNING), "peer2"))
+        assert job.id not in here.jobs()
+        assert set(here.states(job.id)) == {"peer1"}
+
+    def test_the_earlier_applications_jobs_are_read_and_stay_as_they_are(
+        self, store: MemoryStore
+    ) -> None:
+        here = Board(store, seal=self.HERE)
+        job = here.jobs()[RUNNING]
+        here.report(RUNNING, here.states(RUNNING)["peer1"])
+        here.publish(job)
+        assert here.jobs()[RUNNING] == job
+        assert set(here.states(RUNNING)) == {"peer1", "peer2"}
+        assert json.loads(store.hget(keys.JOBS, RUNNING)).keys().isdisjoint({"inc", "rev", "mac"})

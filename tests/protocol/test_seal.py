@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datagen.protocol.codec import dumps
+from datagen.protocol.fields import dumps
 from datagen.protocol.seal import Seal
 
 OURS = Seal("a secret of all replicas")
