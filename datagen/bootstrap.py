@@ -25,6 +25,7 @@ from datagen.engine.pace import Pace
 from datagen.model.sample import illustrate
 from datagen.ports import ChatModel, Clock, FileStore
 from datagen.protocol.board import Board
+from datagen.protocol.foreign import Foreign
 from datagen.protocol.seal import Seal
 from datagen.services.accounts import Accounts
 from datagen.services.datasets import Datasets
@@ -59,6 +60,7 @@ class Services:
     generation: Generation
     first_admin: FirstAdmin | None  # for the worker of a node; elsewhere ``up`` makes it
     illustrate: Callable[[Mapping[str, Any]], Any]  # an example record of a schema, at once
+    foreign: Foreign  # values in the store's keys that were left out so far
     close: Callable[[], None]  # releases the stores' files and connections
 
 
@@ -74,8 +76,9 @@ def build(settings: Settings, *, for_pages: bool = False) -> Services:
     clock = SystemClock()
     store, desk, files = _stores(settings, clock, for_pages=for_pages)
     patience = Patience(PAGE_PATIENCE if for_pages and not settings.local else None, clock=clock)
+    foreign = Foreign()
     pepper = settings.auth_pepper or _kept(settings.data_dir / "auth_pepper")
-    board = Board(store, seal=None if settings.local else Seal(pepper))
+    board = Board(store, foreign=foreign, seal=None if settings.local else Seal(pepper))
     chat: ChatModel = (
         SampleModel(latency=SAMPLE_LATENCY, timeout=settings.inference_timeout)
         if settings.mock_model
@@ -87,7 +90,7 @@ def build(settings: Settings, *, for_pages: bool = False) -> Services:
     )
     accounts = Accounts(
         store=store, desk=desk, clock=clock, signer=signer, hkey=settings.auth_hkey,
-        patience=patience,
+        patience=patience, foreign=foreign,
         hasher=Argon2Hasher(pepper),
     )
     if settings.mock_store:
@@ -109,7 +112,7 @@ def build(settings: Settings, *, for_pages: bool = False) -> Services:
             others=tuple(peer for peer in settings.peers if peer != settings.peer_id),
             password=settings.bootstrap_admin_password, pace=Pace(clock=clock),
         ),
-        illustrate=illustrate,
+        illustrate=illustrate, foreign=foreign,
         close=partial(_close, store, desk),
     )
 

@@ -100,11 +100,26 @@ def _inside(services: Services, settings: Settings) -> Iterator[Finding]:
                           ", as the first `make run` does." if settings.local else
                           ", as the worker does from R1EN_CSTORE_AUTH_BOOTSTRAP_ADMIN_PWD once "
                           "every listed peer was asked."))
+    yield from _left_out(services)
     if services.generation.is_running():
         yield Finding(what="worker", state="ok", found=f"works as peer {settings.peer_id}")
     else:
         yield Finding(what="worker", state="note", found="none runs",
                       do="make run starts one; the command generate does the work itself.")
+
+
+def _left_out(services: Services) -> Iterator[Finding]:
+    """What lies in our keys and is not ours, as far as it was read by now."""
+    kinds = services.foreign.counts()
+    if not kinds:
+        return
+    number = sum(kinds.values())
+    where = ", ".join(f"{kinds[kind]:,} in {kind}" for kind in sorted(kinds))
+    yield Finding(what="foreign values", state="note",
+                  found=f"{number:,} in the store's keys {'is' if number == 1 else 'are'} "
+                        f"ignored: {where}",
+                  do="They do no harm: another program wrote there, or a write was damaged. "
+                     "Warnings on standard error name the first of them.")
 
 
 def _space(settings: Settings) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
@@ -176,7 +177,10 @@ def _addresses(settings: Settings) -> Iterator[Finding]:
 
 def not_addresses(peers: tuple[str, ...]) -> list[str]:
     """Those that the ``ratio1`` package does not accept."""
+    depth = sys.getrecursionlimit()
     from ratio1.bc import DefaultBlockEngine  # late: it takes seconds and 150 MB
+
+    sys.setrecursionlimit(depth)  # it raises it so far that a deeply nested value ends the process
 
     class Reader(DefaultBlockEngine):  # type: ignore[misc]  # the package has no types
         """Reads addresses; makes no key and touches no file, as the real one would."""

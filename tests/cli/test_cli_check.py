@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import socket
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from datagen import cli
+from datagen.adapters.local import LocalStore
 
 
 def checked(capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, Any]]:
@@ -39,6 +41,23 @@ def test_a_used_store_tells_of_jobs_accounts_and_worker(
     assert "1 jobs, 0 of them open" in found["store"]["found"]
     assert found["accounts"]["state"] == "ok"
     assert found["worker"]["state"] == "note"
+
+
+def test_foreign_values_are_counted_by_their_key(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli.main(["accounts", "reset", "admin"])
+    capsys.readouterr()
+    assert "foreign values" not in checked(capsys)[1]
+    with closing(LocalStore(folder / "data" / "store.sqlite3")) as store:
+        store.hset("datagen:jobs", "\x1b[31m../../x", "[" * 100_000)
+        store.hset("datagen:jobs", "job_1_a", "{}")
+        store.hset("datagen:auth", "<script>", "null")
+    status, found = checked(capsys)
+    assert status == 0
+    assert found["foreign values"]["state"] == "note"
+    assert found["foreign values"]["found"] == (
+        "3 in the store's keys are ignored: 1 in datagen:auth, 2 in datagen:jobs")
 
 
 @pytest.mark.usefixtures("folder")

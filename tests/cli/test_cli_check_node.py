@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from datagen import cli
+from datagen.cli.check_node import not_addresses
 from datagen.protocol import keys
 from datagen.protocol.fields import to_iso
 from datagen.sandbox import Behaviour, Plan, Sandbox, running
@@ -96,6 +98,11 @@ def test_a_short_session_secret_works_and_is_told(
     status, found = checked(capsys)
     assert status == 0
     assert "DATAGEN_SESSION_SECRET is shorter than 32 bytes" in found["settings"][1]["found"]
+
+
+def test_looking_at_addresses_leaves_the_interpreters_bounds_alone() -> None:
+    not_addresses(("a",))
+    assert sys.getrecursionlimit() < 10_000
 
 
 def test_peer_ids_that_are_no_addresses_are_named(
