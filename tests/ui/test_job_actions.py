@@ -7,6 +7,7 @@ from replica import ADA, World, signed_in
 from streamlit.testing.v1 import AppTest
 from test_pages import texts
 
+from datagen.adapters.local import LocalStore
 from datagen.domain.errors import StoreError
 from datagen.domain.users import User
 
@@ -161,7 +162,7 @@ def test_a_store_that_is_away_keeps_the_question_open_and_says_why(
     def away(*_: object) -> None:
         raise StoreError("The disk is gone.")
 
-    monkeypatch.setattr(type(world.services.store), "put_once", away)
+    monkeypatch.setattr(LocalStore, "put_once", away)
     at = click(at, yes)
 
     assert not at.exception

@@ -6,6 +6,7 @@ import pytest
 from replica import ADA, BEN, ROOT, World, signed_in
 from streamlit.testing.v1 import AppTest
 
+from datagen.adapters.local import LocalStore
 from datagen.domain.errors import ModelUnreachable, StoreError
 from datagen.domain.users import User
 
@@ -231,7 +232,7 @@ def test_a_store_that_goes_away_leaves_the_last_picture_and_says_so(
     def away(*_: object) -> None:
         raise StoreError("The disk is gone.")
 
-    monkeypatch.setattr(type(world.services.store), "hgetall", away)
+    monkeypatch.setattr(LocalStore, "hgetall", away)
     world.services.jobs.invalidate()
     at.run()
 
