@@ -171,11 +171,10 @@ class R1fs:
         raise AssertionError("count() has no end")
 
     def _given_up(self, cid: str, exc: NodeError, spent: float) -> Exception:
-        if exc.why in {Why.ABSENT, Why.TIMED_OUT}:
-            self._dead.note(cid, spent)
-        if exc.why is Why.ABSENT:
-            return NotThere("There is no file with this id, or no other node gives it.")
-        return exc
+        absent = exc.why is Why.ABSENT
+        if absent or exc.why is Why.TIMED_OUT:
+            absent = self._dead.note(cid, spent, absent=absent)
+        return NotThere("There is no file with this id, or no node gives it.") if absent else exc
 
     def _with_either_secret(self, fetch: Callable[[str | None], T]) -> T:
         try:

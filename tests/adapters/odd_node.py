@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 
@@ -74,10 +74,8 @@ class OddNode:
 
 @contextmanager
 def odd_node() -> Iterator[OddNode]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
-    node = OddNode(f"http://127.0.0.1:{server.server_port}", lambda asked: told(None))
-    server.node = node  # type: ignore[attr-defined]
+    server = _Server(("127.0.0.1", 0), _Handler)
+    node = server.node = OddNode(f"http://127.0.0.1:{server.server_port}", lambda _: told(None))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
@@ -88,12 +86,20 @@ def odd_node() -> Iterator[OddNode]:
         thread.join()
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    node: OddNode
+
+    def handle_error(self, *args: object) -> None:
+        """Nothing to say: a client that has had enough breaks the connection."""
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        node: OddNode = self.server.node  # type: ignore[attr-defined]
+        node = cast("_Server", self.server).node
         parts = urlsplit(self.path)
         query = {name: values[0] for name, values in
                  parse_qs(parts.query, keep_blank_values=True).items()}

@@ -529,12 +529,25 @@ def test_what_cost_the_node_much_time_is_left_alone_for_longer(
     with pytest.raises(StoreError, match="did not answer in time"):
         files.open(CID)
     clock.advance(1100)
-    with pytest.raises(NotThere, match="again in"):
+    with pytest.raises(StoreError, match="again in"):
         files.open(CID)
     assert len(node.asked) == 1
     node.answers(stream())
     clock.advance(200)
     assert read(files) == b"content"
+
+
+def test_a_file_without_any_answer_counts_as_not_there_in_the_end(
+    make: Make, node: OddNode, clock: HandClock
+) -> None:
+    files = make(patience=0)
+    node.answers(Reply(b"", 504))
+    for expected in (StoreError, StoreError, NotThere):
+        for _ in range(2):  # asked for, and not asked for again
+            with pytest.raises(expected):
+                files.open(CID)
+        clock.advance(3600)
+    assert len(node.asked) == 3
 
 
 def test_one_dead_file_does_not_keep_others_away(make: Make, node: OddNode) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,30 +11,37 @@ import pytest
 
 from datagen.adapters.local import LocalFiles, LocalStore
 from datagen.adapters.memory import MemoryFiles, MemoryStore
+from tests.contracts.nodes import node_files, node_store
 
-HASH_STORES: dict[str, Callable[[Path], Any]] = {
-    "memory": lambda folder: MemoryStore(),
-    "local": lambda folder: LocalStore(folder / "store.sqlite3"),
+Making = Callable[[Path], AbstractContextManager[Any]]
+DESKS: dict[str, Making] = {
+    "memory": lambda folder: closing(MemoryStore()),
+    "local": lambda folder: closing(LocalStore(folder / "store.sqlite3")),
 }
-DESKS = HASH_STORES
-FILE_STORES: dict[str, Callable[[Path], Any]] = {
-    "memory": lambda folder: MemoryFiles(),
-    "local": lambda folder: LocalFiles(folder / "files"),
+HASH_STORES: dict[str, Making] = {
+    **DESKS,
+    "node": lambda folder: node_store(),
+}
+FILE_STORES: dict[str, Making] = {
+    "memory": lambda folder: nullcontext(MemoryFiles()),
+    "local": lambda folder: nullcontext(LocalFiles(folder / "files")),
+    "node": node_files,
 }
 
 
 @pytest.fixture(params=HASH_STORES)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
-    with closing(HASH_STORES[request.param](tmp_path)) as made:
+    with HASH_STORES[request.param](tmp_path) as made:
         yield made
 
 
 @pytest.fixture(params=DESKS)
 def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
-    with closing(DESKS[request.param](tmp_path)) as made:
+    with DESKS[request.param](tmp_path) as made:
         yield made
 
 
 @pytest.fixture(params=FILE_STORES)
-def files(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
-    return FILE_STORES[request.param](tmp_path)
+def files(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    with FILE_STORES[request.param](tmp_path) as made:
+        yield made

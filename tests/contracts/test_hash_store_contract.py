@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from datagen.ports import HashStore
+from tests.contracts.nodes import PLAN
 
-OTHER_PEER = "0xai_other"
+OTHER_PEER = PLAN.peer_id(1)
 ODD_TEXTS = [
     "",
     " ",
