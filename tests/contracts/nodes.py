@@ -58,7 +58,7 @@ def node_store(**behaviour: Any) -> Iterator[CStore]:
 
 @contextmanager
 def node_files(folder: Path, **behaviour: Any) -> Iterator[R1fs]:
-    with running(PLAN) as sandbox, closing(r1fs_of(sandbox, folder)) as files:
+    with running(PLAN) as sandbox, closing(r1fs_of(sandbox, folder, patience=3.0)) as files:
         sandbox.network.set(**behaviour)
         yield files
 
