@@ -41,7 +41,8 @@ class Foreign:
             if len(self._places) < _MANY_PLACES:
                 self._places |= strange
             tell = hkey not in self._told and len(self._told) < _MANY_HASHES
-            self._told.add(hkey)
+            if tell:
+                self._told.add(hkey)
         if tell:
             _LOG.warning(
                 "The shared store holds %d value(s) in %s that are not DataGen's: not text, or "

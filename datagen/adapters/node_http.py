@@ -39,6 +39,7 @@ class NodeHttp:
     def __init__(self, service: Service, *, clock: Clock) -> None:
         self.service = service
         self._clock = clock
+        # Threads share it: without cookies its only state is the pool, which locks.
         self._session = requests.Session()
         self._session.trust_env = False  # no proxies and no .netrc: a node is never behind one
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
