@@ -58,7 +58,8 @@ def _result(answer: Answer, call: Call) -> Any:
 
 def _enveloped(result: Any, *, raw: bool, peer_id: str) -> dict[str, Any]:
     node = {"server_node_addr": peer_id, "evm_network": "devnet", "ee_node_alias": "sandbox",
-            "ee_node_address": peer_id, "ee_node_network": "devnet"}
+            "ee_node_address": peer_id, "ee_node_eth_address": f"0x{'0' * 40}",
+            "ee_node_network": "devnet", "ee_node_ver": "sandbox"}
     if raw and isinstance(result, dict):
         return {**result, **node}
     return {"result": result, **node}

@@ -17,7 +17,7 @@ from datagen.sandbox import app as app_module
 from datagen.sandbox.behaviour import CSTORE_FORMS, R1FS_FORMS
 
 NODE_FIELDS = {"server_node_addr", "evm_network", "ee_node_alias", "ee_node_address",
-               "ee_node_network"}
+               "ee_node_eth_address", "ee_node_network", "ee_node_ver"}
 
 
 @pytest.fixture(scope="module")
