@@ -1,6 +1,6 @@
 # Everything one types here. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run install lint test deep clean .ready .ready-dev
+.PHONY: help run install lint test deep clean .ready .ready-dev .ready-npm
 
 PY  := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --no-input --quiet install
@@ -25,7 +25,7 @@ deep: .ready-dev ## the long proofs
 	@$(PY) -m pytest -m deep
 
 clean: ## remove what was installed and cached, never data
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
+	@rm -rf .venv tests/npm/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
 
 # What is installed is remembered by content: a stamp holds the checksum of the lists, so that
 # pip is asked nothing until one of them changes.
@@ -55,11 +55,22 @@ clean: ## remove what was installed and cached, never data
 	fi; \
 	echo "$$want" >$$stamp
 
-.ready-dev: .ready
+.ready-dev: .ready .ready-npm
 	@stamp=.venv/.installed-dev; want="$$(cat requirements.txt requirements-dev.txt | cksum)"; \
 	[ "$$(cat $$stamp 2>/dev/null)" = "$$want" ] && exit 0; \
 	echo "Installing what the checks need (once)…"; \
 	if ! $(PIP) -r requirements-dev.txt; then \
 	  echo "The installation failed, see above: check the network connection, then run make again." >&2; exit 1; \
+	fi; \
+	echo "$$want" >$$stamp
+
+# Where there is no Node.js, pytest leaves tests/npm out and says so; on CI it fails.
+.ready-npm:
+	@command -v node >/dev/null || exit 0; \
+	stamp=tests/npm/node_modules/.installed; want="$$(cd tests/npm && cat .npmrc package.json package-lock.json | cksum)"; \
+	[ "$$(cat $$stamp 2>/dev/null)" = "$$want" ] && exit 0; \
+	echo "Installing the npm packages that tests/npm needs (once)…"; \
+	if ! (cd tests/npm && npm ci --loglevel=error); then \
+	  echo "The installation failed, see above: it takes Node.js 18 or newer with npm, and a network connection; then run make again." >&2; exit 1; \
 	fi; \
 	echo "$$want" >$$stamp

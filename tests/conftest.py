@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -19,6 +20,17 @@ settings.register_profile(
     derandomize=bool(os.environ.get("CI")),  # the same examples for the same commit
 )
 settings.load_profile("datagen")
+
+NODE_JS_EXPECTED = bool(shutil.which("node") or os.environ.get("CI"))
+collect_ignore = [] if NODE_JS_EXPECTED else ["npm"]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not NODE_JS_EXPECTED:
+        terminalreporter.write_line(
+            "tests/npm was left out, as there is no Node.js here: install version 18 or newer with "
+            "npm (Debian, Ubuntu: apt install nodejs npm), then run make test again.", yellow=True,
+        )
 
 
 @pytest.fixture
