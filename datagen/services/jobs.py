@@ -201,11 +201,15 @@ class Jobs:
     def _is_confirmed(self, draft_id: str, new_id: str) -> bool:
         # In the order a job takes; the picture knows those that ended. Nothing here waits for
         # a shared store, and a job confirmed once more in between is still the same job.
-        return (
+        if (
             draft_id in self._desk.notes(keys.DESK_JOBS)
             or new_id in self._desk.notes(keys.DESK_CREATED)
-            or new_id in self._snapshots.current().views
-        )
+        ):
+            return True
+        try:
+            return new_id in self._snapshots.current().views
+        except StoreError:
+            return False
 
     def _details_of(
         self, draft: Draft, new_id: str, user: User, edited: Mapping[str, Any] | None

@@ -290,7 +290,7 @@ class _Pulse:
             return (f"Records of this job are left to {', '.join(strange)}, which is no peer any "
                     "more (R1EN_HOST_ADDR, R1EN_CHAINSTORE_PEERS). Name it again, or create the "
                     "dataset again.")
-        if len(job.peers) > 1 and len(silent) < len(busy):
+        if len(job.peers) > 1:
             return (f"No sign of life from {', '.join(silent)}. "
                     "Those records wait until the worker there runs again.")
         if not ages:
