@@ -155,10 +155,11 @@ def test_an_answer_leaves_at_once(tmp_path: Path) -> None:
         ask(port, "GET", "/health")  # who connects before the start is over may wait
         client = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
         times = []
-        for _ in range(10):
+        for _ in range(60):
             begun = time.monotonic()
             client.request("GET", "/health")
             client.getresponse().read()
             times.append(time.monotonic() - begun)
         client.close()
-        assert min(times) < 0.035  # a packet that waits for an acknowledgement takes 0.040
+        # A packet that waits for an acknowledgement takes 0.040 s; the first ones never do.
+        assert min(times[-20:]) < 0.035
