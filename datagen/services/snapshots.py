@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from datagen.domain.asked import NOTHING, Asked
 from datagen.domain.errors import StoreError
 from datagen.domain.jobs import Job, PeerState, Progress, fold, heard, shares
+from datagen.domain.peers import peer_name
 from datagen.ports import Clock, Desk
 from datagen.protocol import keys
 from datagen.protocol.board import Beat, Board
@@ -287,11 +288,11 @@ class _Pulse:
             return None
         strange = [peer for peer in silent if peer not in peers]
         if strange:
-            return (f"Records of this job are left to {', '.join(strange)}, which is no peer any "
-                    "more (R1EN_HOST_ADDR, R1EN_CHAINSTORE_PEERS). Name it again, or create the "
-                    "dataset again.")
+            return (f"Records of this job are left to {', '.join(map(peer_name, strange))}, "
+                    "which is no peer any more (R1EN_HOST_ADDR, R1EN_CHAINSTORE_PEERS). "
+                    "Name it again, or create the dataset again.")
         if len(job.peers) > 1:
-            return (f"No sign of life from {', '.join(silent)}. "
+            return (f"No sign of life from {', '.join(map(peer_name, silent))}. "
                     "Those records wait until the worker there runs again.")
         if not ages:
             return "No worker has been seen yet. Start one with `python worker.py`."

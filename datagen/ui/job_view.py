@@ -10,11 +10,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from datagen.domain.jobs import JobDetails
+from datagen.domain.jobs import JobDetails, PeerState, shares
+from datagen.domain.peers import peer_name
 from datagen.domain.reasons import kind
 from datagen.services.datasets import FailureGroup
 from datagen.services.jobs import JobView
 from datagen.ui import components
+from datagen.ui.session import app
 from datagen.ui.words import count, duration, plain
 
 MOST_REASONS = 20  # told apart on a finished job's page
@@ -77,21 +79,20 @@ def in_flight(view: JobView, now: datetime) -> None:
 def peers(view: JobView) -> None:
     """What every peer did."""
     st.markdown("#### Peers")
+    here = app().settings.peer_id if len(view.job.peers) > 1 else None
     rows: list[dict[str, object]] = []
-    for peer in view.job.peers:
-        state = view.states.get(peer)
-        if state is None:
-            rows.append({"Peer": peer, "Share": "—", "Last word": "none yet"})
-            continue
+    for peer, share in shares(view.job.total_records, view.job.peers).items():
+        state = view.states.get(peer) or PeerState(peer_id=peer, share=share)
         rows.append({
-            "Peer": peer,
-            "Share": f"{state.share.start + 1:,} to {state.share.end:,}",
+            "Peer": f"{peer_name(peer)} (here)" if peer == here else peer_name(peer),
+            "Share": f"{share.start + 1:,} to {share.end:,}" if len(share) else "none",
             "Ok": state.generated_ok,
             "Failed": state.generated_failed,
             "Calls": state.calls,
             "Tokens": state.prompt_tokens + state.completion_tokens,
             "Started": components.moment(state.started_at),
-            "Last word": components.moment(state.last_update_at),
+            "Last word": "none yet" if state.last_update_at is None else components.moment(
+                state.last_update_at),
         })
     _table(rows, {"Tokens": st.column_config.NumberColumn(format="localized")})
 
