@@ -14,6 +14,8 @@ from datagen.cli.terminal import command, note, say
 if TYPE_CHECKING:
     from datagen.sandbox import Sandbox
 
+ADMIN_PASSWORD = "sandbox-only"  # of the first account, where the app makes one
+
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
     parser = command(
@@ -66,6 +68,7 @@ def described(sandbox: Sandbox) -> dict[str, Any]:
         "R1EN_CHAINSTORE_PEERS": peers,
         "R1EN_CSTORE_AUTH_HKEY": AUTH_HKEY,
         "R1EN_CSTORE_AUTH_SECRET": sandbox.plan.secret("auth"),
+        "R1EN_CSTORE_AUTH_BOOTSTRAP_ADMIN_PWD": ADMIN_PASSWORD,
         "DATAGEN_SESSION_SECRET": sandbox.plan.secret("session"),
     }
     return {"controlUrl": sandbox.control_url, "nodes": [

@@ -74,6 +74,7 @@ def test_the_printed_lines_are_an_environment_that_works() -> None:
         environment = dict(line.split("=", 1) for line in printed.splitlines())
         peers = json.loads(environment["R1EN_CHAINSTORE_PEERS"])
         assert peers[1] == environment["R1EN_HOST_ADDR"]
+        assert environment["R1EN_CSTORE_AUTH_BOOTSTRAP_ADMIN_PWD"] == "sandbox-only"
         assert len(environment["DATAGEN_SESSION_SECRET"]) >= 32
         assert environment["DATAGEN_SESSION_SECRET"] != environment["R1EN_CSTORE_AUTH_SECRET"]
         assert environment["R1EN_CSTORE_AUTH_HKEY"]
