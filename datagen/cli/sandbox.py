@@ -14,7 +14,7 @@ from datagen.cli.terminal import command, note, say
 if TYPE_CHECKING:
     from datagen.sandbox import Sandbox
 
-ADMIN_PASSWORD = "sandbox-only"  # of the first account, where the app makes one
+ADMIN_PASSWORD = "sandbox-only"  # noqa: S105 - known to all, as everything of a sandbox
 
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
