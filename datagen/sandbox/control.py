@@ -28,6 +28,9 @@ def control_app(network: Network) -> Starlette:
                  for index in wanted]
         return {"nodes": nodes} if node is None else nodes[0]
 
+    def counters(asked: dict[str, Any]) -> Any:
+        return network.counters(_number(asked["node"]) if "node" in asked else None)
+
     def change(asked: dict[str, Any]) -> Any:
         network.set(**asked)
         return {"ok": True}
@@ -52,7 +55,7 @@ def control_app(network: Network) -> Starlette:
         _route("GET", "/state", state),
         _route("GET", "/log", lambda _: {"log": network.log()}),
         _route("DELETE", "/log", clear),
-        _route("GET", "/counters", lambda _: network.counters()),
+        _route("GET", "/counters", counters),
         _route("POST", "/set", change),
         _route("POST", "/stop", stop),
         _route("POST", "/start", start),

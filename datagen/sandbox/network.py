@@ -199,9 +199,10 @@ class Network:
         with self._lock:
             return self._world.record.log()
 
-    def counters(self) -> dict[str, Any]:
+    def counters(self, node: int | None = None) -> dict[str, Any]:
+        """Calls of a node, or of all, since the last ``clear_log``."""
         with self._lock:
-            return self._world.record.counters()
+            return self._world.record.counters(None if node is None else self._node(node).index)
 
     def clear_log(self) -> None:
         """Forget the log and begin to count anew."""

@@ -20,16 +20,17 @@ class Record:
 
     def clear(self) -> None:
         self._log: deque[dict[str, Any]] = deque(maxlen=LOG_SIZE)
-        self._cstore: dict[str, Counter[str]] = {}
-        self._r1fs: Counter[str] = Counter()
+        self._cstore: Counter[tuple[int, str, str]] = Counter()  # by node, prefix, op
+        self._r1fs: Counter[tuple[int, str]] = Counter()  # by node, op
+        self._prefixes: set[str] = set()
         self.messages: Counter[str] = Counter(sent=0, lost=0, too_large=0)
 
     def begin(self, at: float, node: int, call: Call) -> dict[str, Any]:
         """Count a call and note it; its entry is completed by ``end``."""
         if call.api == "r1fs":
-            self._r1fs[call.op] += 1
+            self._r1fs[node, call.op] += 1
         else:
-            self._count(call)
+            self._cstore[node, self._prefix(call), call.op] += 1
         key = call.args.get("hkey", call.args.get("key", call.args.get("cid")))
         field = call.args.get("key") if "hkey" in call.args else None
         entry = {
@@ -48,19 +49,27 @@ class Record:
         """The last calls, oldest first; ``status`` None = no answer yet, 0 = none ever."""
         return [dict(entry) for entry in self._log]
 
-    def counters(self) -> dict[str, Any]:
-        """Calls since the last ``clear``: CStore by key prefix and op, R1FS by op."""
-        return {
-            "cstore": {prefix: dict(ops) for prefix, ops in sorted(self._cstore.items())},
-            "r1fs": dict(sorted(self._r1fs.items())),
-            "messages": dict(self.messages),
-        }
+    def counters(self, node: int | None) -> dict[str, Any]:
+        """Calls of a node, or of all, since the last ``clear``.
 
-    def _count(self, call: Call) -> None:
+        CStore by key prefix and op, R1FS by op, and the messages between all nodes.
+        """
+        cstore: dict[str, Counter[str]] = {}
+        for (at, name, op), calls in sorted(self._cstore.items()):
+            if node in {None, at}:
+                cstore.setdefault(name, Counter())[op] += calls
+        r1fs: Counter[str] = Counter()
+        for (at, op), calls in sorted(self._r1fs.items()):
+            if node in {None, at}:
+                r1fs[op] += calls
+        return {"cstore": {name: dict(ops) for name, ops in cstore.items()},
+                "r1fs": dict(r1fs), "messages": dict(self.messages)}
+
+    def _prefix(self, call: Call) -> str:
         name = prefix(str(call.args.get("hkey", call.args.get("key", ""))))
-        if name not in self._cstore and len(self._cstore) >= MAX_PREFIXES:
-            name = "…"
-        self._cstore.setdefault(name, Counter())[call.op] += 1
+        if len(self._prefixes) < MAX_PREFIXES:
+            self._prefixes.add(name)
+        return name if name in self._prefixes else "…"
 
 
 def prefix(key: str) -> str:

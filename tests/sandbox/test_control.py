@@ -59,6 +59,7 @@ def test_log_and_counters_tell_what_was_asked_until_they_are_cleared(sandbox: Sa
     write(sandbox)
     assert [entry["op"] for entry in call(sandbox, "GET", "/log").json()["log"]] == ["hset"]
     assert call(sandbox, "GET", "/counters").json()["cstore"] == {"a:b": {"hset": 1}}
+    assert call(sandbox, "GET", "/counters?node=1").json()["cstore"] == {}
     assert call(sandbox, "DELETE", "/log").json() == {"ok": True}
     assert call(sandbox, "GET", "/log").json() == {"log": []}
     assert call(sandbox, "GET", "/counters").json()["cstore"] == {}

@@ -254,6 +254,7 @@ def test_hgetall_may_fail_while_a_write_goes_on_here_or_arrives() -> None:
     lab.begin(0, "hset", hkey="h", key="f", value="v", chainstore_peers=lab.peers)
     answers = [lab.begin(node, "hgetall", hkey="h") for node in (0, 1)]
     assert [answer[0].status for answer in answers] == [500, 500]  # at once
+    assert lab.begin(1, "hget", hkey="h", key="f")[0].status == 200
     lab.settle()
     assert lab.ask(1, "hgetall", hkey="h").result == {"f": "v"}
 
@@ -306,6 +307,7 @@ def test_what_arrives_at_a_node_that_is_down_or_hangs_is_lost() -> None:
         lab.settle()
         lab.network.start(1)
         assert replicas(lab) == ["v", None]
+        assert lab.network.counters()["messages"]["lost"] == 1
 
 
 def test_calls_of_a_stopped_node_break_and_never_end_later() -> None:
@@ -407,6 +409,8 @@ def test_an_old_node_knows_no_hsync_and_gives_none() -> None:
     lab.network.set(1, old_node=True)
     assert (lab.ask(1, "hsync", hkey="h").status, lab.ask(1, "hsync", hkey="h").form) == (
         404, "unknown")
+    lab.settle()
+    assert replicas(lab) == ["new", "old", "new"]
     assert lab.ask(0, "hsync", hkey="h", chainstore_peers=[lab.peers[1]]).form == "result"
 
 

@@ -73,9 +73,11 @@ def test_a_file_without_a_name_gets_one() -> None:
 
 @pytest.mark.parametrize(("text", "says"), [("", "is required"), ("%%", "not base64")])
 def test_empty_content_and_what_is_no_base64_is_refused(text: str, says: str) -> None:
-    answer = Lab().ask(0, "add_file_base64", file_base64_str=text)
+    lab = Lab()
+    answer = lab.ask(0, "add_file_base64", file_base64_str=text)
     assert answer.status == 400
     assert says in answer.message
+    assert lab.network.dump(0)["files"] == {}
 
 
 def test_get_file_streams_or_answers_a_path_without_content() -> None:
@@ -105,6 +107,7 @@ def test_some_servers_want_a_name(op: str) -> None:
     assert lab.ask(0, op, data=1).result["cid"]
     lab.network.set(fn_required=True)
     assert lab.ask(0, op, data=1).status == 500
+    assert len(lab.network.dump(0)["files"]) == 1
     assert lab.ask(0, op, data=1, fn="x").result["cid"]
 
 

@@ -129,6 +129,8 @@ def test_calls_are_counted_by_key_prefix_and_op() -> None:
     assert counters["cstore"] == {"datagen:job": {"hset": 2, "hgetall": 1},
                                   "datagen:metrics": {"get": 1}}
     assert counters["r1fs"] == {"add_json": 1}
+    assert lab.network.counters(0)["cstore"] == {"datagen:job": {"hset": 2}}
+    assert lab.network.counters(1)["r1fs"] == {"add_json": 1}
 
 
 @pytest.mark.parametrize(("key", "expected"), [
