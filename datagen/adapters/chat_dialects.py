@@ -81,8 +81,9 @@ def build_headers(endpoint: Endpoint, api_key: str | None) -> dict[str, str]:
 
 
 def key_for(endpoint: Endpoint, own: Endpoint) -> str | None:
-    """The key that may be sent to ``endpoint``: none outside the origin of ``own``."""
-    return endpoint.api_key if same_origin(endpoint.base_url, own.base_url) else None
+    """The key that may be sent to ``endpoint``: none outside the origin it belongs to."""
+    home = endpoint.key_url or own.base_url
+    return endpoint.api_key if same_origin(endpoint.base_url, home) else None
 
 
 def is_loopback(host: str) -> bool:

@@ -18,6 +18,7 @@ class Endpoint:
     model: str | None = None  # name the server knows; None = the server's own choice
     dialect: Dialect = "ratio1"
     api_key: str | None = field(default=None, repr=False)
+    key_url: str | None = None  # where the key belongs; None = to the server's own endpoint
 
 
 @dataclass(frozen=True, kw_only=True)

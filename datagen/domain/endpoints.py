@@ -5,7 +5,9 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from datagen.domain.chat import Dialect, Endpoint
+from datagen.domain.errors import Conflict
 from datagen.domain.jobs import Inference
+from datagen.domain.profiles import Profile, Profiles
 
 NODE_PATH = "/create_chat_completion"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -34,13 +36,24 @@ def same_origin(url: str, other: str) -> bool:
     return there is not None and there == origin(other)
 
 
-def endpoint_for(inference: Inference, own: Endpoint) -> Endpoint:
-    """Where a job's calls go; the server's key goes to the server's own origin only.
+def endpoint_for(
+    inference: Inference, own: Endpoint, profiles: Profiles | None = None
+) -> Endpoint:
+    """Where a job's calls go; every key goes to its own origin only.
 
     A job made with the server's own endpoint follows it to where it moved since.
+    ``profiles``: those of the job's owner, where it was made with one. Raises Conflict, with
+    what the owner can do, where none of them is for this server by now.
     """
     if inference.own:
         return own
+    profile = _profile_of(inference, profiles) if profiles else None
+    if profile is not None:
+        return Endpoint(
+            base_url=inference.base_url, path=inference.path, model=inference.model,
+            dialect=dialect_for(inference.path), api_key=profile.api_key,
+            key_url=profile.base_url,
+        )
     same_call = inference.path == own.path and inference.base_url == own.base_url
     return Endpoint(
         base_url=inference.base_url,
@@ -48,4 +61,19 @@ def endpoint_for(inference: Inference, own: Endpoint) -> Endpoint:
         model=inference.model,
         dialect=own.dialect if same_call else dialect_for(inference.path),
         api_key=own.api_key if same_origin(inference.base_url, own.base_url) else None,
+    )
+
+
+def _profile_of(inference: Inference, profiles: Profiles) -> Profile | None:
+    """The one that was chosen, or else any whose key belongs to the same server."""
+    wanted = inference.profile_id
+    for profile in sorted(profiles.all, key=lambda p: p.id != (wanted or profiles.active_id)):
+        if same_origin(inference.base_url, profile.base_url):
+            return profile
+    if wanted is None:
+        return None
+    raise Conflict(
+        "This job was made with a model profile, and its owner has none for the server "
+        f"{inference.base_url} any more. Add one, or cancel the job and create the dataset with "
+        "another model."
     )

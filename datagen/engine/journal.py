@@ -28,6 +28,7 @@ from datagen.domain.jobs import JOB_ID, MAX_LATEST_ERRORS, PEER_ID, RecordError,
 from datagen.domain.records import MAX_RAW
 from datagen.protocol.fields import dumps
 
+JOURNAL = "journal.jsonl"
 _MISSING, _OK, _FAILED = 0, 1, 2
 
 
@@ -84,7 +85,7 @@ class Journal:
     def __init__(self, folder: Path, share: Share) -> None:
         """Open or start the journal and read it through (blocking)."""
         self.folder = folder
-        self._path = folder / "journal.jsonl"
+        self._path = folder / JOURNAL
         self._share = share
         self._offsets = array("q", bytes(8 * len(share)))  # of the entry's CRC
         self._results = bytearray(len(share))
@@ -128,13 +129,18 @@ class Journal:
             yield self._share.start + at
             at = self._results.find(_MISSING, at + 1)
 
+    def lacks(self, index: int) -> bool:
+        """Whether the share has this index and no record of it yet."""
+        at = index - self._share.start
+        return 0 <= at < len(self._share) and self._results[at] == _MISSING
+
     def append(self, line: bytes) -> None:
         """Keep a result line; it survives a ``kill -9`` from here on. Nothing counts if it fails.
 
         A second line for one index is dropped: the first stands.
         """
         record = json.loads(line)
-        if not self._is_new(record):
+        if not self.lacks(int(record["i"])):
             return
         entry = b"\n%08x %b\n" % (zlib.crc32(line), line)
         with disk_faults(self._path):
@@ -201,13 +207,9 @@ class Journal:
         with self._path.open("rb") as source:
             for entry in source:
                 record = _record(_checked(entry))
-                if record is not None and self._is_new(record):
+                if record is not None and self.lacks(int(record["i"])):
                     self._note(record, offset)
                 offset += len(entry)
-
-    def _is_new(self, record: Mapping[str, Any]) -> bool:
-        at = int(record["i"]) - self._share.start
-        return 0 <= at < len(self._share) and self._results[at] == _MISSING
 
     def _note(self, record: Mapping[str, Any], offset: int) -> None:
         at = int(record["i"]) - self._share.start

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Callable
 
 from datagen.domain.chat import ChatCall, ChatReply, Endpoint
 from datagen.domain.errors import (
+    DatagenError,
     ModelError,
     ModelOverloaded,
     ModelRefused,
@@ -16,6 +19,7 @@ from datagen.engine.pace import Backoff, Pace
 from datagen.engine.tally import Tally, clip
 from datagen.ports import ChatModel
 
+_LOG = logging.getLogger(__name__)
 MAX_RETRY_AFTER = 600.0  # seconds; a server can't send us to sleep for longer
 MAX_REJECTIONS = 3  # of one record, with answers to others in between
 
@@ -29,10 +33,14 @@ class Line:
 
     def __init__(
         self, *, model: ChatModel, endpoint: Endpoint, slots: asyncio.Semaphore, tally: Tally,
-        pace: Pace,
+        pace: Pace, look_up: Callable[[], Endpoint] | None = None,
     ) -> None:
-        """``slots``: the worker's calls in flight, shared by all its shares."""
+        """``slots``: the worker's calls in flight, shared by all its shares.
+
+        ``look_up``: the endpoint as of now (blocking), asked once a key was refused.
+        """
         self._model, self._endpoint, self._slots = model, endpoint, slots
+        self._look_up, self._refused = look_up, False
         self._tally, self._pace = tally, pace
         self._passing = Backoff(pace)  # faults that end by themselves
         self._lasting = Backoff(pace, first=10.0, cap=120.0)  # those that need a person
@@ -63,10 +71,20 @@ class Line:
                     await self._pace.pause(self._pause, stop)
                     if stop.is_set():
                         break
+                    await self._renew()
                     reply = await self._try(call, index, attempt)
             if reply is not None:
                 return reply
         return None
+
+    async def _renew(self) -> None:
+        """Take the key that its owner may have put in place of a refused one."""
+        if self._refused and self._look_up is not None:
+            try:
+                self._endpoint = await self._pace.aside(self._look_up)
+            except DatagenError as exc:
+                _LOG.debug("The endpoint can't be looked up again: %s", exc)
+        self._refused = False
 
     async def _try(self, call: ChatCall, index: int, attempt: int) -> ChatReply | None:
         """One call; None when it met a fault of the endpoint."""
@@ -109,6 +127,7 @@ class Line:
         tail = f"{advice} DataGen keeps trying."
         self._tally.trouble("model", clip(message, spare=len(tail)) + tail)
         if faults == self._faults:  # one pause for all the calls that met the same fault
+            self._refused = isinstance(exc, ModelRefused)
             lasting = isinstance(exc, ModelRefused | ModelRejected)
             self._pause = (self._lasting if lasting else self._passing).next()
             self._faults += 1

@@ -14,11 +14,14 @@ from pathlib import Path
 from datagen.domain.asked import Asked
 from datagen.domain.errors import InputError
 from datagen.domain.jobs import Job
+from datagen.domain.totals import Totals
 from datagen.engine.journal import folder_of
 from datagen.engine.outbox import discard
 from datagen.ports import Desk, FileStore
 from datagen.protocol import keys
 from datagen.protocol.board import Board
+from datagen.protocol.codec import totals_record
+from datagen.protocol.fields import dumps
 from datagen.protocol.requests import dealt_with
 
 _LOG = logging.getLogger(__name__)
@@ -58,10 +61,12 @@ class Removal:
         ):
             if cid:
                 self._files.remove(cid)
+        counted = Totals.of([job]) if job is not None and job.inc else None
+        self._desk.put_once(keys.DESK_DELETED, job_id,
+                            dumps(totals_record(counted)) if counted else "")
         self._board.take_away(job_id, self._peer_id)
         if job is not None:
             self._board.take_down(job)
-        self._desk.put_once(keys.DESK_DELETED, job_id, "")
         self._desk.drop(keys.DESK_CREATED, job_id)
         dealt_with(self._desk, job_id)
         _LOG.info("Job %s was deleted.", job_id)

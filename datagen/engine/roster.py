@@ -131,8 +131,12 @@ class Roster:
         return self._peer_id in due.job.peers and not finished
 
     def _adopted(self, job: Job) -> bool:
-        """Whether nobody but this peer can close a job that came without a note."""
-        if job.peers != (self._peer_id,):
+        """Whether this peer closes a job that came without a note.
+
+        Nobody but its only peer can; and of one that the earlier application made, the first
+        of its peers does, so that exactly one replica does.
+        """
+        if job.peers[0] != self._peer_id or (job.inc and len(job.peers) > 1):
             return False
         self._desk.put_once(keys.DESK_CREATED, job.id, "")
         return True

@@ -57,7 +57,7 @@ class Runner:
         self._details, self._total = details, total
         self._journal, self._line, self._tally, self._pace = journal, line, tally, pace
         self._max_in_flight, self._attempts = max_in_flight, attempts
-        self._reader = RecordReader(details.schema)
+        self.reader = RecordReader(details.schema)
         self._parameters = details.inference.parameters
         self._max_tokens = max_tokens(details)
         self._source = plan.source(details)
@@ -124,7 +124,7 @@ class Runner:
         used_up = (reply.completion_tokens or 0) >= call.max_tokens
         cut = reply.finish_reason == "length" or (reply.finish_reason is None and used_up)
         try:
-            verdict = read_in_time(self._reader, reply)
+            verdict = read_in_time(self.reader, reply)
         except Exception as exc:  # noqa: BLE001 - hostile text that breaks the reader costs this record alone
             return _Unfit(problem=f"The answer can't be read ({type(exc).__name__}).",
                           raw=reply.text)

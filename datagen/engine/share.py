@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from datagen.domain.asked import NOTHING, Asked
+from datagen.domain.chat import Endpoint
 from datagen.domain.endpoints import endpoint_for
 from datagen.domain.errors import StoreError
-from datagen.domain.jobs import Job, JobDetails, PeerState, Share
+from datagen.domain.jobs import Inference, Job, JobDetails, PeerState, Share
 from datagen.engine.journal import Journal, JournalError, folder_of
 from datagen.engine.line import Line
 from datagen.engine.outbox import deliver, take_back
 from datagen.engine.pace import Backoff, Pace
 from datagen.engine.reporter import Reporter
 from datagen.engine.runner import Runner
+from datagen.engine.takeover import Upload, take_over, uploaded
 from datagen.engine.tally import Tally
 from datagen.ports import ChatModel, FileStore
 from datagen.protocol.board import Board
@@ -69,16 +72,22 @@ async def work(shop: Workshop, task: Assignment, stop: asyncio.Event) -> None:
 
     When its end is ordered, what is there is uploaded and reported.
 
-    Raises StoreError when the journal can't be opened or was damaged: call it again later.
+    Raises StoreError when the journal can't be opened or was damaged, and Conflict when the
+    owner has no key for the job's model server any more: call it again later.
     """
     folder = folder_of(shop.settings.cache_dir, task.job.id, shop.settings.peer_id)
+    before = await shop.pace.aside(uploaded, folder, task.share, shop.files)
+    if before is not None:
+        await shop.pace.aside(_report_upload, shop, task, before)
+        return
     journal = await shop.pace.aside(Journal, folder, task.share)
     try:
         tally = Tally(
             peer_id=shop.settings.peer_id, share=task.share, journal=journal,
             clock=shop.pace.clock, before=task.before, begun=task.details is not None,
         )
-        runner = _runner(shop, task, task.details, journal, tally) if task.details else None
+        runner = (await _runner(shop, task, task.details, journal, tally)
+                  if task.details else None)
         reporter = Reporter(
             board=shop.board, job_id=task.job.id, tally=tally, journal=journal, pace=shop.pace,
             update_every=shop.settings.update_every, every=shop.settings.report_seconds,
@@ -95,12 +104,30 @@ async def work(shop: Workshop, task: Assignment, stop: asyncio.Event) -> None:
         journal.close()
 
 
-def _runner(
+def _report_upload(shop: Workshop, task: Assignment, done: Upload) -> None:
+    """Say for the earlier application that it finished this share."""
+    peer_id = shop.settings.peer_id
+    shop.board.report(task.job.id, replace(
+        task.before or PeerState(peer_id=peer_id, share=task.share, started_at=done.finished_at),
+        generated_ok=done.ok, generated_failed=done.failed, result_cid=done.result_cid,
+        errors_cid=done.errors_cid, finished_at=done.finished_at, trouble=None,
+        last_update_at=shop.pace.clock.now(),
+    ))
+
+
+def _endpoint(shop: Workshop, owner: str, inference: Inference) -> Endpoint:
+    """Where the calls go as of now (blocking). Raises StoreError, Conflict."""
+    profiles = shop.board.profiles(owner) if inference.use_external_api else None
+    return endpoint_for(inference, shop.settings.endpoint, profiles)
+
+
+async def _runner(
     shop: Workshop, task: Assignment, details: JobDetails, journal: Journal, tally: Tally
 ) -> Runner:
+    look_up = partial(_endpoint, shop, task.job.owner, details.inference)
     line = Line(
-        model=shop.chat, endpoint=endpoint_for(details.inference, shop.settings.endpoint),
-        slots=shop.slots, tally=tally, pace=shop.pace,
+        model=shop.chat, endpoint=await shop.pace.aside(look_up), slots=shop.slots, tally=tally,
+        pace=shop.pace, look_up=look_up,
     )
     return Runner(
         details=details, total=task.job.total_records, journal=journal, line=line,
@@ -118,6 +145,8 @@ async def _complete(
     stop: asyncio.Event,
 ) -> None:
     orders = task.orders
+    if runner and journal.left:
+        await take_over(journal, runner.reader, tally, stop)
     if runner and journal.left and not orders.ended:
         await shop.pace.aside(take_back, journal)
         if not await runner.run(orders.halt) and not orders.ended:

@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 from datagen.domain.asked import Asked
 from datagen.domain.errors import StoreUnconfirmed
 from datagen.domain.jobs import PEER_ID, Job, PeerState
+from datagen.domain.profiles import Profiles
+from datagen.domain.totals import Totals
 from datagen.ports import HashStore
 from datagen.protocol import keys
 from datagen.protocol.codec import (
@@ -24,11 +26,13 @@ from datagen.protocol.codec import (
     load_control,
     load_job,
     load_peer,
+    load_totals,
     peer_record,
 )
 from datagen.protocol.fields import dumps, from_iso, load_object, text_of, to_iso, whole
 from datagen.protocol.foreign import Foreign
 from datagen.protocol.seal import Seal
+from datagen.protocol.settings import load_profiles
 
 _LOG = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -163,6 +167,23 @@ class Board:
             return _load_beat(peer, text)
 
         return dict(self._readable(keys.PEERS, load))
+
+    def profiles(self, username: str) -> Profiles:
+        """The user's model profiles in the earlier application's form, keys included."""
+        key = keys.user_settings(username)
+        return self._plain(key, load_profiles) or Profiles()
+
+    def metrics_baseline(self) -> Totals:
+        """What the earlier application counted over all its jobs."""
+        return self._plain(keys.METRICS_BASELINE, load_totals) or Totals()
+
+    def _plain(self, key: str, load: Callable[[str], T]) -> T | None:
+        text = self._store.get(key)
+        try:
+            return None if text is None else load(text)
+        except ValueError as exc:
+            self._foreign.ignored(key, "", exc)
+            return None
 
     def _load_job(self, job_id: str, text: str) -> Job:
         job = load_job(text)

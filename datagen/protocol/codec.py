@@ -27,6 +27,7 @@ from datagen.domain.jobs import (
     Share,
     Status,
 )
+from datagen.domain.totals import Totals
 from datagen.domain.users import USER_NAME
 from datagen.protocol.fields import (
     MAX_VALUE,
@@ -301,4 +302,29 @@ def load_details(text: str) -> JobDetails:
         schema_generated_at=from_iso(record.get("schemaGeneratedAt", record.get("createdAt"))),
         schema_duration_ms=milliseconds(record, "schemaDurationMs") or 0,
         schema_refreshes=whole(record, "schemaRefreshes", 0),
+    )
+
+
+def totals_record(totals: Totals) -> dict[str, Any]:
+    """Totals as the API shows them and as the earlier application stored them."""
+    return {
+        "totalJobs": totals.jobs,
+        "totalRecordsRequested": totals.requested,
+        "totalRecordsGenerated": totals.generated,
+        "activeJobs": totals.active,
+        "failedJobs": totals.failed,
+        "lastJobAt": totals.last_at and to_iso(totals.last_at),
+    }
+
+
+def load_totals(text: str) -> Totals:
+    """Raises ValueError for anything that is not what ``totals_record`` makes."""
+    record = load_object(text)
+    return Totals(
+        jobs=whole(record, "totalJobs", 0),
+        requested=whole(record, "totalRecordsRequested", 0),
+        generated=whole(record, "totalRecordsGenerated", 0),
+        active=whole(record, "activeJobs", 0),
+        failed=whole(record, "failedJobs", 0),
+        last_at=optional_iso(record.get("lastJobAt")),
     )

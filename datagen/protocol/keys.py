@@ -5,12 +5,17 @@ from __future__ import annotations
 JOBS = "datagen:jobs"  # job id -> Job; the creator's worker
 PEERS = "datagen:peers"  # peer id -> beat; that peer's worker
 METRICS = "datagen:metrics"  # {peer}:{disk id} -> counters; that peer's worker
+# The earlier application's, plain under the same name: totals over all its jobs; only read.
+METRICS_BASELINE = METRICS
+USERS = "datagen:users"  # user name -> UserIndex; the registering replica
+EMAILS = "datagen:user-email-index"  # e-mail -> user name, a hint; the registering replica
+MAIL_FAILURES = "datagen:register-mail-failures"  # e-mail -> undelivered sign-up mail; the same
 
 # Topics of the desk, the notes between the processes of one replica.
 DESK_JOBS = "jobs"  # draft id -> Job: confirmed, to be published by the worker
 DESK_CREATED = "created"  # job id -> "": made here, this replica's worker closes it
 DESK_ASKED = "asked"  # {job id}:{what} -> request; asked here, or heard of from another peer
-DESK_DELETED = "deleted"  # job id -> "": deleted for good; kept for ever, ids never come back
+DESK_DELETED = "deleted"  # job id -> its totals or "": deleted for good, ids never come back
 DESK_REVOKED = "revoked"  # session id -> expiry: sessions that were ended
 
 
@@ -22,6 +27,11 @@ def job_peers(job_id: str) -> str:
 def job_control(job_id: str) -> str:
     """Hash peer id -> what was asked of a job; each field written by that peer's worker."""
     return f"datagen:job:{job_id}:control"
+
+
+def user_settings(username: str) -> str:
+    """Plain key: the user's model profiles as the earlier application stored them; only read."""
+    return f"datagen:user:{username}:settings"
 
 
 def user_jobs(username: str) -> str:

@@ -13,10 +13,12 @@ import datagen
 from datagen.domain.asked import NOTHING, Asked
 from datagen.domain.errors import DatagenError, StoreError
 from datagen.domain.jobs import Job, PeerState, Share, shares
+from datagen.engine.journal import folder_of
 from datagen.engine.lock import alone, is_taken, keep_starts, read_starts
 from datagen.engine.pace import Backoff, Pace
 from datagen.engine.roster import Due, Roster
 from datagen.engine.share import Assignment, Orders, Workshop, work
+from datagen.engine.takeover import left_behind
 from datagen.engine.tally import clip
 from datagen.ports import ChatModel, Clock, Desk, FileStore
 from datagen.protocol.board import Beat, Board
@@ -209,7 +211,8 @@ class Generation:
         """Work on one share; whatever happens to it, the others go on."""
         try:
             details = None
-            if not orders.ended:
+            folder = folder_of(self._settings.cache_dir, job.id, self._settings.peer_id)
+            if not orders.ended or left_behind(folder):
                 details = await self._pace.aside(read_details, self._files, job)
             _LOG.info("Job %s: %s records %d to %d.", job.id,
                       "working on" if details else "ending", share.start + 1, share.end)

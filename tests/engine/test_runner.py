@@ -332,7 +332,7 @@ async def test_a_record_the_server_never_takes_fails_alone_while_others_are_answ
 
 async def test_a_reply_that_breaks_the_reader_costs_its_own_record(bench) -> None:
     it = bench(total=3)
-    it.runner._reader = Breaking(it.runner._reader, '{"n": 1}')
+    it.runner.reader = Breaking(it.runner.reader, '{"n": 1}')
     assert await it.run()
     assert [line["ok"] for line in it.lines()] == [True, False, True]
     assert "KeyError" in it.lines()[1]["error"]

@@ -171,7 +171,7 @@ async def test_a_job_whose_description_can_not_be_read_can_be_cancelled(
 async def test_what_an_earlier_start_made_is_kept_when_the_worker_was_away(world: World) -> None:
     job = world.hand_over(total=20)
     with pytest.raises((Cut, BaseExceptionGroup)):
-        await world.live(lambda: False, fuse=Fuse(40))
+        await world.live(lambda: False, fuse=Fuse(60))
     cancel(world, job)
     await world.live(lambda: world.is_quiet(job))
     assert 0 < entry(world, job).total_ok == len(lines(world, job)) < 20

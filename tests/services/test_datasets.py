@@ -19,8 +19,8 @@ from job_world import ANN, BOB, World, line
 from pyarrow import parquet
 
 from datagen.domain.errors import Conflict, InputError, NotThere, StoreError
+from datagen.protocol import lines
 from datagen.services import columns as columnar
-from datagen.services import results
 from datagen.services.datasets import Filter, ResultLine
 from datagen.services.tables import TOP
 
@@ -86,7 +86,7 @@ def test_the_peers_files_are_one_stream_in_index_order(tmp_path: Path) -> None:
     b'{"i":1,"ok":true,"data":{"n":1e999}}\n', b'{"i":1,"ok":1,"data":{}}\n',
     b'{"i":77,"ok":true,"data":{}}\n', b'{"i":-1,"ok":true,"data":{}}\n',
     b'{"i":1,"ok":true,"data":{"n":' + b"[" * 200 + b"]" * 200 + b"}}\n",
-    b"[" * 100_000 + b"\n", b"x" * (results.MAX_LINE * 2 + 5) + b"\n",
+    b"[" * 100_000 + b"\n", b"x" * (lines.MAX_LINE * 2 + 5) + b"\n",
 ], ids=lambda junk: junk[:24].decode("latin-1"))
 def test_a_torn_or_foreign_line_costs_only_its_own_record(world: World, junk: bytes) -> None:
     job_id = world.confirmed(records=3)
@@ -108,7 +108,7 @@ def test_each_index_comes_once_the_first_time_it_is_told(world: World) -> None:
 
 
 def test_whole_numbers_are_whole_however_they_were_written(world: World) -> None:
-    one = results.read_line(b'{"i":0,"ok":true,"data":{"a":3.0,"b":2.50,"c":12345678901234567}}')
+    one = lines.read_line(b'{"i":0,"ok":true,"data":{"a":3.0,"b":2.50,"c":12345678901234567}}')
     assert one is not None
     assert json.dumps(one.data) == '{"a": 3, "b": 2.5, "c": 12345678901234567}'
 

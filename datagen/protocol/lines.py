@@ -1,0 +1,69 @@
+"""Stored result lines, one per record (DATA.md, 2), whoever wrote them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO
+
+from datagen.domain.depth import is_deeper
+from datagen.domain.exports import ResultLine
+from datagen.protocol.fields import MAX_DEPTH, whole_characters
+
+MAX_LINE = 4 * 1024 * 1024  # bytes; a record of 4,096 tokens is far below
+
+
+def result_lines(stream: BinaryIO) -> Iterator[ResultLine]:
+    """The results in a file, in its order, whatever indices they name."""
+    return (line for line in map(read_line, _texts(stream)) if line is not None)
+
+
+def _texts(stream: BinaryIO) -> Iterator[bytes]:
+    """The file's lines; one that is too long is passed over without holding it."""
+    too_long = False
+    while text := stream.readline(MAX_LINE):
+        ends = text.endswith(b"\n")
+        if not too_long and (ends or len(text) < MAX_LINE):
+            yield text
+        too_long = not ends and (too_long or len(text) == MAX_LINE)
+
+
+def read_line(text: bytes) -> ResultLine | None:
+    """One stored line; None for anything that is not a result."""
+    try:
+        record = json.loads(text, parse_float=_number, parse_constant=_refused)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(record, dict) or _is_too_deep(text, record):
+        return None
+    if b"\\ud" in text.lower():
+        record = whole_characters(record)
+    i, ok, data = record.get("i"), record.get("ok"), record.get("data")
+    if isinstance(i, bool) or not isinstance(i, int):
+        return None
+    if ok is True:
+        return ResultLine(i=i, ok=True, data=data) if isinstance(data, dict) else None
+    if ok is not False:
+        return None
+    error, raw = record.get("error"), record.get("raw")
+    return ResultLine(
+        i=i, ok=False, raw=raw if isinstance(raw, str) and raw else None,
+        error=error if isinstance(error, str) and error else "No reason was recorded.",
+    )
+
+
+def _number(text: str) -> float | int:
+    """As JavaScript prints it: 3.0 and 3 are one number. Raises ValueError beyond a double."""
+    value = float(text)
+    if value in {float("inf"), float("-inf")}:
+        raise ValueError(text)
+    return int(value) if value.is_integer() and abs(value) < 1e21 else value
+
+
+def _refused(text: str) -> None:
+    raise ValueError(text)  # NaN and Infinity are not JSON
+
+
+def _is_too_deep(text: bytes, record: Mapping[str, Any]) -> bool:
+    """Whether it nests so deeply that who reads it recursively breaks."""
+    return text.count(b"{") + text.count(b"[") > MAX_DEPTH and is_deeper(record, MAX_DEPTH + 1)
