@@ -26,6 +26,7 @@ from datagen.model.sample import illustrate
 from datagen.ports import ChatModel, Clock, FileStore
 from datagen.protocol.board import Board
 from datagen.protocol.foreign import Foreign
+from datagen.protocol.people import People
 from datagen.protocol.seal import Seal
 from datagen.services.accounts import Accounts
 from datagen.services.datasets import Datasets
@@ -34,6 +35,7 @@ from datagen.services.first_admin import FirstAdmin
 from datagen.services.generation import Generation
 from datagen.services.jobs import Jobs
 from datagen.services.patience import Patience
+from datagen.services.people import Directory
 from datagen.settings import Settings
 
 _LOG = logging.getLogger(__name__)
@@ -54,6 +56,7 @@ class Services:
     clock: Clock
     chat: ChatModel
     accounts: Accounts
+    directory: Directory
     drafts: Drafts
     jobs: Jobs
     datasets: Datasets
@@ -103,7 +106,8 @@ def build(settings: Settings, *, for_pages: bool = False) -> Services:
                 active_poll=settings.active_poll_seconds,
                 idle_poll=settings.idle_poll_seconds, patience=patience)
     return Services(
-        settings=settings, clock=clock, chat=chat, accounts=accounts, drafts=drafts, jobs=jobs,
+        settings=settings, clock=clock, chat=chat, accounts=accounts,
+        directory=Directory(People(store, foreign)), drafts=drafts, jobs=jobs,
         datasets=Datasets(jobs=jobs, files=files, cache_dir=settings.cache_dir),
         generation=Generation(settings=settings, board=board, desk=desk, files=files,
                               chat=chat, clock=clock),

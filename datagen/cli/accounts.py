@@ -7,10 +7,11 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from datagen.cli import imports
-from datagen.cli.terminal import command, opened, say, say_json
+from datagen.cli.terminal import columns, command, opened, say, say_json
 
 if TYPE_CHECKING:
     from datagen.domain.users import Account
+    from datagen.services.people import Person
 
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
@@ -34,15 +35,18 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
 def _list(asked: argparse.Namespace) -> None:
     with opened() as services:
         known = services.accounts.list()
+        people = services.directory.known(known)
     if asked.json:
-        say_json([_record(account) for account in known])
+        say_json([{**_record(account), **_about(people[account.name])} for account in known])
         return
-    for account in known:
-        state = "" if account.active else "  deactivated"
-        state = "  imported, has not signed in yet" if account.imported else state
-        say(f"{account.name}  {account.role}  since {account.created_at:%Y-%m-%d}{state}")
     if not known:
         say("There is no account yet; the first start makes admin.")
+        return
+    say(columns([
+        (account.name, account.role, f"since {account.created_at:%Y-%m-%d}",
+         _who(people[account.name]), _state(account, people[account.name]))
+        for account in known
+    ]))
 
 
 def _create(asked: argparse.Namespace) -> None:
@@ -77,6 +81,26 @@ def _deactivate(asked: argparse.Namespace) -> None:
         return
     say(f"Nobody can sign in as {account.name} any more; open sessions have ended. "
         f"accounts reset {account.name} makes a new password.")
+
+
+def _who(person: Person) -> str:
+    """``Bea Test <bea@example.com>``, as far as it is known."""
+    return " ".join(part for part in (person.name, person.email and f"<{person.email}>") if part)
+
+
+def _state(account: Account, person: Person) -> str:
+    """What keeps its owner from signing in, if anything."""
+    if account.imported:
+        return "imported, has not signed in yet"
+    if not account.active:
+        return "deactivated"
+    if person.mail_failed_at:
+        return f"sign-up mail not delivered since {person.mail_failed_at:%Y-%m-%d}"
+    return ""
+
+
+def _about(person: Person) -> dict[str, Any]:
+    return {"name": person.name, "email": person.email, "country": person.country}
 
 
 def _record(account: Account) -> dict[str, Any]:
