@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, BinaryIO
+from typing import Any
 
 import httpx2
 import pytest
@@ -28,27 +28,15 @@ from datagen.protocol.codec import load_job
 from datagen.services.datasets import Datasets
 from datagen.services.drafts import Drafts
 from datagen.services.jobs import Jobs
+from tests import golden as earlier
+from tests.golden import FINISHED, RUNNING
 
-VECTORS = Path(__file__).parents[1] / "vectors" / "job_vectors"
-GOLDEN = json.loads((VECTORS / "api_responses.json").read_text())
-FINISHED = "job_1795332059915_e062d0"
-RUNNING = "job_1795332063591_90b3da"
+GOLDEN = earlier.vector("api_responses")
 ENDPOINT = Endpoint(base_url="http://127.0.0.1:1", path="/v1/chat/completions", api_key="sk-own")
 ASKED = {"title": "Tickets", "totalRecords": 3, "description": "Support tickets",
          "instructions": "One ticket of a small shop"}
 SCHEMA = {"type": "object", "properties": {"subject": {"type": "string"}},
           "required": ["subject"], "additionalProperties": False}
-
-
-class StoredFiles(MemoryFiles):
-    """Also holds files under the ids the earlier application gave them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stored: dict[str, bytes] = {}
-
-    def open(self, cid: str) -> BinaryIO:
-        return io.BytesIO(self.stored[cid]) if cid in self.stored else super().open(cid)
 
 
 class ScriptedModel:
@@ -87,7 +75,7 @@ class Api:
     """The task routes on stores in memory."""
 
     def __init__(self, folder: Path) -> None:
-        self.clock, self.store, self.files = HandClock(), MemoryStore(), StoredFiles()
+        self.clock, self.store, self.files = HandClock(), MemoryStore(), MemoryFiles()
         self.model, self.board = ScriptedModel(), Board(self.store)
         drafts = Drafts(chat=self.model, signer=JwtSigner("s" * 32, self.clock), clock=self.clock,
                         endpoint=ENDPOINT, max_records=100, peer_id="peer1")
@@ -103,15 +91,6 @@ class Api:
             routes=task_routes(services),
             middleware=[Middleware(SignedInAs, clock=self.clock)],
         ))
-
-    def load(self, name: str) -> None:
-        """Put what the earlier application stored where it stored it."""
-        golden = json.loads((VECTORS / name).read_text())
-        for hkey, fields in golden["cstore"]["hashes"].items():
-            for field, value in fields.items():
-                self.store.hset(hkey, field, value)
-        for cid, file in golden["r1fs"].items():
-            self.files.stored[cid] = file["text"].encode()
 
     def get(self, path: str, user: str = "admin") -> httpx2.Response:
         return self.client.get(path, headers={"x-test-user": user})
@@ -137,7 +116,7 @@ def api(tmp_path: Path) -> Iterator[Api]:
 
 @pytest.fixture
 def golden(api: Api) -> Api:
-    api.load("finished_2peers_5records.json")
+    earlier.seed(earlier.FINISHED_RUN, api.store, api.files)
     return api
 
 
@@ -169,7 +148,7 @@ def test_the_totals_are_the_earlier_applications(golden: Api) -> None:
 
 
 def test_a_running_job_of_the_earlier_application_is_told_by_its_peers(api: Api) -> None:
-    api.load("in_progress_2peers_20records.json")
+    earlier.seed(earlier.RUNNING_RUN, api.store, api.files)
     task = api.get(f"/api/tasks/{RUNNING}").json()
     assert (task["job"]["status"], task["job"]["totalGenerated"]) == ("running", 10)
     assert [(peer["peerId"], peer["generatedOk"]) for peer in task["peers"]] == [
@@ -202,7 +181,7 @@ def test_the_job_of_another_is_not_there(golden: Api, path: str) -> None:
 
 
 def test_an_unfinished_job_has_no_export_yet(api: Api) -> None:
-    api.load("in_progress_2peers_20records.json")
+    earlier.seed(earlier.RUNNING_RUN, api.store, api.files)
     answer = api.get(f"/api/tasks/{RUNNING}/export?format=json")
     assert answer.status_code == 409
     assert "not finished yet" in answer.json()["error"]
@@ -225,7 +204,7 @@ def test_an_export_is_an_attachment_named_after_its_title(golden: Api) -> None:
 
 def test_failed_records_and_formulas_are_treated_as_asked(golden: Api) -> None:
     cid = "501acd2b16ee6d799b26268e2fdb2d67"
-    golden.files.stored[cid] = (b'{"i":3,"ok":false,"error":"No."}\n'
+    golden.files.put(cid, b'{"i":3,"ok":false,"error":"No."}\n'
                                 b'{"i":4,"ok":true,"data":{"name":"=1+1"}}\n')
     base = f"/api/tasks/{FINISHED}/export?format="
     assert golden.get(f"{base}json").json()[3] is None
@@ -249,7 +228,7 @@ def test_an_export_that_does_not_exist_is_refused(
 
 
 def test_cancelling_is_accepted_and_the_job_tells_that_it_was_asked_for(api: Api) -> None:
-    api.load("in_progress_2peers_20records.json")
+    earlier.seed(earlier.RUNNING_RUN, api.store, api.files)
     answer = api.post(f"/api/tasks/{RUNNING}/cancel", None)
     assert answer.status_code == 202
     asked = {"cancel": {"at": "2026-01-01T00:00:00.000Z", "by": "admin"}}
@@ -275,7 +254,7 @@ def test_a_deleted_job_is_not_there_any_more(golden: Api) -> None:
 
 
 def test_nobody_cancels_or_deletes_the_job_of_another(api: Api) -> None:
-    api.load("in_progress_2peers_20records.json")
+    earlier.seed(earlier.RUNNING_RUN, api.store, api.files)
     none = api.delete("/api/tasks/job_0_000000", user="bob")
     for answer in (api.delete(f"/api/tasks/{RUNNING}", user="bob"),
                    api.post(f"/api/tasks/{RUNNING}/cancel", None, user="bob")):

@@ -7,7 +7,6 @@ import logging
 from dataclasses import replace
 from datetime import UTC, datetime
 
-import golden
 import pytest
 
 from datagen.adapters.memory import MemoryStore
@@ -19,6 +18,7 @@ from datagen.protocol.board import Beat, Board
 from datagen.protocol.codec import job_record, load_job, load_peer
 from datagen.protocol.fields import dumps
 from datagen.protocol.seal import Seal
+from tests import golden
 
 FINISHED = "job_1795332059915_e062d0"
 RUNNING = "job_1795332063591_90b3da"

@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-import golden
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,6 +37,7 @@ from datagen.protocol.codec import (
     peer_record,
 )
 from datagen.protocol.fields import dumps, from_iso, to_iso
+from tests import golden
 
 JOB = json.loads(golden.stored_jobs()[0])
 STATE = json.loads(golden.stored_states()[0])
