@@ -81,7 +81,8 @@ def build(settings: Settings, *, for_pages: bool = False) -> Services:
     patience = Patience(PAGE_PATIENCE if for_pages and not settings.local else None, clock=clock)
     foreign = Foreign()
     pepper = settings.auth_pepper or _kept(settings.data_dir / "auth_pepper")
-    board = Board(store, foreign=foreign, seal=None if settings.local else Seal(pepper))
+    seal = None if settings.local else Seal(pepper)
+    board = Board(store, foreign=foreign, seal=seal)
     chat: ChatModel = (
         SampleModel(latency=SAMPLE_LATENCY, timeout=settings.inference_timeout)
         if settings.mock_model
@@ -93,7 +94,7 @@ def build(settings: Settings, *, for_pages: bool = False) -> Services:
     )
     accounts = Accounts(
         store=store, desk=desk, clock=clock, signer=signer, hkey=settings.auth_hkey,
-        patience=patience, foreign=foreign,
+        patience=patience, foreign=foreign, seal=seal,
         hasher=Argon2Hasher(pepper),
     )
     if settings.mock_store:

@@ -28,6 +28,7 @@ from datagen.domain.users import USER_NAME, Account, Role, Session, User
 from datagen.ports import Clock, Desk, HashStore, PasswordHasher, TokenSigner
 from datagen.protocol.fields import dumps, to_iso
 from datagen.protocol.foreign import Foreign
+from datagen.protocol.seal import Seal
 from datagen.services.patience import Patience
 from datagen.services.sessions import (
     SESSION_LIFE,
@@ -36,7 +37,7 @@ from datagen.services.sessions import (
     load_account,
     password_stamp,
 )
-from datagen.services.waiting import Level, with_hash
+from datagen.services.waiting import Level, Waiting
 
 _LOG = logging.getLogger(__name__)
 
@@ -69,10 +70,12 @@ class Accounts:
         draw: Callable[[int], bytes] = secrets.token_bytes,
         patience: Patience | None = None,
         foreign: Foreign | None = None,
+        seal: Seal | None = None,
     ) -> None:
         """``patience`` of who looks at a page; None = read on the spot.
 
-        ``foreign``: where values that are no accounts are counted.
+        ``foreign``: where values that are no accounts are counted; ``seal``: None where nobody
+        else writes.
         """
         self._foreign = foreign or Foreign()
         self._store = store
@@ -82,7 +85,8 @@ class Accounts:
         self._hkey = hkey
         self._draw = draw
         self._upgrading = threading.Lock()
-        self._level = Level(store=store, clock=clock, hkey=hkey)
+        self._waiting = Waiting(hkey, seal)
+        self._level = Level(store=store, clock=clock, hkey=hkey, waiting=self._waiting)
         self._sessions = Sessions(desk=desk, clock=clock, signer=signer, read=self._read,
                                   patience=patience or Patience(None, clock=clock))
 
@@ -180,7 +184,8 @@ class Accounts:
                              "that takes too long to compute.") from exc
         if self._store.hget(self._hkey, name) is not None:
             raise Conflict(f"There is an account named {name} already. Choose another name.")
-        self._write(name, with_hash(_blank("user", {}, self._clock.now()), bcrypt))
+        blank = _blank("user", {}, self._clock.now())
+        self._write(name, self._waiting.put_in(name, blank, bcrypt))
         self._level.forget()
         return self.get(name)
 
@@ -274,7 +279,7 @@ class Accounts:
         at = max(self._clock.now(), account.updated_at + timedelta(milliseconds=1))
         changed = {**record.raw, **changes, "updatedAt": to_iso(at)}
         kept = None if "password" in changes else record.bcrypt
-        self._write(account.name, with_hash(changed, kept))
+        self._write(account.name, self._waiting.put_in(account.name, changed, kept))
 
     def _write(self, name: str, record: Mapping[str, Any]) -> None:
         try:
@@ -291,7 +296,7 @@ class Accounts:
     def _loaded(self, name: str, text: str) -> AccountRecord | None:
         """The account; None for a value that is none."""
         try:
-            return load_account(name, text)
+            return load_account(name, text, self._waiting)
         except ValueError as exc:
             self._foreign.ignored(self._hkey, name, exc)
             return None

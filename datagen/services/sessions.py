@@ -23,7 +23,7 @@ from datagen.ports import Clock, Desk, TokenSigner
 from datagen.protocol import keys
 from datagen.protocol.fields import from_iso, load_object, to_iso
 from datagen.services.patience import Patience
-from datagen.services.waiting import waiting, without
+from datagen.services.waiting import Waiting, without
 
 _LOG = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class _Remembered:
     read_at: float  # monotonic seconds
 
 
-def load_account(name: str, text: str) -> AccountRecord:
+def load_account(name: str, text: str, waiting: Waiting) -> AccountRecord:
     """The account as it is stored under ``name``. Raises ValueError for one that is none."""
     raw = load_object(text)
     if not USER_NAME.fullmatch(name) or raw.get("type") != "simple":
@@ -70,7 +70,7 @@ def load_account(name: str, text: str) -> AccountRecord:
             role = "user"
         case _:
             raise ValueError("not a role")
-    created, bcrypt = from_iso(raw.get("createdAt")), waiting(raw)
+    created, bcrypt = from_iso(raw.get("createdAt")), waiting.hash_in(name, raw)
     return AccountRecord(
         account=Account(
             name=name,

@@ -15,6 +15,8 @@ from datagen.adapters.crypto import Argon2Hasher, _Argon2
 from datagen.domain import htpasswd
 from datagen.domain.errors import Conflict, InputError, SignInFailed
 from datagen.domain.users import User
+from datagen.protocol.seal import Seal
+from datagen.services.accounts import Accounts
 from datagen.services.imports import import_accounts
 from datagen.services.waiting import KEY
 from tests.services.test_accounts import HKEY, Bench
@@ -241,6 +243,42 @@ def test_two_first_sign_ins_at_once_both_hold(bench: ImportBench) -> None:
             lambda _: bench.accounts.sign_in("ann", "her old one"), range(4))]
     bench.clock.advance(timedelta(seconds=10).total_seconds())
     assert all(bench.accounts.verify(token).user.name == "ann" for token in tokens)
+
+
+class NodeBench(ImportBench):
+    """On a node, whose neighbours write the store too."""
+
+    def restarted(self) -> Accounts:
+        return Accounts(store=self.store, desk=self.store, clock=self.clock, hasher=self.hasher,
+                        signer=self.signer, hkey=HKEY, seal=Seal("of all replicas"))
+
+
+def test_on_a_node_an_imported_person_signs_in_at_any_replica() -> None:
+    bench = NodeBench()
+    bench.load(f"ann:{hashed(b'her old one')}")
+    bench.clock.advance(5)
+    bench.accounts.update("ann", metadata={"name": "Ann"})
+    assert bench.restarted().sign_in("ann", "her old one")[1].user.role == "user"
+
+
+@pytest.mark.parametrize("forged", ["a hash of their own", "another role", "of somebody else"])
+def test_a_neighbours_bcrypt_hash_opens_no_account(forged: str) -> None:
+    bench, theirs = NodeBench(), hashed(b"neighbour")
+    bench.load(f"ann:{hashed(b'her old one')}\nbob:{hashed(b'neighbour')}")
+    record, at = bench.stored("ann"), "2026-12-01T12:00:00.000Z"
+    match forged:
+        case "a hash of their own":
+            record["metadata"] = {KEY: {"algo": "bcrypt", "hash": theirs, "at": at}}
+        case "another role":
+            record["role"] = "admin"
+        case _:
+            record["metadata"] = bench.stored("bob")["metadata"]
+    bench.store.hset(HKEY, "ann", json.dumps(record))
+
+    for password in ("neighbour", "her old one"):
+        with pytest.raises(SignInFailed):
+            bench.restarted().sign_in("ann", password)
+    assert not bench.accounts.get("ann").active
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"a\0b", b"x" * (4 * 1024 * 1024 + 1)])
