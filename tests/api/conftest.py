@@ -49,10 +49,13 @@ class PlainHasher:
 class Site:
     """The app, what is behind it, and clients in front of it."""
 
-    def __init__(self, script: Path | None = None) -> None:
+    def __init__(
+        self, script: Path | None = None, *, clock: HandClock | None = None,
+        secret: str = "a secret of at least thirty-two bytes",
+    ) -> None:
         self.store = MemoryStore()
-        self.clock = HandClock()
-        signer = JwtSigner("a secret of at least thirty-two bytes", self.clock)
+        self.clock = clock or HandClock()
+        signer = JwtSigner(secret, self.clock)
         self.accounts = Accounts(
             store=self.store, desk=self.store, clock=self.clock, hasher=PlainHasher(),
             signer=signer, hkey="datagen:auth",
@@ -88,6 +91,12 @@ class Site:
                 right = {"username": "ann", "password": "her password"}
                 client.post("/api/auth/login", json=right).raise_for_status()
             yield client
+
+
+@pytest.fixture
+def make_site() -> type[Site]:
+    """For a site with another clock or secret."""
+    return Site
 
 
 @pytest.fixture

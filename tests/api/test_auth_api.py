@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,9 +12,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.testclient import TestClient
 
+from datagen.adapters.clock import HandClock
 from datagen.api.errors import answer_for, answering, read_json
 from datagen.domain import errors
 from datagen.domain.errors import InputError, Problem
+from tests import golden
 
 RIGHT = {"username": "Ann", "password": "her password"}
 
@@ -164,3 +168,23 @@ async def test_a_client_that_goes_away_is_no_error(caplog: pytest.LogCaptureFixt
     await answering(reads)(Request(scope, gone))
 
     assert caplog.text == ""
+
+
+def test_a_cookie_of_the_earlier_application_still_opens_the_door(
+    make_site: Callable[..., Any]
+) -> None:
+    stored = golden.vector("user_settings_users_index_session")
+    clock = HandClock(datetime(2026, 11, 23, tzinfo=UTC))
+    site = make_site(clock=clock, secret=stored["session_secret"])
+    site.store.hset("datagen:auth", "admin", stored["auth"]["admin"])
+    name, _, token = stored["cookie"].partition("=")
+
+    with site.client() as client:
+        client.cookies.set(name, token)
+        answer = client.get("/api/auth/me")
+        clock.advance(7 * 24 * 3600)
+        late = client.get("/api/auth/me")
+
+    assert (answer.status_code, answer.json()) == (200, {
+        "username": "admin", "role": "admin", "iat": 1795332109, "exp": 1795936909})
+    assert late.status_code == 401

@@ -86,6 +86,7 @@ def test_the_peers_files_are_one_stream_in_index_order(tmp_path: Path) -> None:
     b'{"i":1,"ok":true,"data":{"n":1e999}}\n', b'{"i":1,"ok":1,"data":{}}\n',
     b'{"i":77,"ok":true,"data":{}}\n', b'{"i":-1,"ok":true,"data":{}}\n',
     b'{"i":1,"ok":true,"data":{"n":' + b"[" * 200 + b"]" * 200 + b"}}\n",
+    b'{"i":1,"ok":true,"data":{"n":' + b"[" * 480 + b'"\\ud800"' + b"]" * 480 + b"}}\n",
     b"[" * 100_000 + b"\n", b"x" * (lines.MAX_LINE * 2 + 5) + b"\n",
 ], ids=lambda junk: junk[:24].decode("latin-1"))
 def test_a_torn_or_foreign_line_costs_only_its_own_record(world: World, junk: bytes) -> None:

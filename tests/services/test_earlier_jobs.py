@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from datagen.domain.chat import ChatReply
+from datagen.domain.errors import ModelRefused
 from datagen.domain.users import User
 from datagen.protocol import keys
 from datagen.protocol.board import Board
@@ -285,3 +286,86 @@ async def test_the_second_of_its_peers_leaves_the_end_to_the_first(peer2: Replic
     later = peer2.clock.monotonic() + 120
     await peer2.live(lambda: peer2.clock.monotonic() > later)
     assert stored_job(peer2, RUNNING)["status"] == "running"
+
+
+# ------------------------------------------------------------------ its owner's model server
+
+SETTINGS = golden.vector("user_settings_users_index_session")["settings_raw"]
+PROFILE = {"baseUrl": "https://api.example.com/v1", "path": "/chat/completions", "model": "m-a",
+           "useExternalApi": True, "profileId": "90840b5479c2"}
+SETTINGS_KEY = keys.user_settings("admin")
+
+
+@pytest.fixture
+def external(peer2: Replica) -> Replica:
+    """The running job was made with a profile of its owner."""
+    entry = stored_job(peer2, RUNNING)
+    details = json.loads(peer2.files.open(entry["jobDetailsCid"]).read())
+    peer2.files.put(entry["jobDetailsCid"],
+                    json.dumps({**details, "inference": PROFILE}).encode())
+    return peer2
+
+
+async def test_the_key_of_the_owners_profile_goes_along(external: Replica) -> None:
+    external.store.set(SETTINGS_KEY, SETTINGS)
+    await external.finish()
+    (endpoint,) = set(external.models[0].endpoints)
+    assert (endpoint.base_url, endpoint.path, endpoint.model, endpoint.dialect) == (
+        "https://api.example.com/v1", "/chat/completions", "m-a", "openai")
+    assert (endpoint.api_key, endpoint.key_url) == (
+        "sk-PLAINTEXT-A", "https://api.example.com/v1")
+
+
+async def test_the_key_is_never_written_anywhere(
+    external: Replica, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    caplog.set_level("DEBUG")
+    external.store.set(SETTINGS_KEY, SETTINGS)
+    await external.finish()
+    stored = json.dumps([external.store._keys, external.store._hashes, external.store._notes])
+    assert stored.count("sk-PLAINTEXT") == SETTINGS.count("sk-PLAINTEXT")
+    assert not any(b"sk-PLAINTEXT" in content for content in external.files._files.values())
+    assert "sk-PLAINTEXT" not in caplog.text
+    assert not any(b"sk-PLAINTEXT" in path.read_bytes()
+                   for path in tmp_path.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("settings", [
+    None, "{", '{"profiles":[]}', SETTINGS.replace("api.example.com", "api.example.org"),
+])
+async def test_without_that_profile_the_share_waits_and_says_what_to_do(
+    external: Replica, settings: str | None
+) -> None:
+    external.store.set(SETTINGS_KEY, settings)
+    await external.live(lambda: "trouble" in external.said(), script=ANSWERS)
+    assert external.calls == []
+    assert external.said()["trouble"].startswith("This job was made with a model profile, and its "
+                                                 "owner has none for the server https://api.")
+    assert external.said()["generatedOk"] == 5  # as that application left it
+
+
+async def test_it_goes_on_once_the_profile_is_there_again(external: Replica) -> None:
+    def mended() -> bool:
+        if "trouble" in external.said():
+            external.store.set(SETTINGS_KEY, SETTINGS)
+        return external.has_finished()
+
+    await external.live(mended, script=ANSWERS)
+    assert "trouble" not in external.said()
+    assert len(external.uploaded()) == 10
+
+
+async def test_a_refused_key_is_looked_up_again_before_the_next_try(external: Replica) -> None:
+    external.store.set(SETTINGS_KEY, SETTINGS)
+    refused = [ModelRefused("The server refused the key.")] * 2
+    script = {index: [*refused, *ANSWERS[index]] for index in (17, 18, 19)}
+
+    def replaced() -> bool:
+        if "refused" in external.said().get("trouble", ""):
+            external.store.set(SETTINGS_KEY, SETTINGS.replace("PLAINTEXT-A", "NEW-A"))
+        return external.has_finished()
+
+    await external.live(replaced, script=script)
+    assert {endpoint.api_key for endpoint in external.models[0].endpoints} == {
+        "sk-PLAINTEXT-A", "sk-NEW-A"}
+    assert external.models[0].endpoints[-1].api_key == "sk-NEW-A"
