@@ -10,15 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from datagen import settings as environment
 from datagen.adapters.chat import HttpChat
 from datagen.adapters.clock import SystemClock
 from datagen.adapters.crypto import Argon2Hasher, JwtSigner
-from datagen.adapters.cstore import CStore
 from datagen.adapters.local import LocalFiles, LocalStore
-from datagen.adapters.r1fs import R1fs
 from datagen.adapters.sample import SampleModel
 from datagen.domain.errors import Conflict, StoreError
 from datagen.engine.pace import Pace
@@ -37,6 +35,9 @@ from datagen.services.jobs import Jobs
 from datagen.services.patience import Patience
 from datagen.services.people import Directory
 from datagen.settings import Settings
+
+if TYPE_CHECKING:
+    from datagen.adapters.cstore import CStore
 
 _LOG = logging.getLogger(__name__)
 
@@ -135,6 +136,9 @@ def _stores(
     desk = LocalStore(settings.data_dir / "store.sqlite3")
     if settings.cstore_url is None or settings.r1fs_url is None:
         return desk, desk, LocalFiles(settings.data_dir / "files", log_calls=settings.log_files)
+    from datagen.adapters.cstore import CStore  # late: their HTTP client is 7 MB
+    from datagen.adapters.r1fs import R1fs
+
     return (
         CStore(settings.cstore_url, peers=settings.listed_peers, clock=clock,
                read_timeout=PAGE_READS if for_pages else READS),
