@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from datagen.domain.errors import InputError, StoreError
 from datagen.engine.pace import Backoff, Pace
@@ -16,6 +16,7 @@ from datagen.ports import HashStore
 from datagen.services.accounts import ADMIN, Accounts
 
 _LOG = logging.getLogger(__name__)
+LONGEST_PAUSE = 600.0  # seconds; to ask a peer that is away holds up the whole node for 30
 _BY_HAND = "`python -m datagen accounts reset admin` makes the account without asking them."
 
 
@@ -29,10 +30,12 @@ class FirstAdmin:
     others: tuple[str, ...]  # all listed peers but this one
     password: str | None  # the bootstrap password
     pace: Pace
+    # Asked once each: what a peer gives goes over what is here, and may be older by the next time.
+    _heard: set[str] = field(default_factory=set, init=False)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until there is an admin, or ``stop``; a store that fails is waited out."""
-        backoff, said = Backoff(self.pace, first=2.0, cap=60.0), ""
+        backoff, said = Backoff(self.pace, first=2.0, cap=LONGEST_PAUSE), ""
         while not stop.is_set():
             try:
                 trouble = await self.pace.aside(self._try)
@@ -52,7 +55,7 @@ class FirstAdmin:
         """Why there is no admin yet, in a sentence; None = there is one. Raises StoreError."""
         if ADMIN in self.accounts.taken():
             return None
-        silent = [peer for peer in self.others if not self.store.hsync(self.hkey, peer)]
+        silent = [peer for peer in self.others if not self._hears(peer)]
         if ADMIN in self.accounts.taken():
             return None
         if self.password is None:
@@ -64,3 +67,9 @@ class FirstAdmin:
         self.accounts.init(self.password)
         _LOG.info("Made the account admin with the bootstrap password.")
         return None
+
+    def _hears(self, peer: str) -> bool:
+        """Whether the peer's accounts are here. Raises StoreError."""
+        if peer not in self._heard and self.store.hsync(self.hkey, peer):
+            self._heard.add(peer)
+        return peer in self._heard

@@ -94,6 +94,21 @@ async def test_an_admin_of_another_replica_is_never_written_over() -> None:
     assert bench.store.hgetall(HKEY) == theirs
 
 
+async def test_a_peer_that_answered_is_not_asked_again() -> None:
+    stale = Bench(Network())
+    stale.accounts.create("ann", "her first password")
+    bench = Bench(Network(silent={"c"}, elsewhere=stale.store.hgetall(HKEY)))
+    await bench.run(rounds=1)
+    bench.accounts.reset("ann")
+    changed = bench.store.hgetall(HKEY)
+
+    await bench.run(rounds=12)
+
+    assert bench.store.asked.count("b") == 1
+    assert bench.store.hgetall(HKEY) == changed
+    assert max(bench.naps) > 300  # to ask a silent one holds up the node
+
+
 async def test_a_store_that_is_not_ready_is_waited_for() -> None:
     bench = Bench(Network())
     bench.store.fail_next(2, StoreError("Not ready."))
