@@ -1,20 +1,23 @@
 """What goes when a job is deleted, and in which order.
 
 All methods block, and may be cut off between any two steps: the note that asked for the
-deletion goes last, so whoever starts again comes to the same end. Raises StoreError.
+deletion goes last, so whoever starts again comes to the same end. Nothing here waits for the
+file store. Raises StoreError.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from datagen.domain.asked import Asked
 from datagen.domain.errors import InputError
 from datagen.domain.jobs import Job
 from datagen.domain.totals import Totals
+from datagen.engine.errands import Errands
 from datagen.engine.journal import folder_of
 from datagen.engine.outbox import discard
 from datagen.ports import Desk, FileStore
@@ -33,11 +36,13 @@ class Removal:
 
     def __init__(
         self, *, peer_id: str, cache: Path, board: Board, desk: Desk, files: FileStore,
-        forget_table: Callable[[str], None],
+        errands: Errands, forget_table: Callable[[str], None],
     ) -> None:
         """``forget_table``: deletes what pages keep of the job with that id on this disk."""
         self._peer_id, self._cache, self._forget_table = peer_id, cache, forget_table
-        self._board, self._desk, self._files = board, desk, files
+        self._board, self._desk, self._files, self._errands = board, desk, files, errands
+        self._emptying: set[str] = set()  # ids of jobs whose files are on their way out
+        self._emptied: set[str] = set()  # ids of those that have no files any more
 
     def clear_disk(self, job_id: str) -> None:
         """Delete what is this replica's alone: the journal, the table that pages read."""
@@ -53,14 +58,17 @@ class Removal:
         if asked.delete and (alone or now - asked.delete.at >= DELETE_AFTER):
             self.finish(job.id, job)
 
-    def finish(self, job_id: str, job: Job | None) -> None:
-        """Delete files and fields for good; ``job`` is None where its entry is gone already."""
-        state = self._board.states(job_id).get(self._peer_id)
-        for cid in (
-            state and state.result_cid, state and state.errors_cid, job and job.details_cid,
-        ):
-            if cid:
-                self._files.remove(cid)
+    def finish(self, job_id: str, job: Job | None) -> bool:
+        """Delete files, then fields, for good; False while the files are still to go.
+
+        ``job`` is None where its entry is gone already.
+        """
+        if job_id not in self._emptied:
+            if job_id not in self._emptying:
+                self._emptying.add(job_id)
+                self._errands.add(f"deleting the files of job {job_id}", partial(
+                    self._empty, job_id, self._files_of(job_id, job)))
+            return False
         counted = Totals.of([job]) if job is not None and job.inc else None
         self._desk.put_once(keys.DESK_DELETED, job_id,
                             dumps(totals_record(counted)) if counted else "")
@@ -69,4 +77,17 @@ class Removal:
             self._board.take_down(job)
         self._desk.drop(keys.DESK_CREATED, job_id)
         dealt_with(self._desk, job_id)
+        self._emptied.discard(job_id)
         _LOG.info("Job %s was deleted.", job_id)
+        return True
+
+    def _files_of(self, job_id: str, job: Job | None) -> list[str]:
+        state = self._board.states(job_id).get(self._peer_id)
+        found = (state and state.result_cid, state and state.errors_cid, job and job.details_cid)
+        return [cid for cid in found if cid]
+
+    def _empty(self, job_id: str, cids: Sequence[str]) -> None:
+        for cid in cids:
+            self._files.remove(cid)
+        self._emptied.add(job_id)
+        self._emptying.discard(job_id)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from datagen.domain.asked import NOTHING, Asked
-from datagen.domain.errors import NotThere, StoreError
 from datagen.domain.jobs import Job, PeerState, shares
 from datagen.engine.closing import projected
+from datagen.engine.errands import Errands
 from datagen.engine.hearing import Hearing
 from datagen.engine.journal import disk_faults
 from datagen.engine.outbox import clear
@@ -43,14 +44,16 @@ class Roster:
 
     def __init__(
         self, *, peer_id: str, cache: Path, board: Board, desk: Desk, files: FileStore,
-        clock: Clock, forget_table: Callable[[str], None],
+        clock: Clock, errands: Errands, forget_table: Callable[[str], None],
     ) -> None:
         self._peer_id, self._cache = peer_id, cache
         self._board, self._desk, self._files, self._clock = board, desk, files, clock
+        self._errands = errands
         self._removal = Removal(peer_id=peer_id, cache=cache, board=board, desk=desk,
-                                files=files, forget_table=forget_table)
+                                files=files, errands=errands, forget_table=forget_table)
         self._hearing = Hearing(peer_id=peer_id, board=board, desk=desk)
         self._unreadable: set[str] = set()  # notes complained of
+        self._leaving: set[str] = set()  # notes of deleted jobs whose files are on their way out
         self._said: dict[str, Mapping[str, PeerState]] = {}  # by job id, as of this look
         self._sweep_due = True  # journals of closed jobs may lie about
         self._asked_since: dict[str, float] = {}  # job id -> monotonic seconds
@@ -58,7 +61,8 @@ class Roster:
 
     def is_handed_something(self) -> bool:
         """Whether the web process left a job here; a look at our own disk."""
-        return any(key not in self._unreadable for key in self._desk.notes(keys.DESK_JOBS))
+        stay = self._unreadable | self._leaving
+        return any(key not in stay for key in self._desk.notes(keys.DESK_JOBS))
 
     def _publish_handed_over(self, jobs: dict[str, Job]) -> None:
         """Put what the web process handed over among the jobs of the board."""
@@ -72,7 +76,10 @@ class Roster:
             # between the job and its entry in the owner's list.
             job = jobs.get(job.id, job)
             if job.id not in jobs and job.id in deleted_here(self._desk):
-                self._removal.finish(job.id, job)  # it never gets there
+                if not self._removal.finish(job.id, job):  # it never gets there
+                    self._leaving.add(draft_id)
+                    continue
+                self._leaving.discard(draft_id)
             else:
                 self._desk.put_once(keys.DESK_CREATED, job.id, "")
                 self._board.publish(job)
@@ -193,7 +200,7 @@ class Roster:
         return self._said[job_id]
 
     def _sweep(self, jobs: Mapping[str, Job], running: Collection[str]) -> bool:
-        """Delete journals that nobody needs any more; whether some may follow soon."""
+        """Have journals deleted that nobody needs any more; whether some may follow soon."""
         follow = False
         with disk_faults(self._cache):
             folders = list(self._cache.glob(f"job_*/{self._peer_id}"))
@@ -210,12 +217,9 @@ class Roster:
 
     def _clear(self, folder: Path, job_id: str) -> None:
         state = self._states(job_id).get(self._peer_id)
-        if state is None or state.finished_at is None:
-            return
-        try:
-            clear(folder, self._files, state.result_cid)
-        except (StoreError, NotThere) as exc:
-            _LOG.warning("The journal of job %s is kept: %s", job_id, exc)
+        if state is not None and state.finished_at is not None:
+            self._errands.add(f"clearing the journal of job {job_id}",
+                              partial(clear, folder, self._files, state.result_cid))
 
     def _complain(self, draft_id: str, exc: Exception) -> None:
         if draft_id not in self._unreadable:

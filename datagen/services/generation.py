@@ -13,6 +13,7 @@ import datagen
 from datagen.domain.asked import NOTHING, Asked
 from datagen.domain.errors import DatagenError, StoreError
 from datagen.domain.jobs import Job, PeerState, Share, shares
+from datagen.engine.errands import Errands
 from datagen.engine.journal import folder_of
 from datagen.engine.lock import alone, is_taken, keep_starts, read_starts
 from datagen.engine.pace import Backoff, Pace
@@ -64,8 +65,9 @@ class Generation:
         self._settings, self._board, self._files, self._chat = settings, board, files, chat
         self._desk = desk
         self._pace = pace or Pace(clock=clock)
+        self._errands = Errands(self._pace)
         self._roster = Roster(peer_id=settings.peer_id, cache=settings.cache_dir, board=board,
-                              desk=desk, files=files, clock=clock,
+                              desk=desk, files=files, clock=clock, errands=self._errands,
                               forget_table=partial(forget, settings.cache_dir))
 
     def is_running(self) -> bool:
@@ -118,6 +120,7 @@ class Generation:
             group.create_task(self._beat(stop))
             group.create_task(self._listen(shift))
             group.create_task(_halt_at_the_stop(shift))
+            group.create_task(self._errands.run(stop, shift.wake))
             await self._watch(shift)
 
     async def _beat(self, stop: asyncio.Event) -> None:

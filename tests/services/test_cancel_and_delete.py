@@ -438,3 +438,35 @@ async def test_a_deletion_waits_out_a_store_that_fails(world: World) -> None:
     world.files.fail_next(4, StoreError("away"))
     await world.live(lambda: is_gone(world, job))
     assert world.files._files == {}
+
+
+async def test_files_that_can_not_be_deleted_hold_up_no_other_job(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = world.hand_over(1, total=3)
+    await world.live(lambda: world.is_quiet(first))
+    unseen = world.hand_over(2, total=3)
+    for job in (first, unseen):
+        delete(world, job)
+    looks = 0
+
+    def away(_: str) -> None:
+        raise StoreError("The file store can't be reached.")
+
+    def count(_: Any, running: Any, survey: Any = roster.Roster.survey) -> Any:
+        nonlocal looks
+        looks += 1
+        return survey(_, running)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.files, "remove", away)
+        patch.setattr(roster.Roster, "survey", count)
+        job = world.hand_over(3, total=3)
+        begun = world.clock.monotonic()
+        await world.live(lambda: (found := world.board.job(job.id)) is not None and found.is_over
+                         and world.clock.monotonic() - begun > 500)
+        assert looks < (world.clock.monotonic() - begun) / 3
+    assert not is_gone(world, first, unseen)
+
+    await world.live(lambda: is_gone(world, first, unseen))
+    assert entry(world, job).status == "succeeded"

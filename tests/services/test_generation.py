@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,15 +15,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from worker_lives import Cut, Flaky, Fuse, World
 
+from datagen.adapters.clock import SystemClock
 from datagen.domain.chat import ChatReply
 from datagen.domain.errors import ModelUnreachable
 from datagen.domain.jobs import Job
+from datagen.engine.pace import Pace
 from datagen.engine.roster import Roster
 from datagen.protocol import keys
+from datagen.protocol.board import Board
 from datagen.protocol.codec import details_record
 from datagen.protocol.fields import dumps
 from datagen.services import generation
-from tests.engine.workbench import details_of
+from datagen.services.generation import Generation
+from tests.engine.workbench import Model, details_of
 
 WRONG = ChatReply(text="no", finish_reason="stop")
 
@@ -245,6 +250,43 @@ async def test_the_journal_stays_while_the_result_can_not_be_read(world: World) 
 
     await world.live(over)
     assert list(world.settings.cache_dir.glob("job_*/local/journal.jsonl"))
+
+
+async def test_a_result_that_takes_long_to_read_back_holds_up_no_other_job(
+    world: World,
+) -> None:
+    hangs, goes_on = threading.Event(), threading.Event()
+
+    class Stuck:
+        """The file store of a node that looks for something for minutes."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.files, name)
+
+        def verify(self, cid: str) -> None:
+            hangs.set()
+            assert goes_on.wait(30)
+            world.files.verify(cid)
+
+    clock, stop = SystemClock(), asyncio.Event()
+    worker = Generation(
+        settings=world.settings, board=Board(world.store), desk=world.store,
+        files=Stuck(), chat=Model(), clock=clock,
+        pace=Pace(clock=clock, nap=lambda seconds: asyncio.sleep(seconds / 100)),
+    )
+    running = asyncio.create_task(worker.run(stop))
+    try:
+        async with asyncio.timeout(20):
+            world.hand_over(1, total=3)
+            while not hangs.is_set():
+                await asyncio.sleep(0.01)
+            second = world.hand_over(2, total=3)
+            while not ((entry := world.board.job(second.id)) and entry.is_over):
+                await asyncio.sleep(0.01)
+    finally:
+        goes_on.set()
+        stop.set()
+        await running
 
 
 async def test_damage_to_the_journal_while_it_is_in_use_is_made_good(world: World) -> None:
