@@ -28,6 +28,8 @@ from datagen.domain.jobs import (
     shares,
 )
 from datagen.domain.users import USER_NAME
+from datagen.engine.errands import Errands
+from datagen.engine.pace import Pace
 from datagen.engine.roster import Roster
 from datagen.protocol import keys
 from datagen.protocol.board import Beat, Board
@@ -229,8 +231,10 @@ def test_the_worker_surveys_it_without_touching_a_foreign_path(
     cache.mkdir(parents=True)
     outside = sorted(tmp_path.rglob("*"))
     planted.store.plant(keys.JOBS, "job_2_good", json.dumps({**JOB, "id": "job_2_good"}))
+    clock = HandClock()
     roster = Roster(peer_id="local", cache=cache, board=planted.board, desk=planted.store,
-                    files=MemoryFiles(), clock=HandClock(), forget_table=lambda _: None)
+                    files=MemoryFiles(), clock=clock, errands=Errands(Pace(clock=clock)),
+                    forget_table=lambda _: None)
     for _ in range(3):
         due = roster.survey(frozenset())
     assert "job_2_good" in {one.job.id for one in due}
