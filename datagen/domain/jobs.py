@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -22,6 +22,7 @@ JOB_ID = re.compile(r"job_[A-Za-z0-9_-]{1,100}")
 PEER_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
 MAX_RECORDS = 10_000_000  # of one job
 MAX_PEERS = 1_000  # of one job
+MAX_UNMARKED = 200  # open jobs without our mark that are looked after: anyone can make them
 MAX_IN_FLIGHT = 48  # calls a peer's state shows: those that wait longest
 MAX_LATEST_ERRORS = 20  # failures a peer's state carries, newest last
 MAX_COERCED = 16  # fields with converted values a peer's state tells apart
@@ -182,6 +183,18 @@ def shares(total: int, peers: Sequence[str]) -> dict[str, Share]:
         result[peer] = Share(start=start, end=end)
         start = end
     return result
+
+
+def in_turn(jobs: Iterable[Job]) -> list[Job]:
+    """In the order in which they are looked after: ours first, then the older.
+
+    Every open job costs reads of the store; of those without our mark, which a neighbour can
+    make as many of as he likes, no more than MAX_UNMARKED are in the list.
+    """
+    ranked = sorted(jobs, key=lambda job: (not job.inc, job.created_at, job.id))
+    open_ones = [job for job in ranked if not (job.inc or job.is_over)]
+    left_out = {job.id for job in open_ones[MAX_UNMARKED:]}
+    return [job for job in ranked if job.id not in left_out]
 
 
 def heard(job: Job, states: Mapping[str, PeerState]) -> dict[str, PeerState]:

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from datagen.domain.asked import NOTHING, Asked
-from datagen.domain.jobs import Job, PeerState, shares
+from datagen.domain.jobs import Job, PeerState, in_turn, shares
 from datagen.engine.closing import projected
 from datagen.engine.errands import Errands
 from datagen.engine.hearing import Hearing
@@ -87,7 +87,7 @@ class Roster:
             self._desk.drop(keys.DESK_JOBS, draft_id)
 
     def survey(self, running: Collection[str]) -> list[Due]:
-        """Shares of this peer that are not finished, oldest job first.
+        """Shares of this peer that are not finished, in turn.
 
         Jobs whose id is in ``running`` are left out. Publishes what was handed over, and moves
         the jobs made here on: to running, to their end, and their journals away; and deletes
@@ -100,7 +100,7 @@ class Roster:
         self._publish_handed_over(jobs)
         created = self._desk.notes(keys.DESK_CREATED)
         found: list[Due] = []
-        for job in sorted(jobs.values(), key=lambda job: (job.created_at, job.id)):
+        for job in in_turn(jobs.values()):
             if job.id in gone:
                 self._removal.finish(job.id, job)  # a store brought it back
                 continue

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from datagen.domain.asked import NOTHING, Asked
 from datagen.domain.errors import StoreError
-from datagen.domain.jobs import Job, PeerState, Progress, fold, heard, shares
+from datagen.domain.jobs import Job, PeerState, Progress, fold, heard, in_turn, shares
 from datagen.domain.peers import peer_name
 from datagen.ports import Clock, Desk
 from datagen.protocol import keys
@@ -172,10 +172,12 @@ class Snapshots:
         asked, deleted = asked_here(self._desk), deleted_here(self._desk)
         jobs = {job_id: job for job_id, job in {**handed_over, **self._board.jobs()}.items()
                 if job_id not in deleted}
-        still_open = [job for job in jobs.values() if not job.is_over]
+        still_open = [job for job in in_turn(jobs.values()) if not job.is_over]
         self._pulse.feel(self._board.beats() if still_open else {}, self._clock)
         self._paces = {job.id: self._paces.get(job.id, _Pace()) for job in still_open}
         views = {job.id: self._view(job, last, asked.get(job.id, NOTHING))
+                 if job.is_over or job.id in self._paces  # else one too many
+                 else JobView(job=job, progress=fold(job, {}))
                  for job in jobs.values()}
         return JobsSnapshot(
             views=views, by_owner=_by_owner(views), active=bool(still_open),

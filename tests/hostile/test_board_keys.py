@@ -20,6 +20,7 @@ from datagen.domain.jobs import (
     JOB_ID,
     MAX_PEERS,
     MAX_RECORDS,
+    MAX_UNMARKED,
     PEER_ID,
     Job,
     PeerState,
@@ -39,6 +40,8 @@ from datagen.protocol.foreign import MAX_LOGGED, Foreign
 from datagen.protocol.settings import load_profiles
 from datagen.services.answers import job_answer, peer_answers
 from datagen.services.jobs import JobView
+from datagen.services.patience import Patience
+from datagen.services.snapshots import Snapshots
 from tests import golden
 from tests.hostile.wicked import NAMES, OpenStore, bent, changed, damaged
 
@@ -77,6 +80,16 @@ def wicked(record: Mapping[str, Any], *more: str) -> Iterator[tuple[str, str]]:
         yield name, text.replace('"local"', f'"{name}"')
     for name in NAMES:
         yield name, json.dumps({**record, "peerId": name})
+
+
+class CountingStore(OpenStore):
+    """Counts what is read of hashes."""
+
+    reads = 0
+
+    def hgetall(self, hkey: str) -> dict[str, str]:
+        self.reads += 1
+        return super().hgetall(hkey)
 
 
 class Planted:
@@ -206,6 +219,29 @@ def test_ten_thousand_foreign_fields_cost_little_and_hide_nothing() -> None:
     board = Board(store)
     assert set(board.jobs()) == {"job_1_good"}
     assert sum(board._foreign.counts().values()) == 10_000
+
+
+def test_thousands_of_open_jobs_of_strangers_cost_bounded_reads(tmp_path: Path) -> None:
+    """And ours go first, however old the others say they are."""
+    store = CountingStore()
+    for number in range(3_000):
+        store.plant(keys.JOBS, f"job_1_{number}", json.dumps(
+            {**JOB, "id": f"job_1_{number}", "createdAt": "1970-01-01T00:00:00.000Z"}))
+    store.plant(keys.JOBS, "job_2_ours", json.dumps({**JOB, "id": "job_2_ours", "inc": 1}))
+    board, clock = Board(store), HandClock()
+    roster = Roster(peer_id="local", cache=tmp_path, board=board, desk=store,
+                    files=MemoryFiles(), clock=clock, errands=Errands(Pace(clock=clock)),
+                    forget_table=lambda _: None)
+    due = roster.survey(frozenset())
+    assert due[0].job.id == "job_2_ours"
+    assert len(due) == MAX_UNMARKED + 1
+    assert store.reads < 3 * MAX_UNMARKED
+
+    store.reads = 0
+    pages = Snapshots(board=board, desk=store, clock=clock, patience=Patience(None, clock=clock),
+                      peers=("local",), active_poll=1, idle_poll=1)
+    assert len(pages.current().by_owner["ann"]) == 3_001
+    assert store.reads < 2 * MAX_UNMARKED
 
 
 def test_what_other_peers_claim_never_adds_up_to_more_than_the_job(planted: Planted) -> None:
