@@ -100,6 +100,7 @@ def _inside(services: Services, settings: Settings) -> Iterator[Finding]:
                           ", as the first `make run` does." if settings.local else
                           ", as the worker does from R1EN_CSTORE_AUTH_BOOTSTRAP_ADMIN_PWD once "
                           "every listed peer was asked."))
+    services.directory.known(accounts)  # reads what is stored about people
     yield from _left_out(services)
     if services.generation.is_running():
         yield Finding(what="worker", state="ok", found=f"works as peer {settings.peer_id}")
@@ -109,7 +110,7 @@ def _inside(services: Services, settings: Settings) -> Iterator[Finding]:
 
 
 def _left_out(services: Services) -> Iterator[Finding]:
-    """What lies in our keys and is not ours, as far as it was read by now."""
+    """What lies in our keys and is not ours, of all that was read by now."""
     kinds = services.foreign.counts()
     if not kinds:
         return

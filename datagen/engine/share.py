@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from datagen.domain.asked import NOTHING, Asked
@@ -106,12 +106,12 @@ async def work(shop: Workshop, task: Assignment, stop: asyncio.Event) -> None:
 
 def _report_upload(shop: Workshop, task: Assignment, done: Upload) -> None:
     """Say for the earlier application that it finished this share."""
-    peer_id = shop.settings.peer_id
-    shop.board.report(task.job.id, replace(
-        task.before or PeerState(peer_id=peer_id, share=task.share, started_at=done.finished_at),
-        generated_ok=done.ok, generated_failed=done.failed, result_cid=done.result_cid,
-        errors_cid=done.errors_cid, finished_at=done.finished_at, trouble=None,
-        last_update_at=shop.pace.clock.now(),
+    started_at = task.before.started_at if task.before else None
+    shop.board.report(task.job.id, PeerState(
+        peer_id=shop.settings.peer_id, share=task.share, generated_ok=done.ok,
+        generated_failed=done.failed, started_at=started_at or done.finished_at,
+        last_update_at=shop.pace.clock.now(), finished_at=done.finished_at,
+        result_cid=done.result_cid, errors_cid=done.errors_cid,
     ))
 
 

@@ -53,11 +53,13 @@ def test_foreign_values_are_counted_by_their_key(
         store.hset("datagen:jobs", "\x1b[31m../../x", "[" * 100_000)
         store.hset("datagen:jobs", "job_1_a", "{}")
         store.hset("datagen:auth", "<script>", "null")
+        store.hset("datagen:users", "eve", "{}")
     status, found = checked(capsys)
     assert status == 0
     assert found["foreign values"]["state"] == "note"
     assert found["foreign values"]["found"] == (
-        "3 in the store's keys are ignored: 1 in datagen:auth, 2 in datagen:jobs")
+        "4 in the store's keys are ignored: 1 in datagen:auth, 2 in datagen:jobs, "
+        "1 in datagen:users")
 
 
 @pytest.mark.usefixtures("folder")
