@@ -10,7 +10,7 @@ from datagen.protocol.fields import MAX_DEPTH, MAX_TEXT, MAX_VALUE, load_object,
 
 
 def nested(levels: int) -> str:
-    return '{"a":' + "[" * (levels - 1) + "]" * (levels - 1) + "}"
+    return '{"a":' + "[" * (levels - 1) + "1" + "]" * (levels - 1) + "}"
 
 
 def test_a_value_may_nest_so_deep_and_no_deeper() -> None:
