@@ -62,6 +62,7 @@ class Services:
     jobs: Jobs
     datasets: Datasets
     generation: Generation
+    patience: Patience  # of who looks at a page, for what may take a shared store long
     first_admin: FirstAdmin | None  # for the worker of a node; elsewhere ``up`` makes it
     illustrate: Callable[[Mapping[str, Any]], Any]  # an example record of a schema, at once
     foreign: Foreign  # values in the store's keys that were left out so far
@@ -113,6 +114,7 @@ def build(settings: Settings, *, for_pages: bool = False) -> Services:
         datasets=Datasets(jobs=jobs, files=files, cache_dir=settings.cache_dir),
         generation=Generation(settings=settings, board=board, desk=desk, files=files,
                               chat=chat, clock=clock),
+        patience=patience,
         first_admin=None if settings.local else FirstAdmin(
             accounts=accounts, store=store, hkey=settings.auth_hkey,
             others=tuple(peer for peer in settings.peers if peer != settings.peer_id),

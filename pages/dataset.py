@@ -4,32 +4,39 @@ from __future__ import annotations
 
 import streamlit as st
 
-from datagen.domain.errors import Conflict, DatagenError, NotThere
+from datagen.domain.errors import Conflict, NotThere, StoreError
+from datagen.services.datasets import Column, ColumnProfile
 from datagen.ui import components, pages, table
 from datagen.ui.session import app, require_user
-from datagen.ui.words import count, plain
+from datagen.ui.words import count
 
 user = require_user()
 services = app()
 job_id = st.query_params.get("id", "")
 
+
+def read() -> tuple[tuple[Column, ...], tuple[ColumnProfile, ...]]:
+    """What fetches the files and builds the table; its pages are then on this disk."""
+    return (services.datasets.columns(user, job_id), services.datasets.profile(user, job_id))
+
+
 try:
     view = services.jobs.get(user, job_id)
     with st.spinner("Reading the dataset …"):
-        columns = services.datasets.columns(user, job_id)
-        profiles = services.datasets.profile(user, job_id)
+        columns, profiles = services.patience.ask(("dataset", user, job_id), read)
 except NotThere:
     components.back_to_jobs("There is no such dataset among yours.")
     st.stop()
 except Conflict:
     st.info("This dataset isn't finished yet; its table appears here when it is.",
             icon=":material/hourglass_empty:")
+    components.redraw_soon()
     st.page_link(pages.JOB, label="Watch its progress", query_params={"id": job_id},
                  icon=":material/arrow_back:")
     st.stop()
-except DatagenError as exc:
-    st.error(f"The dataset can't be read now. {plain(str(exc))} Reload the page to try again.",
-             icon=":material/cloud_off:")
+except StoreError as exc:
+    components.not_yet("The dataset can't be read yet", exc)
+    components.redraw_soon()
     st.stop()
 
 with st.container(horizontal=True, vertical_alignment="center",

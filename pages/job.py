@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import partial
+
 import streamlit as st
 
-from datagen.domain.errors import DatagenError, NotThere
+from datagen.domain.errors import NotThere, StoreError
 from datagen.services.jobs import JobView
 from datagen.ui import components, job_actions, job_view, pages
 from datagen.ui.session import app, require_user
-from datagen.ui.words import plain
 
 user = require_user()
 services = app()
@@ -16,14 +18,17 @@ job_id = st.query_params.get("id", "")
 
 
 def load() -> JobView:
-    """The job, or the end of the run with a way out."""
+    """The job as far as it can be read, or the end of the run with a way out."""
     try:
-        return services.jobs.get(user, job_id)
+        with suppress(StoreError):  # then without what each peer did
+            return services.jobs.get(user, job_id)
+        return services.jobs.known(user, job_id)
     except NotThere:
         components.back_to_jobs("There is no such job among yours.")
         st.stop()
-    except DatagenError as exc:
-        st.error(f"{plain(str(exc))} Reload the page to try again.", icon=":material/cloud_off:")
+    except StoreError as exc:
+        components.not_yet("This job can't be shown yet", exc)
+        components.redraw_soon()
         st.stop()
 
 
@@ -43,17 +48,28 @@ with st.container(horizontal=True, vertical_alignment="center",
                 components.download_buttons(job_id)
 
 
-@st.fragment(run_every=None if view.job.is_over else services.settings.active_poll_seconds)
+def live(view: JobView) -> bool:
+    """Whether there is more of it to come."""
+    return not view.job.is_over or not view.states
+
+
+@st.fragment(run_every=services.settings.active_poll_seconds if live(view) else None)
 def draw_progress() -> None:
     """The live part; a job that ends, or is asked to, redraws the whole page once."""
     require_user()  # a fragment runs without the page, for as long as the tab asks
     latest, now = load(), services.clock.now()
-    if latest.job.is_over != view.job.is_over or latest.is_ending != view.is_ending:
+    if (latest.job.is_over, latest.is_ending, live(latest)) != (
+            view.job.is_over, view.is_ending, live(view)):
         st.rerun()
     job_view.figures(latest, now)
     if latest.job.is_over:
+        if live(latest):
+            components.quiet("What each peer did can't be read yet; it appears by itself.")
+            return
         if latest.job.total_failed:
-            job_view.failures(services.datasets.failure_groups(user, job_id))
+            job_view.failures(services.patience.ask(
+                ("failures", user, job_id),
+                partial(services.datasets.failure_groups, user, job_id)))
         job_view.peers(latest)
         job_view.converted(latest)
         return
@@ -70,12 +86,17 @@ progress_tab, schema_tab, details_tab = st.tabs(["Progress", "Schema", "Details"
 with progress_tab:
     try:
         draw_progress()
-    except DatagenError as exc:
-        st.error(f"The failures can't be read now. {plain(str(exc))}")
+    except StoreError as exc:
+        components.not_yet("The failures can't be read yet", exc)
+        components.redraw_soon()
 try:
-    asked = services.jobs.details(user, job_id)
-except DatagenError as exc:
-    st.error(f"The job's description can't be read now. {plain(str(exc))}")
+    asked = services.patience.ask(("details", user, job_id),
+                                  partial(services.jobs.details, user, job_id))
+except StoreError as exc:
+    for tab in (schema_tab, details_tab):
+        with tab:
+            components.not_yet("What was asked for can't be read yet", exc)
+    components.redraw_soon()
 else:
     with schema_tab:
         st.json(asked.schema, expanded=4)

@@ -52,17 +52,16 @@ def draw_totals(views: Sequence[JobView]) -> None:
 
 
 def interval() -> float:
-    """Seconds between two refreshes: quick while something runs."""
-    busy = any(not view.job.is_over for view in services.jobs.list(user))
+    """Seconds between two refreshes: quick while something runs, or nothing was read yet."""
+    try:
+        busy = any(not view.job.is_over for view in services.jobs.list(user))
+    except StoreError:
+        return components.SOON
     settings = services.settings
     return settings.active_poll_seconds if busy else settings.idle_poll_seconds
 
 
-try:
-    every = interval()
-except StoreError as exc:
-    st.error(f"{exc} This page tries again by itself.", icon=":material/cloud_off:")
-    every = services.settings.idle_poll_seconds
+every = interval()
 
 
 @st.fragment(run_every=every)
@@ -71,8 +70,11 @@ def draw_jobs() -> None:
     require_user()  # a fragment runs without the page, for as long as the tab asks
     try:
         views = services.jobs.list(user)
-    except StoreError:
+    except StoreError as exc:
+        components.not_yet("Your jobs can't be shown yet", exc)
         return
+    if interval() != every:
+        st.rerun()
     if not views:
         draw_examples()
         return
@@ -85,8 +87,6 @@ def draw_jobs() -> None:
     if last > 1:
         st.pagination(last, key="jobs_page")
         components.quiet(count(len(views), "job"))
-    if interval() != every:
-        st.rerun()
 
 
 draw_jobs()

@@ -19,8 +19,9 @@ from datagen.adapters.turns import Turns
 from datagen.domain.errors import StoreError, StoreUnconfirmed
 from datagen.ports import Clock
 
-_TRIES = 3  # of a read
-_PAUSE = 0.2  # seconds before a second try, doubled before the third
+_TRIES = 5  # of a read
+_PAUSE = 0.1  # seconds before a second try, doubled before each further one
+_UNSENT_PAUSE = 0.2  # seconds before a write that never left goes out once more
 # A hash with a field of this name can't be read as a whole any more: the node takes it for
 # the status of its answer (WIRE.md, 1).
 _POISON = "status_code"
@@ -109,18 +110,20 @@ class CStore:
         """What a read answers; None for what is not there.
 
         Said again where that can help: a node may answer 500 while a write goes on. Never
-        after a timeout, for the next call would wait behind the same one.
+        after a long wait, for the next call would wait behind the same one.
         """
         deadline = self._clock.monotonic() + self._read_timeout
         for number in range(1, _TRIES + 1):
-            left = deadline - self._clock.monotonic()
+            began = self._clock.monotonic()
+            left = deadline - began
             try:
                 return meaning(self._http.get(call, query, timeout=max(left, 0.1)))
             except NodeError as exc:
                 if exc.why is Why.ABSENT and exc.status == 404:
                     return None
                 pause = _PAUSE * 2 ** (number - 1) * (0.5 + self._chance())
-                if number == _TRIES or not exc.may_pass or pause >= left:
+                took = self._clock.monotonic() - began
+                if number == _TRIES or not exc.may_pass(took) or pause >= left - took:
                     raise
             self._nap(pause)
         raise AssertionError("the last try returns or raises")
@@ -154,7 +157,7 @@ class CStore:
         except NodeError as exc:
             if exc.why is not Why.UNSENT:
                 raise
-            self._nap(_PAUSE * (0.5 + self._chance()))
+            self._nap(_UNSENT_PAUSE * (0.5 + self._chance()))
             answer = self._http.post(call, body, timeout=self._write_timeout)
         return result_of(answer)
 

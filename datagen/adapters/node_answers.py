@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from datagen.domain.errors import StoreError
 
+_AT_ONCE = 5.0  # seconds
 # What a node adds at the top level: apart from ``result`` when wrapped, among it when RAW.
 _NODE_FIELD = re.compile(r"server_node_addr|evm_network|ee_node_.*")
 # What a complaint consists of; anything else that has a value makes it data.
@@ -83,10 +84,15 @@ class NodeError(StoreError):
         self.why = why
         self.status = status  # of HTTP; None without an answer
 
-    @property
-    def may_pass(self) -> bool:
-        """Whether the same call may go well a moment later."""
-        return self.why in {Why.UNSENT, Why.BROKEN, Why.UNREADABLE}
+    def may_pass(self, took: float) -> bool:
+        """Whether the same call may go well a moment later, after this one took ``took`` seconds.
+
+        A node refuses what is well formed now and then. A 504 that comes at once is not of a
+        node that works on: nothing would wait behind it.
+        """
+        if self.why is Why.TIMED_OUT:
+            return self.status is not None and took < _AT_ONCE
+        return self.why in {Why.UNSENT, Why.BROKEN, Why.UNREADABLE, Why.REFUSED}
 
 
 _SENTENCES = {

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 AGAIN_AFTER = 5.0  # seconds from a failure to the next try; meanwhile all are told the same
 MAX_TROUBLES = 1_000  # names whose failures are remembered
-_SLOW = "The shared store has not answered yet. This goes on by itself once it does."
+_SLOW = "The shared store has not answered yet."
 
 
 @dataclass(kw_only=True)

@@ -135,21 +135,25 @@ class Snapshots:
         order = self._wanted
         try:
             return self._read(last, order)
-        except StoreError:
+        except StoreError as exc:
             if last is None:
                 raise
             if not last.stale:
-                _LOG.warning("The store can't be read; pages show what was read before.",
-                             exc_info=True)
+                _LOG.warning("Pages show what was read before. %s", exc)
             return replace(self._lasting(last), order=order,
                            stale_since=last.stale_since or self._clock.now())
 
     def _lasting(self, last: JobsSnapshot) -> JobsSnapshot:
-        """The last picture while there is no newer one, with what was asked here since."""
+        """The last picture while there is no newer one, with what was asked here since.
+
+        How fast a job is can't be told from an old one.
+        """
         since = last.stale_since or self._late_since()
         handed_over, asked = self._on_desk(), asked_here(self._desk)
         views = {job_id: JobView(job=job, progress=fold(job, {}))
-                 for job_id, job in handed_over.items()} | dict(last.views)
+                 for job_id, job in handed_over.items()} | {
+                     job_id: replace(view, rate=None, eta=None) if since and view.rate else view
+                     for job_id, view in last.views.items()}
         for job_id in views.keys() & asked.keys():
             view = views[job_id]
             views[job_id] = replace(view, asked=view.asked.joined(asked[job_id]))

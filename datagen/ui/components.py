@@ -13,8 +13,10 @@ import streamlit as st
 from datagen.domain.jobs import Job
 from datagen.services.jobs import JobView
 from datagen.ui import pages
-from datagen.ui.session import app
+from datagen.ui.session import app, require_user
 from datagen.ui.words import ago, count, duration, plain, when
+
+SOON = 2.0  # seconds until a page that could not be read tries again
 
 _BADGES = {
     "queued": ("Queued", "gray", ":material/schedule:"),
@@ -119,6 +121,25 @@ def back_to_jobs(message: str) -> None:
     """The state of a page that has nothing to show, with the way out."""
     st.info(message, icon=":material/info:")
     st.page_link(pages.JOBS, label="Back to your jobs", icon=":material/arrow_back:")
+
+
+def not_yet(what: str, exc: Exception) -> None:
+    """Says that something can't be shown yet, on a page that tries again."""
+    st.info(f"{what}; this page tries again by itself. {plain(str(exc))}",
+            icon=":material/cloud_off:")
+
+
+def redraw_soon() -> None:
+    """Draw the whole page anew in a moment: there is more to come."""
+    begun = app().clock.monotonic()
+
+    @st.fragment(run_every=SOON)
+    def wait() -> None:
+        require_user()  # a fragment runs without the page, for as long as the tab asks
+        if app().clock.monotonic() - begun >= SOON / 2:  # not while the page is drawn
+            st.rerun()
+
+    wait()
 
 
 def figures(values: Mapping[str, str]) -> None:

@@ -38,7 +38,9 @@ def watch(user: User) -> None:
     except StoreError:
         return  # the page itself says so
     if stale_since:
-        st.warning(f"The store can't be read since {when(stale_since, st.context.timezone)}. "
+        lost = "The store can't be read" if session.app().settings.local else \
+            "The shared store can't be reached"
+        st.warning(f"{lost} since {when(stale_since, st.context.timezone)}. "
                    "This page shows what was last known and catches up by itself.",
                    icon=":material/cloud_off:")
     waiting: set[str] = st.session_state.get(_OPEN, set())

@@ -144,8 +144,16 @@ def test_what_is_not_json_is_unreadable(body: bytes) -> None:
 
 
 def test_only_what_may_pass_is_worth_another_try() -> None:
-    passing = {why for why in Why if NodeError(SERVICE, why).may_pass}
-    assert passing == {Why.UNSENT, Why.BROKEN, Why.UNREADABLE}
+    passing = {why for why in Why if NodeError(SERVICE, why).may_pass(60.0)}
+    assert passing == {Why.UNSENT, Why.BROKEN, Why.UNREADABLE, Why.REFUSED}
+
+
+@pytest.mark.parametrize(("status", "took", "may"), [(504, 0.1, True), (504, 60.0, False),
+                                                     (None, 0.1, False)])
+def test_a_timeout_may_pass_only_where_it_was_told_at_once(
+    status: int | None, took: float, may: bool
+) -> None:
+    assert NodeError(SERVICE, Why.TIMED_OUT, status=status).may_pass(took) is may
 
 
 @pytest.mark.parametrize("reason", Why)

@@ -153,8 +153,46 @@ def test_without_a_cid_nothing_was_added(
     node.answers(reply)
     with pytest.raises(StoreError):
         files.add(io.BytesIO(b"x" * size), "a.txt")
-    assert len(node.asked) <= 1
     assert kept(tmp_path) == []
+
+
+@pytest.mark.parametrize("trouble", [
+    told({"cid": None}), told({"error": "x"}), raw({"detail": [{"msg": "x"}]}, 422),
+    Reply(b"", 503), Reply(b"", 504), RESET,
+], ids=lambda reply: f"{reply.status} {reply.body!r}"[:40])
+def test_a_small_file_is_sent_again_where_that_can_help(
+    files: R1fs, node: OddNode, trouble: Reply
+) -> None:
+    node.answers(trouble, trouble, told({"cid": CID}))
+    assert files.add(io.BytesIO(b"content"), "a.txt") == CID
+    assert len({asked.body for asked in node.asked}) == 1
+
+
+def test_a_small_file_is_sent_five_times_at_most(files: R1fs, node: OddNode) -> None:
+    node.answers(Reply(b"", 500))
+    with pytest.raises(StoreError, match="look at the node's log"):
+        files.add(io.BytesIO(b"content"), "a.txt")
+    assert len(node.asked) == 5
+
+
+def test_a_large_file_is_sent_once(files: R1fs, node: OddNode) -> None:
+    node.answers(Reply(b"", 500))
+    with pytest.raises(StoreError):
+        files.add(io.BytesIO(b"x" * (r1fs_calls.SMALL + 1)), "a.txt")
+    assert len(node.asked) == 1
+
+
+def test_a_file_whose_server_took_long_to_give_up_is_not_sent_again(
+    files: R1fs, node: OddNode, clock: HandClock
+) -> None:
+    def long(asked: Asked) -> Reply:
+        clock.advance(6)
+        return Reply(b"", 504)
+
+    node.script = long
+    with pytest.raises(StoreError, match="in time"):
+        files.add(io.BytesIO(b"content"), "a.txt")
+    assert len(node.asked) == 1
 
 
 def test_an_empty_file_is_refused_here_as_there(files: R1fs, node: OddNode) -> None:
@@ -320,7 +358,7 @@ def test_trouble_that_stays_is_told_and_does_not_condemn_the_file(
     with pytest.raises(StoreError, match="look at the node's log") as caught:
         files.open(CID)
     assert not isinstance(caught.value, NotThere)
-    assert len(node.asked) == 3
+    assert len(node.asked) == 5
     node.answers(stream())
     assert read(files) == b"content"
 
@@ -384,7 +422,7 @@ def test_a_timeout_is_not_tried_again_without_the_secret(make: Make, node: OddNo
     node.answers(Reply(b"", 504))
     with pytest.raises(StoreError, match="in time"):
         make(secret="hush").open(CID)
-    assert len(node.asked) == 1
+    assert {asked.json.get("secret") for asked in node.asked} == {"hush"}
 
 
 def test_copies_of_another_secret_are_not_used(make: Make, node: OddNode, tmp_path: Path) -> None:

@@ -8,25 +8,16 @@ from __future__ import annotations
 
 import os
 import secrets
-import signal
-import subprocess
-import sys
 import tempfile
-import threading
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from chromium import chromium
-from live import OURS, PATIENCE, ROOT, Server, free_port
+from live import PATIENCE, Server, up
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from datagen import bootstrap, settings
-
-START_SECONDS = 60  # on a busy machine
 
 
 @pytest.fixture(scope="session")
@@ -60,37 +51,12 @@ def page(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """``python -m datagen up`` as a person starts it; it must end cleanly on Ctrl-C."""
-    port = free_port()
-    log = tmp_path_factory.mktemp("server") / "terminal.txt"
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(OURS)} | {
+    """A DataGen with a throwaway store and the sample model."""
+    with up({
         "DATAGEN_MOCK_CSTORE": "1", "DATAGEN_MOCK_INFERENCE_API": "1",
-        "DATAGEN_APP_PORT": str(port), "DATAGEN_JOB_POLL_SECONDS": "0.5",
         "DATAGEN_MAX_RECORDS_PER_JOB": "1000",  # time enough to do something to a job that runs
-    }
-    with log.open("wb") as out, subprocess.Popen(
-        [sys.executable, "-m", "datagen", "up"], cwd=ROOT, env=environment,
-        stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
-    ) as process:
-        running = Server(url=f"http://127.0.0.1:{port}", process=process, log=log)
-        try:
-            wait_until_healthy(running)
-            yield running
-        finally:
-            process.send_signal(signal.SIGINT)
-            code = process.wait(timeout=20)
-        assert code == 0, log.read_text()
-
-
-def wait_until_healthy(server: Server) -> None:
-    pause, deadline = threading.Event(), time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and server.process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{server.url}/health", timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            pause.wait(0.1)
-    pytest.fail(f"DataGen did not start:\n{server.log.read_text()}")
+    }, tmp_path_factory.mktemp("server") / "terminal.txt") as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -8,17 +8,16 @@ import signal
 import statistics
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from live import OURS, ROOT, free_port
+from live import OURS, ROOT, free_port, tell, wait_for
 from playwright.sync_api import Page
 
 from datagen.adapters.local import LocalStore
@@ -53,20 +52,6 @@ class Whole:
                 if ours and word in words:
                     found[name] = int(folder.name)
         return found
-
-
-def wait_for(done: Callable[[], object], within: float) -> float:
-    """Seconds until ``done`` says yes."""
-    pause, begun = threading.Event(), time.monotonic()
-    while not done():
-        assert time.monotonic() - begun < within
-        pause.wait(0.02)
-    return time.monotonic() - begun
-
-
-def tell(figure: str) -> None:
-    """Write a measured figure where ``-s`` shows it."""
-    sys.stdout.write(f"\n{figure}\n")
 
 
 def answers(url: str) -> bool:
