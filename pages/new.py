@@ -70,7 +70,9 @@ def create(request: DraftRequest, current: Draft) -> None:
         changed = replace(current, title=asked.title, description=asked.description,
                           instructions=asked.instructions, total_records=asked.total_records,
                           inference=replace(current.inference, parameters=asked.parameters))
-        job_id = services.jobs.confirm(user, services.drafts.sign(user, changed), schema=schema)
+        with st.spinner("Storing what the job is to make …"):
+            job_id = services.jobs.confirm(user, services.drafts.sign(user, changed),
+                                           schema=schema)
     except InputError as exc:
         st.session_state[_PROBLEMS] = exc.problems
         st.error(plain(str(exc)), icon=":material/error:")

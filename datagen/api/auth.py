@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from datagen.api.errors import read_json
+from datagen.api.errors import ACCOUNTS_AWAY, read_json
 from datagen.api.headers import clear_session, set_session, token_of
-from datagen.domain.errors import InputError, Problem, SessionEnded
+from datagen.domain.errors import InputError, Problem, SessionEnded, StoreError
 from datagen.domain.users import Session
 
 if TYPE_CHECKING:
     from datagen.services.accounts import Accounts
     from datagen.settings import Settings
+
+_LOG = logging.getLogger(__name__)
 
 SIGN_INS_AT_ONCE = 4  # threads that may hash; the others wait without holding one
 
@@ -37,9 +40,13 @@ class Door:
 
     async def sign_in(self, name: str, password: str) -> tuple[str, Session]:
         """A token and its session. Raises SignInFailed, StoreError."""
-        return await to_thread.run_sync(
-            self.accounts.sign_in, name, password, limiter=self._lanes
-        )
+        try:
+            return await to_thread.run_sync(
+                self.accounts.sign_in, name, password, limiter=self._lanes
+            )
+        except StoreError as exc:
+            _LOG.warning("Nobody can sign in. %s", exc)
+            raise StoreError(f"Signing in is not possible now. {ACCOUNTS_AWAY}") from exc
 
 
 class Auth:

@@ -31,6 +31,9 @@ from datagen.domain.errors import (
 
 _LOG = logging.getLogger(__name__)
 
+# To strangers, who are not to know where anything is; the log says more.
+ACCOUNTS_AWAY = "The store that holds the accounts can't be read. Try again in a moment."
+
 Handler = Callable[[Request], Awaitable[Response]]
 
 _STATUSES: tuple[tuple[type[DatagenError], int], ...] = (

@@ -14,7 +14,13 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from datagen.api.errors import RequestError, answer_for, body_too_large, failure
+from datagen.api.errors import (
+    ACCOUNTS_AWAY,
+    RequestError,
+    answer_for,
+    body_too_large,
+    failure,
+)
 from datagen.api.headers import (
     clear_session,
     origin_problem,
@@ -101,9 +107,9 @@ class Gate:
             session = await self._session(token)
         except SessionEnded:
             session = None
-        except StoreError as exc:
+        except StoreError:
             if not is_open:
-                await _unavailable(exc, scope)(scope, receive, send)
+                await _unavailable(scope)(scope, receive, send)
                 return
             session = None
         if session is not None:
@@ -210,10 +216,10 @@ def _stranger(scope: Scope, *, had_token: bool) -> Response:
     return response
 
 
-def _unavailable(exc: StoreError, scope: Scope) -> Response:
+def _unavailable(scope: Scope) -> Response:
     if _is_navigation(scope):
-        return trouble_page("DataGen can't look up your session now.", str(exc))
-    return answer_for(exc)
+        return trouble_page("DataGen can't look up your session now.", ACCOUNTS_AWAY)
+    return failure(503, ACCOUNTS_AWAY)
 
 
 def _bounded(receive: Receive, limit: int) -> Receive:

@@ -33,6 +33,7 @@ _CSP = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
+REFRESH = 3  # seconds
 _ENDED = "Your session ended. Sign in again."
 _BYE = "You are signed out."
 
@@ -75,8 +76,7 @@ class SignIn:
         except SignInFailed as exc:
             return _form(path, status=401, problem=str(exc), name=name)
         except StoreError as exc:
-            return _form(path, status=503, problem=f"Signing in is not possible now. {exc}",
-                         name=name)
+            return _form(path, status=503, problem=str(exc), name=name)
         response = RedirectResponse(path, 303)
         set_session(response, token, request.scope, self._trusted)
         return response
@@ -116,8 +116,10 @@ class SignIn:
 
 
 def trouble_page(title: str, text: str) -> Response:
-    """503 for a person: what happened, and a link to try again."""
-    return _page(title, f'<p>{escape(text)}</p><p><a href="">Try again</a></p>', status=503)
+    """503 for a person: what happened, and a page that tries again by itself."""
+    page = _page(title, f'<p>{escape(text)}</p><p><a href="">Try again</a></p>', status=503)
+    page.headers["Refresh"] = str(REFRESH)
+    return page
 
 
 def _form(path: str, *, status: int = 200, note: str = "", problem: str = "",

@@ -7,7 +7,8 @@ in the background, one per name, and what it finds is there for whoever asks nex
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable
+from collections import deque
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -18,6 +19,7 @@ T = TypeVar("T")
 
 AGAIN_AFTER = 5.0  # seconds from a failure to the next try; meanwhile all are told the same
 MAX_TROUBLES = 1_000  # names whose failures are remembered
+AT_ONCE = 8  # reads made together by one who asks
 _SLOW = "The shared store has not answered yet."
 
 
@@ -64,6 +66,37 @@ class Patience:
         if reading.error is not None:
             raise reading.error
         return reading.found  # type: ignore[return-value]  # what this name's read found
+
+    def together(self, reads: Sequence[Callable[[], None]]) -> None:
+        """Make several reads, a few at once where the store is far away.
+
+        Raises what the first of them raises that fails; then no further one begins.
+        """
+        if self._seconds is None or len(reads) < 2:
+            for read in reads:
+                read()
+            return
+        left, errors, lock = deque(reads), deque[Exception](), threading.Lock()
+
+        def work() -> None:
+            while not errors:
+                with lock:
+                    if not left:
+                        return
+                    read = left.popleft()
+                try:
+                    read()
+                except Exception as exc:  # noqa: BLE001 - told to who asked
+                    errors.append(exc)
+
+        threads = [threading.Thread(target=work, daemon=True, name="read together")
+                   for _ in range(min(AT_ONCE, len(reads)))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if errors:
+            raise errors[0]
 
     def _run(self, name: Hashable, read: Callable[[], object], reading: _Read[object]) -> None:
         try:

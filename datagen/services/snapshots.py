@@ -15,13 +15,14 @@ from datetime import datetime, timedelta
 
 from datagen.domain.asked import NOTHING, Asked
 from datagen.domain.errors import StoreError
-from datagen.domain.jobs import Job, PeerState, Progress, fold, heard, in_turn, shares
+from datagen.domain.jobs import Job, PeerState, Progress, fold, heard, shares
 from datagen.domain.peers import peer_name
 from datagen.ports import Clock, Desk
 from datagen.protocol import keys
 from datagen.protocol.board import Beat, Board
 from datagen.protocol.codec import load_job
 from datagen.protocol.requests import asked_here, deleted_here
+from datagen.services.look import look
 from datagen.services.patience import Patience
 
 _LOG = logging.getLogger(__name__)
@@ -174,17 +175,15 @@ class Snapshots:
     def _read(self, last: JobsSnapshot | None, order: object) -> JobsSnapshot:
         handed_over = self._on_desk()  # before the board: a job leaves the desk after it is there
         asked, deleted = asked_here(self._desk), deleted_here(self._desk)
-        jobs = {job_id: job for job_id, job in {**handed_over, **self._board.jobs()}.items()
-                if job_id not in deleted}
-        still_open = [job for job in in_turn(jobs.values()) if not job.is_over]
-        self._pulse.feel(self._board.beats() if still_open else {}, self._clock)
-        self._paces = {job.id: self._paces.get(job.id, _Pace()) for job in still_open}
-        views = {job.id: self._view(job, last, asked.get(job.id, NOTHING))
-                 if job.is_over or job.id in self._paces  # else one too many
-                 else JobView(job=job, progress=fold(job, {}))
-                 for job in jobs.values()}
+        seen = look(self._board, self._patience, beside=handed_over, without=deleted,
+                    likely=self._paces)
+        self._pulse.feel(seen.beats, self._clock)
+        self._paces = {job_id: self._paces.get(job_id, _Pace()) for job_id in seen.states}
+        views = {job.id: self._view(job, seen.states[job.id], asked.get(job.id, NOTHING))
+                 if job.id in seen.states else self._at_rest(job, last)
+                 for job in seen.jobs.values()}
         return JobsSnapshot(
-            views=views, by_owner=_by_owner(views), active=bool(still_open),
+            views=views, by_owner=_by_owner(views), active=bool(seen.states),
             read_at=self._clock.now(), order=order,
         )
 
@@ -199,13 +198,16 @@ class Snapshots:
                 found[job.id] = job
         return found
 
-    def _view(self, job: Job, last: JobsSnapshot | None, asked: Asked) -> JobView:
-        if job.is_over:
-            before = last.views.get(job.id) if last else None
-            if before is not None and before.job is job:
-                return before
-            return JobView(job=job, progress=fold(job, {}))
-        states = heard(job, self._board.states(job.id))
+    @staticmethod
+    def _at_rest(job: Job, last: JobsSnapshot | None) -> JobView:
+        """A job that is over, or open and one too many."""
+        before = last.views.get(job.id) if last else None
+        if before is not None and before.job is job:
+            return before
+        return JobView(job=job, progress=fold(job, {}))
+
+    def _view(self, job: Job, said: Mapping[str, PeerState], asked: Asked) -> JobView:
+        states = heard(job, said)
         progress = fold(job, states)
         rate = self._paces[job.id].rate(progress, self._clock)
         updates = [s.last_update_at for s in states.values() if s.last_update_at]

@@ -66,14 +66,21 @@ def test_the_form_says_why_one_is_here(anonymous: TestClient, query: str, text: 
     assert text not in anonymous.get("/login").text
 
 
-def test_a_store_that_fails_is_told(site: Any, anonymous: TestClient) -> None:
-    site.store.fail_next()
+def test_a_store_that_fails_is_told_to_strangers_without_its_address(
+    site: Any, anonymous: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.store.fail_next(2)
 
     answer = post(anonymous, RIGHT)
+    call = anonymous.post("/api/auth/login", json=RIGHT)
 
-    assert answer.status_code == 503
-    assert "Signing in is not possible now. The store can&#x27;t be reached." in answer.text
+    assert (answer.status_code, call.status_code) == (503, 503)
+    assert "Signing in is not possible now" in answer.text
+    assert "wrong" not in answer.text
     assert 'value="ann"' in answer.text
+    assert "Signing in is not possible now" in call.json()["error"]
+    assert "can't be reached" not in answer.text + call.text
+    assert caplog.text.count("The store can't be reached.") == 2
 
 
 OUTSIDE = [
