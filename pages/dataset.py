@@ -21,7 +21,7 @@ def read() -> tuple[tuple[Column, ...], tuple[ColumnProfile, ...]]:
 
 
 try:
-    view = services.jobs.get(user, job_id)
+    view = services.jobs.known(user, job_id)
     with st.spinner("Reading the dataset …"):
         columns, profiles = services.patience.ask(("dataset", user, job_id), read)
 except NotThere:

@@ -57,7 +57,7 @@ def live(view: JobView) -> bool:
 def draw_progress() -> None:
     """The live part; a job that ends, or is asked to, redraws the whole page once."""
     require_user()  # a fragment runs without the page, for as long as the tab asks
-    latest, now = load(), services.clock.now()
+    latest, now = load(), services.jobs.as_of()
     if (latest.job.is_over, latest.is_ending, live(latest)) != (
             view.job.is_over, view.is_ending, live(view)):
         st.rerun()

@@ -87,8 +87,9 @@ class Accounts:
         self._upgrading = threading.Lock()
         self._waiting = Waiting(hkey, seal)
         self._level = Level(store=store, clock=clock, hkey=hkey, waiting=self._waiting)
+        self._patience = patience or Patience(None, clock=clock)
         self._sessions = Sessions(desk=desk, clock=clock, signer=signer, read=self._read,
-                                  patience=patience or Patience(None, clock=clock))
+                                  patience=self._patience)
 
     def init(self, password: str | None) -> str | None:
         """Create ``admin`` when there is none; an existing one is never rewritten.
@@ -112,8 +113,12 @@ class Accounts:
         The same work whatever is wrong: unknown user, deactivated or imported account, wrong
         password. An imported account gets its argon2id record here (``take_over``).
         """
-        name = canonical(name)
-        record = self._read(name) if USER_NAME.fullmatch(name) else None
+        name, found = canonical(name), list[AccountRecord | None]()
+        self._patience.together([
+            lambda: found.append(self._read(name) if USER_NAME.fullmatch(name) else None),
+            self._level.now,  # remembers it
+        ])
+        record = found[0]
         if not 0 < len(password) <= MAX_PASSWORD:
             password, record = "", None
         if (record := self._proven(record, password)) is None:

@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -169,6 +170,11 @@ class Jobs:
     def snapshot(self) -> JobsSnapshot:
         """The shared picture behind ``list`` and ``get``, to tell how old it is."""
         return self._snapshots.current()
+
+    def as_of(self) -> datetime:
+        """The moment of which everything is told: now, unless the store can't be read."""
+        seen = self._snapshots.current()
+        return seen.read_at if seen.stale else self._clock.now()
 
     def invalidate(self) -> None:
         """The next look reads the store again."""

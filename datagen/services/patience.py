@@ -67,7 +67,7 @@ class Patience:
             raise reading.error
         return reading.found  # type: ignore[return-value]  # what this name's read found
 
-    def together(self, reads: Sequence[Callable[[], None]]) -> None:
+    def together(self, reads: Sequence[Callable[[], object]]) -> None:
         """Make several reads, a few at once where the store is far away.
 
         Raises what the first of them raises that fails; then no further one begins.

@@ -16,7 +16,7 @@ from datagen.ui import pages
 from datagen.ui.session import app, require_user
 from datagen.ui.words import ago, count, duration, plain, when
 
-SOON = 2.0  # seconds until a page that could not be read tries again
+SOON = 1.0  # seconds until a page that could not be read tries again
 
 _BADGES = {
     "queued": ("Queued", "gray", ":material/schedule:"),
@@ -75,7 +75,8 @@ def times_line(job: Job) -> str:
     if job.finished_at and job.started_at:
         parts.append(f"took {duration((job.finished_at - job.started_at).total_seconds())}")
     elif job.started_at:
-        parts.append(f"running for {duration((now - job.started_at).total_seconds())}")
+        seconds = (app().jobs.as_of() - job.started_at).total_seconds()
+        parts.append(f"running for {duration(seconds)}")
     return " · ".join(parts)
 
 

@@ -474,6 +474,37 @@ def test_the_first_look_at_a_running_job_takes_its_average(world: World) -> None
     assert view.eta == pytest.approx(25)
 
 
+def test_how_fast_a_job_is_cannot_be_told_from_an_old_picture(world: World) -> None:
+    job_id = world.confirmed(records=100)
+    world.take_over()
+    world.report(job_id, ok=50, started_at=world.clock.now() - timedelta(seconds=25))
+    assert world.jobs.get(ANN, job_id).rate
+    seen_at = world.clock.now()
+
+    world.clock.advance(60)
+    assert world.jobs.as_of() == world.clock.now()
+    world.clock.advance(60)
+    world.store.fail_next(1)
+    view = world.jobs.get(ANN, job_id)
+
+    assert (view.rate, view.eta, view.progress.done) == (None, None, 50)
+    assert world.jobs.as_of() == seen_at + timedelta(seconds=60)
+
+
+def test_of_a_finished_job_the_picture_knows_all_but_its_peers(world: World) -> None:
+    job_id = world.dataset([{"name": "a"}, {"name": "b"}])
+    assert ids(world) == [job_id]
+    world.store.fail_next(1)
+    with pytest.raises(StoreError):
+        world.jobs.get(ANN, job_id)
+    world.store.fail_next(1_000)
+    view = world.jobs.known(ANN, job_id)
+    assert (view.job.total_ok, view.states) == (2, {})
+    assert world.jobs.details(ANN, job_id).id == job_id
+    with pytest.raises(NotThere):
+        world.jobs.known(BOB, job_id)
+
+
 def test_a_job_that_has_not_begun_has_no_rate(world: World) -> None:
     view = world.jobs.get(ANN, world.confirmed())
     assert (view.rate, view.eta) == (None, None)

@@ -13,7 +13,7 @@ from datagen.adapters.memory import MemoryStore
 from datagen.domain.errors import StoreError
 from datagen.services.accounts import Accounts
 from datagen.services.jobs import Jobs
-from datagen.services.patience import AGAIN_AFTER, Patience
+from datagen.services.patience import AGAIN_AFTER, AT_ONCE, Patience
 from datagen.services.sessions import CALM, FRESH, KEPT
 from tests.api.conftest import PlainHasher
 from tests.services.job_world import ANN, World
@@ -91,6 +91,32 @@ def test_after_a_failure_the_store_is_left_alone_for_a_while() -> None:
     assert len(reads) == 1
     clock.advance(AGAIN_AFTER)
     assert patience.ask("x", lambda: "back") == "back"
+
+
+def test_reads_made_together_are_waited_for_once() -> None:
+    patience, met = Patience(LONG, clock=HandClock()), threading.Barrier(3, timeout=LONG)
+    patience.together([met.wait] * 3)  # each waits for the others
+    assert not met.broken
+
+
+def test_on_this_machine_reads_made_together_come_one_after_another() -> None:
+    seen: list[tuple[int, threading.Thread]] = []
+    Patience(None, clock=HandClock()).together(
+        [lambda number=number: seen.append((number, threading.current_thread()))
+         for number in range(3)])
+    assert seen == [(number, threading.current_thread()) for number in range(3)]
+
+
+def test_a_failure_among_reads_made_together_is_told_and_ends_the_row() -> None:
+    patience, asked = Patience(LONG, clock=HandClock()), []
+
+    def fail() -> None:
+        asked.append(1)
+        raise StoreError("It is away.")
+
+    with pytest.raises(StoreError, match=r"It is away\."):
+        patience.together([fail] * 100)
+    assert len(asked) <= AT_ONCE
 
 
 def _jobs(world: World, store: Hanging) -> Jobs:

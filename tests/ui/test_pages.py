@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 import pytest
 from replica import ADA, BEN, ROOT, World, signed_in
 from streamlit.testing.v1 import AppTest
@@ -223,21 +225,76 @@ def test_an_unfinished_dataset_points_to_its_progress(world: World) -> None:
     assert "isn't finished yet" in at.info[0].value
 
 
-def test_a_store_that_goes_away_leaves_the_last_picture_and_says_so(
+def away(*_: object) -> None:
+    raise StoreError("The disk is gone.")
+
+
+@pytest.mark.parametrize(("page", "told"), [
+    ("jobs", "Your jobs can't be shown yet"), ("job", "This job can't be shown yet"),
+    ("dataset", "The dataset can't be read yet"),
+])
+def test_a_page_that_can_not_be_shown_yet_says_so_and_tries_again(
+    page: str, told: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = world.confirm()
+    world.services.jobs._snapshots._last = None  # as in a web process that just started
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalStore, "hgetall", away)
+        at = world.open(page, id=job_id)
+
+    assert not at.exception
+    assert at.info[0].value.startswith(f"{told}; this page tries again by itself.")
+    at.run()
+    assert not any(told in item.value for item in at.info)
+
+
+def test_a_finished_job_shows_while_what_its_peers_did_can_not_be_read(
     world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = world.finish(records=6)
+    world.services.jobs._finals.put(job_id, None)  # nobody looked at it for long
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalStore, "hgetall", away)
+        at = world.open("job", id=job_id)
+
+    assert not at.exception
+    assert [m.value for m in at.metric][:2] == ["6 / 6", "0"]
+    said = [item.proto.body for item in at.get("html")]
+    assert any("What each peer did can't be read yet" in html.unescape(body) for body in said)
+    assert not at.dataframe
+    at.run()
+    assert at.dataframe  # the peers
+
+
+def test_what_was_asked_for_can_be_missing_without_taking_the_page_along(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = world.finish(records=2)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(world.services.jobs), "details", away)
+        at = world.open("job", id=job_id)
+
+    assert not at.exception
+    assert [item.value.partition(";")[0] for item in at.info] == [
+        "What was asked for can't be read yet"] * 2
+    assert [m.value for m in at.metric][:2] == ["2 / 2", "0"]
+
+
+@pytest.mark.parametrize(("local", "told"), [
+    (True, "The store can't be read since"), (False, "The shared store can't be reached since"),
+])
+def test_a_store_that_goes_away_leaves_the_last_picture_and_says_so(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, local: bool, told: str
 ) -> None:
     world.confirm("Tickets")
     at = world.open("jobs")
-
-    def away(*_: object) -> None:
-        raise StoreError("The disk is gone.")
-
+    object.__setattr__(world.services.settings, "local", local)
     monkeypatch.setattr(LocalStore, "hgetall", away)
     world.services.jobs.invalidate()
     at.run()
 
     assert not at.exception
-    assert any("can't be read since" in item.value for item in at.warning)
+    assert any(item.value.startswith(told) for item in at.warning)
     assert "Tickets" in texts(at)
 
 
