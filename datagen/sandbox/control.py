@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ from starlette.routing import Route
 from datagen.domain.errors import InputError
 from datagen.sandbox.network import Network
 
-MAX_BODY = 64 * 1024  # bytes
+MAX_BODY = 16 * 1024 * 1024  # bytes
 
 
 def control_app(network: Network) -> Starlette:
@@ -43,6 +44,13 @@ def control_app(network: Network) -> Starlette:
         network.start(_node(asked))
         return {"ok": True}
 
+    def load(asked: dict[str, Any]) -> Any:
+        hashes = _object(asked, "hashes")
+        network.load(_node(asked), keys=_object(asked, "keys"),
+                     hashes={name: _object(hashes, name) for name in hashes},
+                     files={cid: _file(file) for cid, file in _object(asked, "files").items()})
+        return {"ok": True}
+
     def heal(_: dict[str, Any]) -> Any:
         network.heal()
         return {"ok": True}
@@ -59,6 +67,7 @@ def control_app(network: Network) -> Starlette:
         _route("POST", "/set", change),
         _route("POST", "/stop", stop),
         _route("POST", "/start", start),
+        _route("POST", "/load", load),
         _route("POST", "/heal", heal),
     ])
 
@@ -102,6 +111,20 @@ def _node(asked: dict[str, Any]) -> Any:
     if "node" not in asked:
         raise InputError("Say which node, such as {\"node\": 0}.")
     return asked["node"]
+
+
+def _object(asked: dict[str, Any], name: str) -> dict[str, Any]:
+    found = asked.get(name, {})
+    if not isinstance(found, dict):
+        raise InputError(f"{name} has to be an object.")
+    return found
+
+
+def _file(file: Any) -> tuple[str, bytes]:
+    try:
+        return str(file["name"]), b64decode(file["base64"], validate=True)
+    except (KeyError, TypeError, ValueError) as exc:
+        raise InputError('A file has the form {"name": "a.json", "base64": "…"}.') from exc
 
 
 def _number(node: Any) -> int:

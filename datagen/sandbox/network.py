@@ -7,7 +7,7 @@ in no time and everything repeats by its seed.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from datagen.domain.errors import InputError
@@ -17,7 +17,7 @@ from datagen.sandbox.clock import Due, Time
 from datagen.sandbox.cstore import CStore
 from datagen.sandbox.files import Files
 from datagen.sandbox.plan import Plan
-from datagen.sandbox.world import Deliver, Desk, Node, State, Ticket, World
+from datagen.sandbox.world import Deliver, Desk, File, Node, State, Ticket, World
 
 OnState = Callable[[int, State], None]
 
@@ -152,6 +152,24 @@ class Network:
     def start(self, node: int) -> None:
         """Bring a node back. Nobody sends it what it missed."""
         self._change(node, "up")
+
+    def load(
+        self, node: int, *, keys: Mapping[str, Any] = {},
+        hashes: Mapping[str, Mapping[str, Any]] = {},
+        files: Mapping[str, tuple[str, bytes]] = {},
+    ) -> None:
+        """Put into a node what was stored elsewhere; of files by their CID, name and content.
+
+        No other node is told, and nothing is counted.
+        """
+        with self._lock:
+            target = self._node(node)
+            for name, fields in ((None, keys), *hashes.items()):
+                target.hashes.setdefault(name, {}).update(fields)
+            for cid, (filename, content) in files.items():
+                target.files[cid] = File(
+                    cid=cid, name=filename, content=content, secret=None, yaml=False,
+                    added_at=self._time.now(), added_by=node)
 
     def heal(self) -> None:
         """All nodes up, all switches as the plan has them. What was lost stays lost."""

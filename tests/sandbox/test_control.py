@@ -89,12 +89,34 @@ def test_heal_undoes_what_was_done(sandbox: Sandbox) -> None:
     assert sandbox.network.behaviour(0).loss == 0
 
 
+def test_what_was_stored_elsewhere_can_be_loaded_with_its_ids(sandbox: Sandbox) -> None:
+    cid, first = "7f06ce509171b208f6a99fb3c94a2618", sandbox.nodes[0]
+    assert call(sandbox, "POST", "/load", json={
+        "node": 0, "keys": {"k": "v"}, "hashes": {"h": {"f": "v"}},
+        "files": {cid: {"name": "a.txt", "base64": "aGVsbG8="}}}).ok
+
+    def result(url: str, **query: str) -> Any:
+        return requests.get(url, query, timeout=20).json()["result"]
+
+    assert result(first.cstore_url + "/get", key="k") == "v"
+    assert result(first.cstore_url + "/hgetall", hkey="h") == {"f": "v"}
+    assert result(sandbox.nodes[1].cstore_url + "/hgetall", hkey="h") == {}
+    for node in sandbox.nodes:  # a file is fetched from where it is
+        file = requests.get(node.r1fs_url + "/get_file", {"cid": cid}, timeout=20)
+        assert file.content == b"hello"
+
+
 @pytest.mark.parametrize(("method", "path", "body"), [
     ("POST", "/set", b"["), ("POST", "/set", b"[]"), ("POST", "/set", b'{"los": 1}'),
     ("POST", "/set", b'{"self": 1}'),
     ("POST", "/set", b'{"loss": 2}'), ("POST", "/set", b'{"node": 9}'), ("POST", "/stop", b"{}"),
     ("POST", "/stop", b'{"node": "0"}'), ("POST", "/start", b'{"node": -1}'),
-    ("POST", "/set", b" " * 70_000), ("GET", "/state?node=9", b""), ("GET", "/state?node=x", b""),
+    ("POST", "/load", b'{"node": 0, "keys": []}'),
+    ("POST", "/load", b'{"node": 0, "hashes": {"h": 1}}'),
+    ("POST", "/load", b'{"node": 0, "files": {"Qm": {"name": "a", "base64": "?"}}}'),
+    ("POST", "/load", b'{"node": 0, "files": {"Qm": "a"}}'), ("POST", "/load", b"{}"),
+    ("POST", "/set", b" " * 17_000_000),
+    ("GET", "/state?node=9", b""), ("GET", "/state?node=x", b""),
 ])
 def test_what_does_not_fit_is_a_400_with_a_sentence(
     sandbox: Sandbox, method: str, path: str, body: bytes
