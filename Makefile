@@ -1,6 +1,6 @@
 # Everything one types here. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run install lint test deep clean .ready .ready-dev .ready-npm
+.PHONY: help run cluster install lint test deep clean .ready .ready-dev .ready-npm
 
 PY  := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --no-input --quiet install
@@ -10,6 +10,9 @@ help: ## list these targets
 
 run: .ready ## start DataGen; Ctrl-C stops it
 	@$(PY) -m datagen up
+
+cluster: .ready ## start three replicas that share their work, on a sandbox; Ctrl-C stops all
+	@$(PY) -m datagen cluster
 
 install: .ready-dev ## install all it takes to run and to check
 

@@ -27,13 +27,18 @@ LOOK_SECONDS = 0.1  # between two looks at a web process that is starting
 SLOW_SECONDS = 30  # a start that takes longer is worth a word
 
 
-def up(settings: Settings, say: Say, procfile: Path = Path("Procfile")) -> None:
+def up(settings: Settings, say: Say, procfile: Path = Path("Procfile"), *,
+       attached: bool = False) -> None:
     """Run the Procfile's processes until SIGINT, SIGTERM or SIGHUP.
 
-    Raises Conflict before anything was started, and when the supervisor ends.
+    ``attached`` to the program that started us: its end, the end of our standard input, is
+    ours, and the way in is one line. Raises Conflict before anything was started, and when
+    the supervisor ends.
     """
     os.umask(0o077)  # the programs inherit it: what any of them writes is nobody else's
-    stop = _asked_to_stop()
+    stop = asked_to_stop()
+    if attached:
+        threading.Thread(target=_end_with_starter, args=(stop,), daemon=True).start()
     programs = read_programs(settings, procfile)
     problems = preflight(settings, programs)
     if problems:
@@ -46,7 +51,9 @@ def up(settings: Settings, say: Say, procfile: Path = Path("Procfile")) -> None:
         running = Supervised(programs, folder / "run", say)
         try:
             sign_in = first_sign_in(settings)  # while the processes start
-            _watch(settings, programs, running, stop, sign_in, say)
+            shown = (f"Ready on {address(settings)}; sign in {sign_in}" if attached
+                     else banner(settings, programs, sign_in))
+            _watch(settings, running, stop, shown, say)
         finally:
             say("DataGen is stopping…")
             running.stop()
@@ -71,10 +78,11 @@ def preflight(settings: Settings, programs: tuple[Program, ...]) -> list[str]:
               "model": ("127.0.0.1", settings.model_port, "DATAGEN_MODEL_PORT")}
     ports = [wanted[program.name] for program in programs if program.name in wanted]
     return [problem for host, port, name in ports
-            if (problem := _port_problem(host, port, name)) is not None]
+            if (problem := port_problem(host, port, name, f"{name}={port + 100} make run"))]
 
 
-def _port_problem(host: str, port: int, variable: str) -> str | None:
+def port_problem(host: str, port: int, chosen_with: str, example: str) -> str | None:
+    """Why nothing can listen there, in a sentence that says how to choose another port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with closing(socket.socket(family)) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a closed one lingers
@@ -83,10 +91,10 @@ def _port_problem(host: str, port: int, variable: str) -> str | None:
         except OSError as exc:
             if exc.errno == errno.EADDRINUSE:
                 return (f"Port {port} is already in use, perhaps by another DataGen: stop that, "
-                        f"or choose another port, as in {variable}={port + 100} make run.")
+                        f"or choose another port, as in {example}.")
             if exc.errno == errno.EACCES:
                 return (f"Port {port} needs more rights than you have: choose one above 1023 "
-                        f"with {variable}.")
+                        f"with {chosen_with}.")
             return (f"DATAGEN_APP_HOST={host} is not an address of this machine: "
                     "use 127.0.0.1, or 0.0.0.0 for every address.")
     return None
@@ -128,7 +136,7 @@ def first_sign_in(settings: Settings) -> str:
     if settings.mock_store:  # every process that opens a throwaway store makes them
         return "admin with password admin, or test_user with testtest"
     if not settings.local:  # the accounts are those of the network; the worker makes the first
-        return f"with an account of this network of peers; which: {_ourselves()} accounts list"
+        return f"with an account of this network of peers; which: {ourselves()} accounts list"
     from datagen.bootstrap import build  # late: it takes half a second
 
     with closing(build(settings)) as services:
@@ -136,10 +144,10 @@ def first_sign_in(settings: Settings) -> str:
     if password is not None:
         return (f"admin with password {password}\n"
                 "            (shown only now: only a hash of it is kept)")
-    return f"as before; forgot it?  {_ourselves()} accounts reset admin"
+    return f"as before; forgot it?  {ourselves()} accounts reset admin"
 
 
-def _ourselves() -> str:
+def ourselves() -> str:
     """How to call this command line, as short as it goes."""
     python = Path(sys.executable)
     here = Path.cwd()
@@ -147,8 +155,7 @@ def _ourselves() -> str:
 
 
 def _watch(
-    settings: Settings, programs: tuple[Program, ...], running: Supervised,
-    stop: threading.Event, sign_in: str, say: Say,
+    settings: Settings, running: Supervised, stop: threading.Event, shown: str, say: Say
 ) -> None:
     """Wait for the first healthy answer, show the way in, then wait for the end."""
     late = time.monotonic() + SLOW_SECONDS
@@ -157,7 +164,7 @@ def _watch(
         if time.monotonic() > late:
             say("The web process does not answer yet; the lines above may say why.")
             late = math.inf
-    say(banner(settings, programs, sign_in))  # always: it may hold the only copy of a password
+    say(shown)  # always: it may hold the only copy of a password
     while not stop.wait(LOOK_SECONDS):
         if not running.alive():
             raise Conflict("The supervisor ended unexpectedly: start DataGen again.")
@@ -168,6 +175,11 @@ def _near(host: str) -> str:
     if host in LOOPBACK_HOSTS - {"::1"} or host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
         return "localhost"
     return f"[{host}]" if ":" in host else host
+
+
+def address(settings: Settings) -> str:
+    """Where the web process is found from this machine."""
+    return f"http://{_near(settings.app_host)}:{settings.app_port}"
 
 
 def healthy(settings: Settings) -> bool:
@@ -194,14 +206,14 @@ def banner(settings: Settings, programs: tuple[Program, ...], sign_in: str) -> s
         model = "the small local one; DATAGEN_INFERENCE_BASE_URL connects a real one"
     names = ", ".join(program.name for program in programs)
     return (
-        f"\n  Open      http://{_near(settings.app_host)}:{settings.app_port}"
+        f"\n  Open      {address(settings)}"
         f"\n  Sign in   {sign_in}"
         f"\n  Model     {model}"
         f"\n  Running   {names}; Ctrl-C stops all\n"
     )
 
 
-def _asked_to_stop() -> threading.Event:
+def asked_to_stop() -> threading.Event:
     """An event that the usual signals set."""
     stop = threading.Event()
 
@@ -213,3 +225,10 @@ def _asked_to_stop() -> threading.Event:
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
         signal.signal(signal.SIGHUP, note)
     return stop
+
+
+def _end_with_starter(stop: threading.Event) -> None:
+    """Our standard input is a pipe that the program that started us holds as long as it lives."""
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    stop.set()

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Sequence
 
 from datagen import __version__
-from datagen.cli import accounts, check, completion, generate, jobs, sandbox
-from datagen.cli.terminal import note, say, sentence
+from datagen.cli import accounts, check, cluster, completion, generate, jobs, sandbox
+from datagen.cli.terminal import command, note, say, sentence
 from datagen.domain.errors import DatagenError
 
 
@@ -40,8 +40,10 @@ def build_parser() -> argparse.ArgumentParser:
         prog="python -m datagen", description="Describe a record, get a dataset."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    up = commands.add_parser("up", help="start everything the Procfile names; Ctrl-C stops it")
-    up.set_defaults(run=_up)
+    up = command(commands, "up", _up, "start everything the Procfile names; Ctrl-C stops it",
+                 "up", as_json=False)
+    up.add_argument("--attached", action="store_true",
+                    help="for programs: stop at the end of standard input too, show no banner")
     model = commands.add_parser("model", help="serve the local model alone")
     model.set_defaults(run=_model)
     generate.add(commands)
@@ -49,17 +51,18 @@ def build_parser() -> argparse.ArgumentParser:
     accounts.add(commands)
     check.add(commands)
     sandbox.add(commands)
+    cluster.add(commands)
     completion.add(commands)
     version = commands.add_parser("version", help="say which version this is")
     version.set_defaults(run=lambda _: say(f"DataGen {__version__}"))
     return parser
 
 
-def _up(_: argparse.Namespace) -> None:
+def _up(asked: argparse.Namespace) -> None:
     from datagen import settings
     from datagen.up import up
 
-    up(settings.load(), say)
+    up(settings.load(), say, attached=asked.attached)
 
 
 def _model(_: argparse.Namespace) -> None:
