@@ -96,8 +96,12 @@ class Clock(Protocol):
 class PasswordHasher(Protocol):
     """Password records byte-compatible with the npm auth library (WIRE.md, 5)."""
 
-    def hash(self, password: str) -> dict[str, Any]:
-        """A new argon2id record ``{algo, hash, salt, version, params}``."""
+    def hash(self, password: str, *, purpose: str | None = None) -> dict[str, Any]:
+        """A new argon2id record ``{algo, hash, salt, version, params}``.
+
+        Its salt is random; with a ``purpose``, that and the pepper give it: whoever shares
+        the pepper makes the same record.
+        """
         ...
 
     def verify(self, password: str, record: Mapping[str, Any] | None) -> bool:

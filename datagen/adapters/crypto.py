@@ -117,9 +117,14 @@ class Argon2Hasher:
         self._draw = draw
         self._lanes = threading.BoundedSemaphore(LANES)
 
-    def hash(self, password: str) -> dict[str, Any]:
-        """A new record ``{algo, hash, salt, version, params}``, 16 random bytes of salt."""
+    def hash(self, password: str, *, purpose: str | None = None) -> dict[str, Any]:
+        """A new record ``{algo, hash, salt, version, params}``.
+
+        16 bytes of salt: random ones, or those that follow from the pepper and ``purpose``.
+        """
         salt, scheme = self._draw(SALT_BYTES), _Argon2()
+        if purpose is not None:
+            salt = hmac.digest(self._pepper, f"salt:{purpose}".encode(), "sha256")[:SALT_BYTES]
         key = self._derive(scheme, password.encode(), salt)
         return {
             "algo": "argon2id",

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 0.1  # between two looks at replicas that are starting
 STOP_SECONDS = 15  # a replica has this long; it gives its own processes up to 12
 
-# What a person may set is the default here: jobs that run long enough to be watched.
+# Unless the environment says otherwise: jobs that run long enough to be watched, and quick looks.
 WATCHABLE = {"DATAGEN_MOCK_INFERENCE_API": "1", "DATAGEN_MAX_IN_FLIGHT": "2",
              "DATAGEN_MAX_RECORDS_PER_JOB": "5000", "DATAGEN_ACTIVE_POLL_SECONDS": "1",
-             "DATAGEN_JOB_POLL_SECONDS": "1"}
+             "DATAGEN_IDLE_POLL_SECONDS": "2", "DATAGEN_JOB_POLL_SECONDS": "1"}
 
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
@@ -54,15 +54,14 @@ def _cluster(asked: argparse.Namespace) -> None:
     from datagen.sandbox.behaviour import read_setting
     from datagen.up import asked_to_stop
 
-    stop = asked_to_stop()
     switches = dict(read_setting(setting) for setting in asked.set)
     plan = Plan(nodes=asked.replicas, behaviour=Behaviour().changed(**switches))
     if not 1 <= asked.port <= 65_536 - 2 * plan.nodes:
         raise InputError(f"The first port is a number from 1 to {65_536 - 2 * plan.nodes}.")
-    os.umask(0o077)
     with _folder(asked.keep) as folder, running(plan) as sandbox:
         places = _places(sandbox, Path(folder), asked.port)
-        _check(places)
+        _prepare(places)
+        stop = asked_to_stop()
         with _started(places, stop) as replicas:
             if _wait_until_ready(sandbox, replicas, stop):
                 say(_text(replicas, sandbox.control_url))
@@ -88,8 +87,8 @@ class _Place:
 
     letter: str
     folder: Path
-    changes: Mapping[str, str]  # its part of the environment
-    environment: Mapping[str, str]  # all of it
+    variables: Mapping[str, str]  # what makes a shell this replica's; no secret of the person's
+    environment: Mapping[str, str]  # all that it is started with
     settings: Settings
 
 
@@ -100,11 +99,13 @@ def _places(sandbox: Sandbox, folder: Path, port: int) -> list[_Place]:
     # Handed on to the replicas, not read; a real node's addresses would go over the sandbox's.
     ours = {name: value for name, value in os.environ.items()  # noqa: TID251 - as said above
             if not name.startswith(("EE_", "R1EN_", "CSTORE_", "R1FS_"))}
+    known = {name for variable in settings.VARIABLES if not variable.secret
+             for name in (variable.name, *variable.aliases)}
+    chosen = WATCHABLE | {name: value for name, value in ours.items() if name in known}
     places = []
     for index, node in enumerate(described(sandbox)["nodes"]):
         letter = string.ascii_uppercase[index]
-        changes = {name: ours.get(name, value) for name, value in WATCHABLE.items()} | {
-            **node["environment"],
+        variables = chosen | node["environment"] | {
             "DATAGEN_MOCK_CSTORE": "0",
             "DATAGEN_APP_HOST": "127.0.0.1",  # everybody knows the password
             "DATAGEN_APP_PORT": str(port + index),
@@ -112,13 +113,14 @@ def _places(sandbox: Sandbox, folder: Path, port: int) -> list[_Place]:
             "DATAGEN_DATA_DIR": str(folder / letter),
             "DATAGEN_LOCAL_CACHE_DIR": str(folder / letter / "cache"),
         }
-        places.append(_Place(letter=letter, folder=folder / letter, changes=changes,
-                             environment=ours | changes, settings=settings.load(ours | changes)))
+        environment = ours | variables
+        places.append(_Place(letter=letter, folder=folder / letter, variables=variables,
+                             environment=environment, settings=settings.load(environment)))
     return places
 
 
-def _check(places: Sequence[_Place]) -> None:
-    """Raises Conflict for taken ports and folders nobody can write, NotThere elsewhere."""
+def _prepare(places: Sequence[_Place]) -> None:
+    """Make the folders. Raises Conflict where a port is taken or a folder can't be written."""
     from datagen.up import check_folders, port_problem, read_programs
 
     read_programs(places[0].settings, Path("Procfile"))
@@ -130,7 +132,7 @@ def _check(places: Sequence[_Place]) -> None:
         raise Conflict("\n".join(filter(None, problems)))
     for place in places:
         check_folders(place.settings)
-        lines = [f"export {name}={shlex.quote(value)}" for name, value in place.changes.items()]
+        lines = [f"export {name}={shlex.quote(value)}" for name, value in place.variables.items()]
         (place.folder / "environment").write_text("\n".join(lines) + "\n")
 
 
@@ -204,7 +206,8 @@ def _again(place: _Place) -> str:
     """The line that starts a replica by hand."""
     from datagen.up import ourselves
 
-    return f"(. {shlex.quote(str(place.folder / 'environment'))} && {ourselves()} up)"
+    environment = shlex.quote(str(place.folder / "environment"))
+    return f"sh -c {shlex.quote(f'. {environment} && exec {ourselves()} up')}"
 
 
 def _text(replicas: Sequence[_Replica], control: str) -> str:

@@ -94,7 +94,9 @@ class Accounts:
     def init(self, password: str | None) -> str | None:
         """Create ``admin`` when there is none; an existing one is never rewritten.
 
-        Dated 1970, so that any other copy of the account wins over it (DATA.md, rule 11).
+        Dated 1970, so that any other copy of the account wins over it (DATA.md, rule 11), and
+        the same on all replicas that start at once with one password: what crosses is equal,
+        so a session of one holds on the others.
         Returns the password that was made up, to be shown once, or None. One process of
         a replica calls this. Raises InputError for a password nobody could sign in with.
         """
@@ -104,7 +106,8 @@ class Accounts:
         first = password or made or ""
         if problems := _password_problems("password", first):
             raise InputError("The first password of admin can't be used.", problems)
-        self._write(ADMIN, self._new(first, "admin", {}, BEGINNING))
+        purpose = f"first {ADMIN} of {self._hkey}"
+        self._write(ADMIN, self._new(first, "admin", {}, BEGINNING, purpose))
         return made
 
     def sign_in(self, name: str, password: str) -> tuple[str, Session]:
@@ -274,9 +277,11 @@ class Accounts:
         return "-".join(text[start:start + 5] for start in range(0, 20, 5))
 
     def _new(
-        self, password: str, role: Role, metadata: Mapping[str, Any], at: datetime
+        self, password: str, role: Role, metadata: Mapping[str, Any], at: datetime,
+        purpose: str | None = None,
     ) -> dict[str, Any]:
-        return {**_blank(role, metadata, at), "password": self._hasher.hash(password)}
+        hashed = self._hasher.hash(password, purpose=purpose)
+        return {**_blank(role, metadata, at), "password": hashed}
 
     def _change(self, record: AccountRecord, changes: Mapping[str, Any]) -> None:
         """Rewrite an account, later than it was (DATA.md, rule 11), unknown fields kept."""

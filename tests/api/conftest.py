@@ -39,7 +39,7 @@ async def page(request: Request) -> Response:
 class PlainHasher:
     """Hashes nothing, so that these tests are quick."""
 
-    def hash(self, password: str) -> dict[str, Any]:
+    def hash(self, password: str, *, purpose: str | None = None) -> dict[str, Any]:
         return {"algo": "plain", "hash": password, "salt": "", "version": 1, "params": {}}
 
     def verify(self, password: str, record: Any) -> bool:

@@ -39,7 +39,7 @@ class PlainHasher:
         self.made = 0
         self.verified: list[bool] = []  # whether there was a record, call by call
 
-    def hash(self, password: str) -> dict[str, Any]:
+    def hash(self, password: str, *, purpose: str | None = None) -> dict[str, Any]:
         self.made += 1
         return {"algo": "plain", "hash": password, "salt": str(self.made), "version": 1,
                 "params": {}}

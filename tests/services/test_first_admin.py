@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from datagen.adapters.clock import HandClock
-from datagen.adapters.crypto import JwtSigner
+from datagen.adapters.crypto import Argon2Hasher, JwtSigner
 from datagen.adapters.memory import MemoryStore
 from datagen.domain.errors import StoreError, StoreUnconfirmed
 from datagen.services.accounts import Accounts
@@ -138,3 +138,17 @@ def test_an_account_that_no_other_node_confirmed_counts_here() -> None:
     bench.store.hset = unconfirmed  # type: ignore[method-assign]  # a node whose peers are away
     bench.accounts.create("ann", "her password")
     assert bench.accounts.sign_in("ann", "her password")[1].user.name == "ann"
+
+
+def test_replicas_that_start_at_once_make_the_same_admin_whose_session_holds_on_all() -> None:
+    def replica(pepper: str) -> tuple[MemoryStore, Accounts]:
+        store, clock = MemoryStore(), HandClock()
+        return store, Accounts(store=store, desk=MemoryStore(), clock=clock, hkey=HKEY,
+                               hasher=Argon2Hasher(pepper), signer=JwtSigner("s" * 32, clock))
+
+    (here, one), (there, other), (elsewhere, third) = map(replica, ("pepper", "pepper", "salt"))
+    for accounts in (one, other, third):
+        accounts.init("first password")
+    assert here.hgetall(HKEY) == there.hgetall(HKEY) != elsewhere.hgetall(HKEY)
+    token, _ = one.sign_in("admin", "first password")
+    assert other.verify(token).user.name == "admin"
