@@ -40,8 +40,13 @@ class FileStore(Protocol):
         """Store all of ``source`` and return its id; the file is whole or not there."""
         ...
 
-    def open(self, cid: str) -> BinaryIO:
-        """The file's bytes as a stream; the caller closes it."""
+    def open(self, cid: str, *, most: int | None = None, ours: bool = True) -> BinaryIO:
+        """The file's bytes as a stream; the caller closes it.
+
+        StoreError for one of more than ``most`` bytes, of which no more are fetched. ``ours``:
+        whether one of our processes named it; whatever others name opens without our secret,
+        or not at all.
+        """
         ...
 
     def verify(self, cid: str) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from datagen.adapters.file_log import FileLog
-from datagen.adapters.whole_files import WholeFiles
+from datagen.adapters.whole_files import WholeFiles, within
 from datagen.domain.errors import NotThere, StoreError
 
 _CHUNK = 1 << 20  # bytes copied at once
@@ -43,15 +43,16 @@ class LocalFiles:
             outcome.append(f"{cid}, {part.size} bytes")
             return cid
 
-    def open(self, cid: str) -> BinaryIO:
-        """The file's bytes as a stream; the caller closes it. Raises NotThere."""
+    def open(self, cid: str, *, most: int | None = None, ours: bool = True) -> BinaryIO:
+        """The file's bytes as a stream; the caller closes it. Raises NotThere, and StoreError
+        for one of more than ``most`` bytes; ``ours`` makes no difference on one's own disk."""
         with self._log.call("open", cid) as outcome:
             known = _ID.fullmatch(cid) or _OLD_ID.fullmatch(cid)  # before it names a path
             stream = self._files.open(cid) if known else None
             if stream is None:
                 raise NotThere("There is no file with this id.")
             outcome.append(f"{os.fstat(stream.fileno()).st_size} bytes")
-            return stream
+            return within(stream, most)
 
     def remove(self, cid: str) -> None:
         """Delete the file; who reads it may finish. No error where there is none."""

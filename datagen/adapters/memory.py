@@ -111,12 +111,15 @@ class MemoryFiles(_Faults):
         """Have a file under the id that another store gave it."""
         self._files[cid] = content
 
-    def open(self, cid: str) -> BinaryIO:
+    def open(self, cid: str, *, most: int | None = None, ours: bool = True) -> BinaryIO:
         with self._lock:
             self._check()
             if cid not in self._files:
                 raise NotThere("There is no file with this id.")
-            return io.BytesIO(self._files[cid])
+            content = self._files[cid]
+        if most is not None and len(content) > most:
+            raise StoreError("The file is larger than it may be.")
+        return io.BytesIO(content)
 
     def verify(self, cid: str) -> None:
         self.open(cid).close()

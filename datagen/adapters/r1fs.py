@@ -21,6 +21,7 @@ from datagen.adapters.file_log import FileLog
 from datagen.adapters.node_answers import NodeError, Service, Why
 from datagen.adapters.node_http import NodeHttp
 from datagen.adapters.r1fs_calls import CID, SMALL, R1fsCalls
+from datagen.adapters.whole_files import within
 from datagen.domain.errors import NotThere, StoreError
 from datagen.ports import Clock
 
@@ -82,7 +83,7 @@ class R1fs:
             cid = self._added(head, name)
             with self._remembering(cid), self._cache.part() as part:
                 part.write(head)
-                self._cache.keep(part, self._cached_as(cid)).close()
+                self._cache.keep(part, _cached_as(cid, self._secret)).close()
             return cid
         with self._cache.part() as part:
             while head:
@@ -91,7 +92,7 @@ class R1fs:
             with part.path.open("rb") as content:
                 cid = self._calls.add_file(content, part.size, name, self._secret)
             with self._remembering(cid):
-                self._cache.keep(part, self._cached_as(cid)).close()
+                self._cache.keep(part, _cached_as(cid, self._secret)).close()
         return cid
 
     def _added(self, content: bytes, name: str) -> str:
@@ -109,22 +110,28 @@ class R1fs:
             self._nap(self._pause(_QUICK_PAUSE, number))
         raise AssertionError("count() has no end")
 
-    def open(self, cid: str) -> BinaryIO:
-        """The file's bytes as a stream, from the cache or through it. Raises NotThere."""
+    def open(self, cid: str, *, most: int | None = None, ours: bool = True) -> BinaryIO:
+        """The file's bytes as a stream, from the cache or through it. Raises NotThere.
+
+        StoreError for one of more than ``most`` bytes. Not ``ours``: somebody else named it,
+        who must not read through us what our secret protects.
+        """
         _check_id(cid)
-        name = self._cached_as(cid)
+        own = self._secret if ours else None
+        name = _cached_as(cid, own)
 
         def fetch(secret: str | None) -> BinaryIO:
             with self._cache.part() as part:
-                self._calls.download(cid, secret, part.write)
+                self._calls.download(cid, secret, part.write, most)
                 return self._cache.keep(part, name)
 
         kept = self._cache.open(name)
-        if kept is not None:
-            return kept
-        with self._lanes[crc32(cid.encode()) % _LANES]:
-            kept = self._cache.open(name)  # who was before us may have fetched it
-            return self._patiently(cid, fetch) if kept is None else kept
+        if kept is None:
+            with self._lanes[crc32(cid.encode()) % _LANES]:
+                kept = self._cache.open(name)  # who was before us may have fetched it
+                if kept is None:
+                    kept = self._patiently(cid, own, fetch)
+        return within(kept, most)
 
     def verify(self, cid: str) -> None:
         """Read the whole file from R1FS. Raises NotThere; StoreError if it isn't what was added.
@@ -138,8 +145,8 @@ class R1fs:
             self._calls.download(cid, secret, found.update)
             return found.hexdigest()
 
-        found = self._patiently(cid, digest)
-        kept = self._cache.open(self._cached_as(cid))
+        found = self._patiently(cid, self._secret, digest)
+        kept = self._cache.open(_cached_as(cid, self._secret))
         if kept is None:
             return
         with kept:
@@ -152,7 +159,8 @@ class R1fs:
         """Delete this replica's copies: the cached one and the one its node pinned."""
         if not CID.fullmatch(cid):
             return
-        self._cache.remove(self._cached_as(cid))
+        for secret in {self._secret, None}:
+            self._cache.remove(_cached_as(cid, secret))
         try:
             self._calls.delete_file(cid)
         except NodeError as exc:
@@ -167,14 +175,14 @@ class R1fs:
         """Close the connections that are kept."""
         self._http.close()
 
-    def _patiently(self, cid: str, fetch: Callable[[str | None], T]) -> T:
+    def _patiently(self, cid: str, secret: str | None, fetch: Callable[[str | None], T]) -> T:
         """What ``fetch`` gives; while the file isn't visible yet, or its call fails, again."""
         self._dead.check(cid)
         began = self._clock.monotonic()
         for number in count(1):
             tried = self._clock.monotonic()
             try:
-                result = self._with_either_secret(fetch)
+                result = _with_or_without(secret, fetch)
             except NodeError as exc:
                 now = self._clock.monotonic()
                 absent = exc.why is Why.ABSENT
@@ -199,17 +207,6 @@ class R1fs:
             absent = self._dead.note(cid, spent, absent=absent)
         return NotThere("There is no file with this id, or no node gives it.") if absent else exc
 
-    def _with_either_secret(self, fetch: Callable[[str | None], T]) -> T:
-        try:
-            return fetch(self._secret)
-        except NodeError as exc:
-            if self._secret is None or exc.why not in {Why.ABSENT, Why.BROKEN, Why.REFUSED}:
-                raise
-            try:
-                return fetch(None)
-            except NodeError:
-                raise exc from None
-
     @contextmanager
     def _remembering(self, cid: str) -> Iterator[None]:
         """Around keeping in the cache what is stored already: not worth failing for."""
@@ -219,11 +216,22 @@ class R1fs:
         except StoreError as exc:
             _LOG.warning("A file that was stored is not kept in the cache: %s", exc)
 
-    def _cached_as(self, cid: str) -> str:
-        """The name of its copy: who has another secret can't read it there either."""
-        if self._secret is None:
-            return cid
-        return f"{cid}-{hashlib.sha256(self._secret.encode()).hexdigest()[:16]}"
+
+def _with_or_without(secret: str | None, fetch: Callable[[str | None], T]) -> T:
+    try:
+        return fetch(secret)
+    except NodeError as exc:
+        if secret is None or exc.why not in {Why.ABSENT, Why.BROKEN, Why.REFUSED}:
+            raise
+        try:
+            return fetch(None)
+        except NodeError:
+            raise exc from None
+
+
+def _cached_as(cid: str, secret: str | None) -> str:
+    """The name of its copy: who has another secret, or none, can't read it there either."""
+    return cid if secret is None else f"{cid}-{hashlib.sha256(secret.encode()).hexdigest()[:16]}"
 
 
 def _check_id(cid: str) -> None:

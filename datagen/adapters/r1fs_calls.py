@@ -73,17 +73,19 @@ class R1fsCalls:
             outcome.append(f"{cid}, {size} bytes")
         return cid
 
-    def download(self, cid: str, secret: str | None, sink: Sink) -> None:
-        """Give the file to ``sink``, once, in the form the server offers.
+    def download(
+        self, cid: str, secret: str | None, sink: Sink, most: int | None = None
+    ) -> None:
+        """Give the file, of ``most`` bytes or less, to ``sink``, once, as the server offers it.
 
-        Which one that is stays known while it works. A secret keeps out of addresses, which
+        In which form that is stays known while it works. A secret keeps out of addresses, which
         servers log, where there is another way.
         """
         stream_first = secret is None and self._streams is not False
         for streams in (stream_first, not stream_first):
             get = self.get_file if streams else self.get_file_base64
             try:
-                get(cid, secret, sink)
+                get(cid, secret, sink, self._max_bytes if most is None else most)
             except NotOffered:
                 self._streams = not streams
                 continue
@@ -93,7 +95,7 @@ class R1fsCalls:
         self._streams = None
         raise NodeError(self._http.service, Why.NO_SUCH_CALL)
 
-    def get_file(self, cid: str, secret: str | None, sink: Sink) -> None:
+    def get_file(self, cid: str, secret: str | None, sink: Sink, most: int) -> None:
         """Give the file to ``sink`` as it comes. Raises NotOffered before it gave anything."""
         with self._log.call("get_file", cid) as outcome, self._http.stream(
             "GET", "get_file", query={"cid": cid} | _secret(secret),
@@ -104,7 +106,7 @@ class R1fsCalls:
                 kind == "application/octet-stream" or "x-meta" in incoming.headers
             ):
                 size = 0
-                for chunk in incoming.chunks(self._max_bytes):
+                for chunk in incoming.chunks(most):
                     sink(chunk)
                     size += len(chunk)
                 if not size:  # R1FS holds no empty files: the server failed to read it
@@ -116,13 +118,13 @@ class R1fsCalls:
                 raise NotOffered  # a path on the node's own disk
             raise NodeError(self._http.service, Why.UNREADABLE, status=incoming.status)
 
-    def get_file_base64(self, cid: str, secret: str | None, sink: Sink) -> None:
+    def get_file_base64(self, cid: str, secret: str | None, sink: Sink, most: int) -> None:
         """Give the decoded file to ``sink``. Raises NotOffered before it gave anything."""
         with self._log.call("get_file_base64", cid) as outcome, self._http.stream(
             "POST", "get_file_base64", data=as_json({"cid": cid} | _secret(secret)),
             timeout=self._timeout, within=self._transfer,
         ) as incoming:
-            chunks = incoming.chunks(self._max_bytes // 3 * 4 + _JSON_LIMIT)
+            chunks = incoming.chunks(most // 3 * 4 + _JSON_LIMIT)
             head = bytearray()
             for chunk in chunks:
                 head += chunk

@@ -103,6 +103,14 @@ class Part:
                 _sync_folder(self._files.folder)
 
 
+def within(stream: BinaryIO, most: int | None) -> BinaryIO:
+    """The file, unless it has more than ``most`` bytes: then StoreError, and it is closed."""
+    if most is not None and os.fstat(stream.fileno()).st_size > most:
+        stream.close()
+        raise StoreError("The file is larger than it may be.")
+    return stream
+
+
 def _sync_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

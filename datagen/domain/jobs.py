@@ -147,6 +147,7 @@ class PeerState:
     coerced: Mapping[str, int] = field(default_factory=dict)  # converted values by field path
     trouble: str | None = None  # why nothing moves right now, in a sentence
     asked: Asked = NOTHING  # the requests this peer follows
+    owner: str | None = None  # ours: whose job it works on; None = the earlier application
     inc: int = 0  # as read: the start of the worker that wrote it; 0 = the earlier application
     rev: int = 0  # as read: grows at every write of one start
 
@@ -198,8 +199,13 @@ def in_turn(jobs: Iterable[Job]) -> list[Job]:
 
 
 def heard(job: Job, states: Mapping[str, PeerState]) -> dict[str, PeerState]:
-    """What the job's own peers say, in its order; who is none of them isn't heard."""
-    return {peer: states[peer] for peer in job.peers if peer in states}
+    """What the job's own peers say of it, in its order.
+
+    Who is none of them isn't heard, nor what was said of a job of that id with another owner:
+    one of the two is forged.
+    """
+    return {peer: states[peer] for peer in job.peers
+            if peer in states and states[peer].owner in {None, job.owner}}
 
 
 def job_id(created_at: datetime, draft_id: str) -> str:

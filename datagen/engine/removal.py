@@ -82,9 +82,12 @@ class Removal:
         return True
 
     def _files_of(self, job_id: str, job: Job | None) -> list[str]:
+        """Files that our processes named: what others name may be anybody's."""
+        found = [job.details_cid] if job is not None and job.inc else []
         state = self._board.states(job_id).get(self._peer_id)
-        found = (state and state.result_cid, state and state.errors_cid, job and job.details_cid)
-        return [cid for cid in found if cid]
+        if state and state.inc and (job is None or state.owner in {None, job.owner}):
+            found += [cid for cid in (state.result_cid, state.errors_cid) if cid]
+        return found
 
     def _empty(self, job_id: str, cids: Sequence[str]) -> None:
         for cid in cids:

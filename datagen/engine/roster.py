@@ -13,11 +13,11 @@ from functools import partial
 from pathlib import Path
 
 from datagen.domain.asked import NOTHING, Asked
-from datagen.domain.jobs import Job, PeerState, in_turn, shares
+from datagen.domain.jobs import Job, PeerState, heard, in_turn, shares
 from datagen.engine.closing import projected
 from datagen.engine.errands import Errands
 from datagen.engine.hearing import Hearing
-from datagen.engine.journal import disk_faults
+from datagen.engine.journal import JOURNAL, disk_faults
 from datagen.engine.outbox import clear
 from datagen.engine.removal import Removal
 from datagen.ports import Clock, Desk, FileStore
@@ -127,14 +127,18 @@ class Roster:
             self._end(job)
         elif not job.is_over and (is_ours or asked.end or self._peer_id in job.peers):
             asked = self._hearing.of(job.id, asked)
-            states = self._states(job.id)
-            before = states.get(self._peer_id)
+            said = self._states(job.id)
+            states = heard(job, said)
+            before = said.get(self._peer_id)
             if is_ours or self._adopted(job):
                 job = self._moved(job, states, asked)
         return Due(job=job, before=before, asked=asked)
 
     def _is_mine(self, due: Due) -> bool:
-        finished = due.before is not None and due.before.finished_at is not None
+        before = due.before
+        if before is not None and before.owner not in {None, due.job.owner}:
+            return False  # we work, or worked, for somebody else: this entry is forged
+        finished = before is not None and before.finished_at is not None
         return self._peer_id in due.job.peers and not finished
 
     def _adopted(self, job: Job) -> bool:
@@ -217,7 +221,9 @@ class Roster:
 
     def _clear(self, folder: Path, job_id: str) -> None:
         state = self._states(job_id).get(self._peer_id)
-        if state is not None and state.finished_at is not None:
+        if state is None or state.finished_at is None:
+            return
+        if state.inc or not (folder / JOURNAL).exists():  # of our records we said it ourselves
             self._errands.add(f"clearing the journal of job {job_id}",
                               partial(clear, folder, self._files, state.result_cid))
 

@@ -83,7 +83,7 @@ async def work(shop: Workshop, task: Assignment, stop: asyncio.Event) -> None:
     journal = await shop.pace.aside(Journal, folder, task.share)
     try:
         tally = Tally(
-            peer_id=shop.settings.peer_id, share=task.share, journal=journal,
+            peer_id=shop.settings.peer_id, owner=task.job.owner, share=task.share, journal=journal,
             clock=shop.pace.clock, before=task.before, begun=task.details is not None,
         )
         runner = (await _runner(shop, task, task.details, journal, tally)
@@ -111,7 +111,7 @@ def _report_upload(shop: Workshop, task: Assignment, done: Upload) -> None:
         peer_id=shop.settings.peer_id, share=task.share, generated_ok=done.ok,
         generated_failed=done.failed, started_at=started_at or done.finished_at,
         last_update_at=shop.pace.clock.now(), finished_at=done.finished_at,
-        result_cid=done.result_cid, errors_cid=done.errors_cid,
+        result_cid=done.result_cid, errors_cid=done.errors_cid, owner=task.job.owner,
     ))
 
 

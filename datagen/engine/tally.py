@@ -36,6 +36,7 @@ class Tally:
         self,
         *,
         peer_id: str,
+        owner: str,
         share: Share,
         journal: Journal,
         clock: Clock,
@@ -46,7 +47,7 @@ class Tally:
 
         ``begun``: False for a share that is ended without a start.
         """
-        self._peer_id, self._share = peer_id, share
+        self._peer_id, self._owner, self._share = peer_id, owner, share
         self._journal, self._clock = journal, clock
         self._started_at = (before and before.started_at) or (clock.now() if begun else None)
         self._calls = before.calls if before else 0
@@ -131,6 +132,7 @@ class Tally:
             coerced=self._most_coerced(),
             trouble=clip(" ".join(self._troubles.values())) or None,
             asked=self._asked,
+            owner=self._owner,
         )
 
     def _most_coerced(self) -> Mapping[str, int]:

@@ -163,6 +163,7 @@ def peer_record(state: PeerState) -> dict[str, Any]:
         "coerced": dict(state.coerced) or None,
         "trouble": state.trouble,
         "asked": asked_record(state.asked) or None,
+        "owner": state.owner,
         "inc": state.inc,
         "rev": state.rev,
     })
@@ -207,6 +208,7 @@ def load_peer(text: str) -> PeerState:
         coerced=_counts(record, "coerced"),
         trouble=message_of(record, "trouble"),
         asked=load_asked(record.get("asked") or {}),
+        owner=None if record.get("owner") is None else id_of(record, "owner", USER_NAME),
         inc=whole(record, "inc", 0),
         rev=whole(record, "rev", 0),
     )

@@ -13,8 +13,8 @@ MAX_BYTES = 4 * 1024 * 1024  # a schema is far smaller; more is not ours
 def read_details(files: FileStore, job: Job) -> JobDetails:
     """The job's immutable details. Raises StoreError while they can't be read."""
     try:
-        with files.open(job.details_cid) as stream:
-            details = load_details(stream.read(MAX_BYTES).decode())
+        with files.open(job.details_cid, most=MAX_BYTES) as stream:
+            details = load_details(stream.read().decode())
     except NotThere as exc:
         raise StoreError(
             "The file that says what this job should make is not there yet."
@@ -25,6 +25,6 @@ def read_details(files: FileStore, job: Job) -> JobDetails:
         ) from exc
     except ValueError as exc:
         raise StoreError("The file that says what this job should make is damaged.") from exc
-    if details.id != job.id:
+    if (details.id, details.owner) != (job.id, job.owner):
         raise StoreError("The file that says what this job should make belongs to another.")
     return details

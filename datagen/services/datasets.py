@@ -210,5 +210,5 @@ class Datasets:
 
 def _fingerprint(view: JobView) -> str:
     """Changes when the records do."""
-    said = [view.job.id, view.job.total_records, results.file_ids(view.job, view.states)]
+    said = [view.job.id, view.job.total_records, results.sources(view.job, view.states)]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()

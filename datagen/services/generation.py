@@ -12,7 +12,7 @@ from functools import partial
 import datagen
 from datagen.domain.asked import NOTHING, Asked
 from datagen.domain.errors import DatagenError, StoreError
-from datagen.domain.jobs import Job, PeerState, Share, shares
+from datagen.domain.jobs import Job, PeerState, Share, heard, shares
 from datagen.engine.errands import Errands
 from datagen.engine.journal import folder_of
 from datagen.engine.lock import alone, is_taken, keep_starts, read_starts
@@ -247,18 +247,19 @@ class Generation:
             _LOG.warning("That job %s waits is not written: %s", job.id, exc)
 
     def _report_trouble(self, job: Job, share: Share, problem: str) -> None:
-        said = self._board.states(job.id).get(self._settings.peer_id)
+        said = heard(job, self._board.states(job.id)).get(self._settings.peer_id)
         state = said or PeerState(peer_id=self._settings.peer_id, share=share)
         self._board.report(job.id, replace(
             state, trouble=clip(f"{problem} DataGen keeps trying."), in_flight=(),
-            last_update_at=self._pace.clock.now(),
+            last_update_at=self._pace.clock.now(), owner=job.owner,
+            result_cid=None, errors_cid=None,  # said by whom? What has files does not wait
         ))
 
     def _report_empty(self, job: Job, share: Share) -> None:
         now = self._pace.clock.now()
         self._board.report(job.id, PeerState(
             peer_id=self._settings.peer_id, share=share, started_at=now, last_update_at=now,
-            finished_at=now,
+            finished_at=now, owner=job.owner,
         ))
 
 

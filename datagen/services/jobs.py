@@ -98,7 +98,7 @@ class Jobs:
         self._active_poll = active_poll
         self._patience = patience or Patience(None, clock=clock)
         self._confirming = threading.Lock()
-        self._details: Recent[tuple[str, str], JobDetails] = Recent(64)  # by job and file
+        self._details: Recent[tuple[str, str, str], JobDetails] = Recent(64)  # as in ``details``
         self._finals: Recent[str, _FinalStates] = Recent(64)
         self._snapshots = Snapshots(
             board=board, desk=desk, clock=clock, peers=peers,
@@ -143,7 +143,7 @@ class Jobs:
     def details(self, user: User, job_id: str) -> JobDetails:
         """What the job was asked to make. Raises NotThere, StoreError."""
         job = self._own(user, job_id).job
-        key = (job.id, job.details_cid)
+        key = (job.id, job.owner, job.details_cid)
         return self._details.get(key) or self._details.put(key, read_details(self._files, job))
 
     def cancel(self, user: User, job_id: str) -> None:

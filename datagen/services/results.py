@@ -22,42 +22,42 @@ def lines(job: Job, states: Mapping[str, PeerState], files: FileStore) -> Iterat
     before the first record.
     """
     parts = tuple(_parts(job, states))
-    for cid, _ in parts:
-        _opened(files, cid).close()  # better no download than one that breaks off
-    found = (line for cid, share in parts for line in _of_share(files, cid, share))
+    for state, _ in parts:
+        _opened(files, state).close()  # better no download than one that breaks off
+    found = (line for state, share in parts for line in _of_share(files, state, share))
     return (line for line in found if line.error != _LOST) if job.was_cancelled else found
 
 
-def file_ids(job: Job, states: Mapping[str, PeerState]) -> list[str]:
-    """The ids of the files a job's records are in; they change when the records do."""
-    return [cid for cid, _ in _parts(job, states)]
+def sources(job: Job, states: Mapping[str, PeerState]) -> list[tuple[str, bool]]:
+    """The files a job's records are in: their ids, and whether one of our processes named
+    them. They change when the records do."""
+    return [(state.result_cid or "", bool(state.inc)) for state, _ in _parts(job, states)]
 
 
-def _parts(job: Job, states: Mapping[str, PeerState]) -> Iterator[tuple[str, Share]]:
+def _parts(job: Job, states: Mapping[str, PeerState]) -> Iterator[tuple[PeerState, Share]]:
     for peer, share in shares(job.total_records, job.peers).items():
-        cid = states[peer].result_cid if peer in states else None
         if not len(share):
             continue
-        if isinstance(cid, str) and cid:
-            yield cid, share
+        if peer in states and states[peer].result_cid:
+            yield states[peer], share
         elif job.status == "succeeded":
             raise StoreError(
                 f"The records of peer {peer} have not arrived here yet. Try again in a moment."
             )
 
 
-def _opened(files: FileStore, cid: str) -> BinaryIO:
+def _opened(files: FileStore, state: PeerState) -> BinaryIO:
     try:
-        return files.open(cid)
+        return files.open(state.result_cid or "", ours=bool(state.inc))
     except NotThere as exc:
         raise StoreError(
             "A file with records of this job can't be found here. Try again in a moment."
         ) from exc
 
 
-def _of_share(files: FileStore, cid: str, share: Share) -> Iterator[ResultLine]:
+def _of_share(files: FileStore, state: PeerState, share: Share) -> Iterator[ResultLine]:
     due = share.start
-    with _opened(files, cid) as stream:
+    with _opened(files, state) as stream:
         for line in result_lines(stream):
             if not due <= line.i < share.end:
                 continue

@@ -63,6 +63,8 @@ def ask_to_delete(view: JobView) -> None:
     st.markdown(
         f"**{plain(view.job.title)}**, its {count(view.job.total_ok, 'record')} and all that "
         "is stored of it are deleted. This can't be undone."
+        + ("" if view.job.inc else " It was made by the earlier application: its files stay in "
+           "R1FS, but DataGen no longer knows their ids.")
     )
     with st.container(horizontal=True):
         yes = st.button("Delete for good", type="primary", icon=":material/delete:")

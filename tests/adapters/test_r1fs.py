@@ -377,6 +377,17 @@ def test_a_file_beyond_the_limit_is_cut_off(
     assert kept(tmp_path) == []
 
 
+@pytest.mark.parametrize("answer", [stream, coded])
+def test_of_a_file_larger_than_it_may_be_little_is_fetched(
+    make: Make, node: OddNode, tmp_path: Path, answer: Callable[..., Reply]
+) -> None:
+    node.script = lambda asked: (PATH if asked.call == "get_file" and answer is coded
+                                 else answer(b"x" * 6_000_000))
+    with pytest.raises(StoreError, match="more than DataGen takes"):
+        make().open(CID, most=1000)
+    assert kept(tmp_path) == []
+
+
 @pytest.mark.parametrize("cid", ["", ".", "..", "../x", "a/b", "short", "a" * 129, "ü" * 40,
                                  "a" * 40 + "\n", "a" * 40 + "&secret=x", "\x00" * 40], ids=repr)
 def test_what_is_no_cid_is_never_asked_for(files: R1fs, node: OddNode, cid: str) -> None:
@@ -416,6 +427,26 @@ def test_a_file_added_without_a_secret_stays_readable(
                                  stream() if asked.call == "get_file" else coded())
     assert read(make(secret="hush")) == b"content"
     assert not any("secret" in asked.query for asked in node.asked)
+
+
+def test_what_somebody_else_named_is_opened_without_our_secret(
+    make: Make, node: OddNode, tmp_path: Path
+) -> None:
+    node.script = lambda asked: (coded(b"ours") if b"secret" in asked.body else
+                                 raw({"detail": {"error": "can't be decrypted"}}, 500))
+    files = make(secret="hush")
+    assert read(files) == b"ours"
+    with pytest.raises(StoreError):
+        files.open(CID, ours=False)
+
+    node.script = lambda asked: stream(b"everybody's")
+    with files.open(CID, ours=False) as content:
+        assert content.read() == b"everybody's"
+    assert read(files) == b"ours"  # kept apart
+    assert len(kept(tmp_path)) == 2
+    node.script = lambda asked: told({"success": True})
+    files.remove(CID)
+    assert kept(tmp_path) == []
 
 
 def test_a_timeout_is_not_tried_again_without_the_secret(make: Make, node: OddNode) -> None:

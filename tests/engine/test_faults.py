@@ -70,7 +70,7 @@ class Run:
         self._clock = clock
         pace = Pace(clock=clock, nap=self._nap, chance=lambda: 1.0, aside=inline)
         self.journal = Journal(folder / "j", share)
-        self.tally = Tally(peer_id="p", share=share, journal=self.journal, clock=clock,
+        self.tally = Tally(peer_id="p", owner="ada", share=share, journal=self.journal, clock=clock,
                            before=None)
         line = Line(model=chat, endpoint=endpoint, slots=asyncio.Semaphore(3), tally=self.tally,
                     pace=pace)

@@ -41,7 +41,7 @@ class Bench:
         self.clock = HandClock()
         self.board = Watched(self.clock)
         self.journal = Journal(folder / "j", share)
-        self.tally = Tally(peer_id="p", share=share, journal=self.journal,
+        self.tally = Tally(peer_id="p", owner="ada", share=share, journal=self.journal,
                            clock=self.clock, before=None)
         self.pace = hand_pace(self.clock)
         self.reporter = Reporter(board=self.board, job_id=JOB, tally=self.tally,

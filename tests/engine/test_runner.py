@@ -55,7 +55,7 @@ class Bench:
         self.clock = HandClock()
         pace = hand_pace(self.clock, self.naps)
         self.journal = FullDisk(folder / f"j{number}", share)
-        self.tally = Tally(peer_id="p", share=share, journal=self.journal,
+        self.tally = Tally(peer_id="p", owner="ada", share=share, journal=self.journal,
                            clock=self.clock, before=None)
         line = Line(model=model, endpoint=OWN, slots=asyncio.Semaphore(max_in_flight),
                     tally=self.tally, pace=pace)

@@ -26,7 +26,8 @@ def journal(tmp_path: Path):
 
 
 def tally_of(journal: Journal, before: PeerState | None = None) -> Tally:
-    return Tally(peer_id="p", share=SHARE, journal=journal, clock=HandClock(), before=before)
+    return Tally(peer_id="p", owner="ada", share=SHARE, journal=journal, clock=HandClock(),
+                 before=before)
 
 
 def test_counts_come_from_the_journal(journal: Journal) -> None:

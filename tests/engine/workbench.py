@@ -34,6 +34,7 @@ def job_of(number: int = 1, *, total: int = 10, peers: tuple[str, ...] = ("local
         id=f"job_{1000 + number}_00000{number}", owner="ada", title=f"Job {number}",
         status="queued", total_records=total, peers=peers, details_cid=cid,
         created_at=START.replace(minute=number), schema_generated_at=START, updated_at=START,
+        inc=1,
     )
 
 

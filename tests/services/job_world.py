@@ -115,6 +115,7 @@ class World:
         self.board.report(job_id, PeerState(
             peer_id=peer, share=shares(job.total_records, job.peers)[peer], generated_ok=ok,
             generated_failed=failed, started_at=said.pop("started_at", now), inc=1,
+            owner=job.owner,
             last_update_at=now, **said,
         ))
 

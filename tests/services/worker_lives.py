@@ -18,6 +18,7 @@ from datagen.protocol import keys
 from datagen.protocol.board import Board
 from datagen.protocol.codec import details_record, job_record
 from datagen.protocol.fields import dumps
+from datagen.protocol.seal import Seal
 from datagen.services.generation import Generation
 from tests.engine.workbench import Model, details_of, hand_pace, job_of, settings_of
 
@@ -87,6 +88,7 @@ class World:
     def __init__(self, folder: Path, **variables: str) -> None:
         self.store, self.files, self.clock = MemoryStore(), MemoryFiles(), HandClock()
         self.settings = settings_of(folder, **variables)
+        self.seal: Seal | None = None  # of the worker
         self.board = Board(self.store)
         self.calls: list[int] = []
         self.models: list[Model] = []
@@ -114,7 +116,7 @@ class World:
             return fuse.step(work, *args, **kwargs)
 
         worker = Generation(
-            settings=self.settings, board=Board(store), desk=store,
+            settings=self.settings, board=Board(store, seal=self.seal), desk=store,
             files=Fused(self.files, stores), chat=model, clock=self.clock,
             pace=hand_pace(self.clock, aside=aside),
         )
