@@ -609,8 +609,12 @@ def test_what_cost_the_node_much_time_is_left_alone_for_longer(
 def test_a_file_without_any_answer_counts_as_not_there_in_the_end(
     make: Make, node: OddNode, clock: HandClock
 ) -> None:
+    def slow(asked: Asked) -> Reply:
+        clock.advance(120)
+        return Reply(b"", 504)
+
     files = make(patience=0)
-    node.answers(Reply(b"", 504))
+    node.script = slow
     for expected in (StoreError, StoreError, NotThere):
         for _ in range(2):  # asked for, and not asked for again
             with pytest.raises(expected):
