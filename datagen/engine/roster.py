@@ -74,17 +74,32 @@ class Roster:
                 continue
             # What stands is never taken back; written again, since a crash may have come
             # between the job and its entry in the owner's list.
-            job = jobs.get(job.id, job)
+            standing = jobs.get(job.id, job)
+            job = standing if standing.inc else job  # ours, not what a neighbour put there
             if job.id not in jobs and job.id in deleted_here(self._desk):
                 if not self._removal.finish(job.id, job):  # it never gets there
                     self._leaving.add(draft_id)
                     continue
                 self._leaving.discard(draft_id)
             else:
-                self._desk.put_once(keys.DESK_CREATED, job.id, "")
+                self._desk.put_once(keys.DESK_CREATED, job.id, text)
                 self._board.publish(job)
                 jobs[job.id] = job
             self._desk.drop(keys.DESK_JOBS, draft_id)
+
+    def _put_back(self, jobs: dict[str, Job], made_here: Mapping[str, str]) -> None:
+        """Publish again what the store lost of the open jobs made here, or gives forged."""
+        for job_id, text in made_here.items():
+            if job_id in jobs and jobs[job_id].inc:
+                continue
+            try:
+                job = load_job(text)
+            except ValueError as exc:
+                self._complain(job_id, exc)
+                continue
+            _LOG.warning("Job %s is not in the shared store any more; it is put back.", job_id)
+            self._board.publish(job)
+            jobs[job_id] = job
 
     def survey(self, running: Collection[str]) -> list[Due]:
         """Shares of this peer that are not finished, in turn.
@@ -99,6 +114,8 @@ class Roster:
         jobs = self._board.jobs()
         self._publish_handed_over(jobs)
         created = self._desk.notes(keys.DESK_CREATED)
+        self._put_back(jobs, {job_id: text for job_id, text in created.items()
+                              if text and job_id not in gone.keys() | wanted_away(asked)})
         found: list[Due] = []
         for job in in_turn(jobs.values()):
             if job.id in gone:

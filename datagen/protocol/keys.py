@@ -13,7 +13,7 @@ MAIL_FAILURES = "datagen:register-mail-failures"  # e-mail -> undelivered sign-u
 
 # Topics of the desk, the notes between the processes of one replica.
 DESK_JOBS = "jobs"  # draft id -> Job: confirmed, to be published by the worker
-DESK_CREATED = "created"  # job id -> "": made here, this replica's worker closes it
+DESK_CREATED = "created"  # job id -> Job as it was handed over, "" if adopted: we close it
 DESK_ASKED = "asked"  # {job id}:{what} -> request; asked here, or heard of from another peer
 DESK_DELETED = "deleted"  # job id -> its totals or "": deleted for good, ids never come back
 DESK_REVOKED = "revoked"  # session id -> expiry: sessions that were ended

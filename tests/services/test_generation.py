@@ -77,6 +77,32 @@ async def test_a_job_that_runs_is_never_overwritten_by_its_note(world: World) ->
     assert world.end(job)["status"] == "succeeded"
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_job_that_the_store_lost_is_put_back_and_ends(
+    world: World, restarted: bool
+) -> None:
+    job = world.hand_over(total=60)
+
+    def lose() -> bool:
+        if len(world.models[-1].calls) > 10 and world.board.job(job.id):
+            world.store.hset(keys.JOBS, job.id, None)
+            return True
+        return False
+
+    lost = restarted or None
+    if restarted:
+        await world.live(lose)
+
+    def over() -> bool:
+        nonlocal lost
+        lost = lost or lose() or None
+        return bool(lost) and world.is_quiet(job)
+
+    await world.live(over)
+    assert world.end(job)["ok"] == 60
+    assert world.store.notes(keys.DESK_CREATED) == {}
+
+
 async def test_the_oldest_job_goes_first_and_one_at_a_time(world: World) -> None:
     late, early = world.hand_over(2, total=8), world.hand_over(1, total=8)
     order: list[str] = []

@@ -203,11 +203,24 @@ async def test_deleting_a_forged_job_takes_no_file_of_another(works: Works) -> N
     assert forged.id not in works.store.hgetall(keys.JOBS)
 
 
+async def test_a_job_made_here_stands_whatever_is_written_over_it(works: Works) -> None:
+    job = works.hand_over(total=30)
+    await works.live(lambda: len(works.models[0].calls) > 10 and bool(
+        works.board.states(job.id)))
+    works.forged(works.board.job(job.id) or job)
+
+    await works.live(lambda: works.is_quiet(job))
+
+    assert works.end(job)["ok"] == 30
+    assert json.loads(works.store.hgetall(keys.JOBS)[job.id])["owner"] == job.owner
+
+
 async def test_a_running_job_is_not_carried_on_for_another_owner(works: Works) -> None:
     job = works.hand_over(total=30)
     await works.live(lambda: len(works.models[0].calls) > 10 and bool(
         works.board.states(job.id)))
     works.forged(works.board.job(job.id) or job)
+    works.store.drop(keys.DESK_CREATED, job.id)  # it was made elsewhere
     beats = works.store.hgetall(keys.PEERS)
     looked = works.clock.monotonic() + 200
 
