@@ -8,7 +8,7 @@ import sys
 import streamlit as st
 
 from datagen import bootstrap
-from datagen.api.at_once import sending_at_once
+from datagen.api.lifespan import lifespan
 from datagen.api.routes import build_middleware, build_routes
 from datagen.domain.errors import DatagenError
 from datagen.ui.notices import say_broken
@@ -22,7 +22,7 @@ app = st.App(
     "datagen/ui/shell.py",
     routes=build_routes(services, services.settings),
     middleware=build_middleware(services, services.settings),
-    lifespan=sending_at_once,
+    lifespan=lifespan,
     on_script_error=say_broken,
 )
 

@@ -150,6 +150,18 @@ def test_what_a_whole_start_writes_is_nobody_elses(tmp_path: Path) -> None:
     assert {name: mode for name, mode in made.items() if mode} == {}
 
 
+def test_sigterm_ends_it_within_five_seconds_whatever_a_client_does(tmp_path: Path) -> None:
+    with web(tmp_path) as port:
+        ask(port, "GET", "/health")
+        slow = socket.create_connection(("127.0.0.1", port))
+        slow.sendall(b"POST /api/auth/login HTTP/1.1\r\nHost: localhost\r\n"
+                     b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+        ask(port, "GET", "/health")
+        asked = time.monotonic()
+    assert time.monotonic() - asked < 5
+    slow.close()
+
+
 def test_an_answer_leaves_at_once(tmp_path: Path) -> None:
     with web(tmp_path) as port:
         ask(port, "GET", "/health")  # who connects before the start is over may wait
