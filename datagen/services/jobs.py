@@ -194,10 +194,13 @@ class Jobs:
         return totals_record(totals_of_all(before, stored, shown, self._desk))
 
     def _own(self, user: User, job_id: str) -> JobView:
-        view = self._snapshots.current().views.get(job_id)
-        if view is None or view.job.owner != user.name:
-            raise NotThere("There is no such job among yours.")
-        return view
+        seen = self._snapshots.current()
+        view = seen.views.get(job_id)
+        if view is not None and view.job.owner == user.name:
+            return view
+        if seen.stale:
+            raise StoreError("This job is not among what was last known of yours.")
+        raise NotThere("There is no such job among yours.")
 
     def _request(self, user: User) -> Request:
         return Request(at=self._clock.now(), by=user.name)

@@ -499,6 +499,22 @@ def test_the_first_look_at_a_running_job_takes_its_average(world: World) -> None
     assert view.eta == pytest.approx(25)
 
 
+def test_a_job_that_just_left_the_desk_is_there_while_the_store_can_not_be_read(
+    world: World,
+) -> None:
+    assert ids(world) == []
+    job_id = world.confirmed()
+    (text,) = world.store.notes(keys.DESK_JOBS).values()
+    world.store.put_once(keys.DESK_CREATED, job_id, text)  # as the worker does it
+    world.take_over()
+
+    world.store.fail_next(1)
+
+    assert world.jobs.get(ANN, job_id).job.status == "queued"
+    with pytest.raises(StoreError):  # it may be there all the same
+        world.jobs.get(ANN, "job_1_aaaaaa")
+
+
 def test_how_fast_a_job_is_cannot_be_told_from_an_old_picture(world: World) -> None:
     job_id = world.confirmed(records=100)
     world.take_over()
