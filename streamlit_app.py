@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 
@@ -12,6 +13,11 @@ from datagen.api.lifespan import lifespan
 from datagen.api.routes import build_middleware, build_routes
 from datagen.domain.errors import DatagenError
 from datagen.ui.notices import say_broken
+
+if __name__ == "__main__":
+    os.umask(0o077)  # what this process writes is nobody else's
+    logging.basicConfig(format="%(levelname)s %(message)s")
+    logging.getLogger("datagen").setLevel(logging.INFO)  # of the others, warnings
 
 try:
     services = bootstrap.shared()
@@ -27,7 +33,6 @@ app = st.App(
 )
 
 if __name__ == "__main__":
-    os.umask(0o077)  # what this process writes is nobody else's
     os.environ["FORWARDED_ALLOW_IPS"] = ""  # uvicorn trusts loopback; we, DATAGEN_TRUSTED_PROXIES
     app.run(config={
         "server.address": services.settings.app_host,
