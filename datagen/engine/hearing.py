@@ -22,6 +22,7 @@ class Hearing:
 
     def __init__(self, *, peer_id: str, board: Board, desk: Desk) -> None:
         self._peer_id, self._board, self._desk = peer_id, board, desk
+        self._unsure: set[str] = set()  # jobs of which the store failed to take what we said
         self._turn = 0  # of the jobs that are over, the next to ask about
 
     def of(self, job_id: str, here: Asked) -> Asked:
@@ -29,8 +30,10 @@ class Hearing:
         said = self._board.asked(job_id)
         known = _joined(said.values(), here)
         ask_here(self._desk, job_id, known)
-        if said.get(self._peer_id, NOTHING) != known:
+        if said.get(self._peer_id, NOTHING) != known or job_id in self._unsure:
+            self._unsure.add(job_id)  # a node that fails may show it and have told nobody
             self._board.ask(job_id, self._peer_id, known)
+            self._unsure.discard(job_id)
         return known
 
     def of_some(self, over: Collection[Job]) -> None:

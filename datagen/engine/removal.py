@@ -65,9 +65,10 @@ class Removal:
         """
         if job_id not in self._emptied:
             if job_id not in self._emptying:
+                cids = self._files_of(job_id, job)  # where it fails, the next look comes here again
                 self._emptying.add(job_id)
-                self._errands.add(f"deleting the files of job {job_id}", partial(
-                    self._empty, job_id, self._files_of(job_id, job)))
+                self._errands.add(f"deleting the files of job {job_id}",
+                                  partial(self._empty, job_id, cids))
             return False
         counted = Totals.of([job]) if job is not None and job.inc else None
         self._desk.put_once(keys.DESK_DELETED, job_id,

@@ -24,7 +24,12 @@ from datagen.ports import Clock, Desk, FileStore
 from datagen.protocol import keys
 from datagen.protocol.board import Board
 from datagen.protocol.codec import load_job
-from datagen.protocol.requests import asked_here, dealt_with, deleted_here, wanted_away
+from datagen.protocol.requests import (
+    asked_here,
+    deleted_here,
+    nothing_to_cancel,
+    wanted_away,
+)
 
 _LOG = logging.getLogger(__name__)
 LAST_PARTS = 60.0  # seconds that a cancelled job waits for what its other peers have
@@ -55,6 +60,7 @@ class Roster:
         self._unreadable: set[str] = set()  # notes complained of
         self._leaving: set[str] = set()  # notes of deleted jobs whose files are on their way out
         self._said: dict[str, Mapping[str, PeerState]] = {}  # by job id, as of this look
+        self._over: set[str] = set()  # jobs that were over at the last look
         self._sweep_due = True  # journals of closed jobs may lie about
         self._asked_since: dict[str, float] = {}  # job id -> monotonic seconds
         self._cleared: set[str] = set()  # deleted jobs of which this disk holds nothing any more
@@ -129,12 +135,14 @@ class Roster:
                 self._settle(due.job, due.asked)
             elif self._is_mine(due):
                 found.append(due)
-        for job_id in wanted_away(asked) - jobs.keys():  # cut off in the middle of it
+        for job_id in sorted(wanted_away(asked) - jobs.keys()):  # cut off in the middle of it
             self._removal.finish(job_id, None)
+        over = {job.id for job in jobs.values() if job.is_over}
         self._hearing.of_some([job for job in jobs.values()
-                               if job.is_over and job.id not in self._cleared])
-        if self._sweep_due:
+                               if job.id in over and job.id not in self._cleared])
+        if self._sweep_due or not over <= self._over:  # whichever replica ended them
             self._sweep_due = self._sweep(jobs, running)
+            self._over = over
         return found
 
     def _tended(self, job: Job, asked: Asked, *, is_ours: bool) -> Due:
@@ -197,7 +205,6 @@ class Roster:
         self._board.publish(job)
         self._desk.drop(keys.DESK_CREATED, job.id)
         self._asked_since.pop(job.id, None)
-        self._sweep_due = True
         _LOG.info("Job %s %s: %d records good, %d failed.", job.id,
                   "was cancelled" if job.was_cancelled else job.status,
                   job.total_ok, job.total_failed)
@@ -205,8 +212,8 @@ class Roster:
     def _settle(self, job: Job, asked: Asked) -> None:
         """See to what is asked of a job that is over."""
         if asked.delete is None:
-            if asked.cancel:  # nothing is left to cancel
-                dealt_with(self._desk, job.id)
+            if asked.cancel:
+                nothing_to_cancel(self._desk, job.id)
             return
         if job.id not in self._cleared:
             asked = self._hearing.of(job.id, asked)

@@ -42,6 +42,14 @@ def dealt_with(desk: Desk, job_id: str) -> None:
         desk.drop(keys.DESK_ASKED, f"{job_id}:{field.name}")
 
 
+def nothing_to_cancel(desk: Desk, job_id: str) -> None:
+    """Take away that its end was asked for; a deletion, asked just now perhaps, stands.
+
+    Raises StoreError.
+    """
+    desk.drop(keys.DESK_ASKED, f"{job_id}:cancel")
+
+
 def deleted_here(desk: Desk) -> frozenset[str]:
     """Ids of the jobs that nobody sees any more: their deletion was asked for, or is done.
 
