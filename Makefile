@@ -1,6 +1,6 @@
 # Everything one types here. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run cluster install lint test deep clean .ready .ready-dev .ready-npm
+.PHONY: help run cluster install lint test deep simulate clean .ready .ready-dev .ready-npm
 
 PY  := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --no-input --quiet install
@@ -26,6 +26,9 @@ test: lint ## lint, then every test but the deep ones, with coverage
 
 deep: .ready-dev ## the long proofs
 	@$(PY) -m pytest -m deep
+
+simulate: .ready-dev ## SEEDS=1000 histories of workers that lose, crash and heal, in virtual time
+	@$(PY) -m tests.simulation --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0)
 
 clean: ## remove what was installed and cached, never data
 	@rm -rf .venv tests/npm/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage

@@ -1,0 +1,103 @@
+"""Any number of histories: ``make simulate SEEDS=1000``; one of them: ``--only SEED``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+
+from tests.simulation.history import Outcome, command, happen
+from tests.simulation.plan import MISSING
+
+_SHOWN = 10  # failing seeds that are told
+
+
+def main() -> int:
+    options = _options()
+    if options.only is not None:
+        return _one(options.only, frozenset(options.on), options.events)
+    return _many(range(options.first, options.first + options.seeds), sorted(set(options.on)))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.simulation", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="What today's protocol can't survive, and is off unless it is asked for:\n"
+               + "".join(f"  {name}: {one.why}\n" for name, one in MISSING.items()),
+    )
+    parser.add_argument("--seeds", type=int, default=1000, help="how many histories")
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--only", type=int, metavar="SEED", help="tell one history, made short")
+    parser.add_argument("--with", dest="on", action="append", default=[], choices=sorted(MISSING))
+    parser.add_argument("--events", type=int, default=40, help="events of it that are told")
+    return parser.parse_args()
+
+
+def _one(seed: int, switches: frozenset[str], events: int) -> int:
+    outcome = happen(seed, switches=switches)
+    if outcome.problem is not None:
+        outcome, left_out = _shortened(seed, switches, outcome)
+        _say(f"It fails as well without {left_out} of what befalls this world; what is left:")
+    for job in outcome.plan.jobs:
+        _say(f"{job.at:9.2f}  {job.creator:<4} confirms a job of {job.total} records")
+    for fault in outcome.plan.faults:
+        _say(f"{fault.at:9.2f}  {fault.who:<4} {fault.what} {fault.value:.2f} "
+             f"{' '.join(sorted(fault.names))}".rstrip())
+    _say(f"\nIts last events:\n{outcome.watch.story(events)}\n")
+    _say(outcome.problem or f"Nothing is wrong with it, after {outcome.took:.0f} virtual seconds.")
+    return 0 if outcome.problem is None else 1
+
+
+def _shortened(
+    seed: int, switches: frozenset[str], outcome: Outcome
+) -> tuple[Outcome, int]:
+    """The history without the faults that it does not take, and how many those are."""
+    left_out: frozenset[int] = frozenset()
+    for number in reversed(range(len(outcome.plan.faults))):
+        shorter = happen(seed, switches=switches, left_out=left_out | {number})
+        if shorter.problem is not None:
+            outcome, left_out = shorter, left_out | {number}
+    return outcome, len(left_out)
+
+
+def _many(seeds: Sequence[int], switches: list[str]) -> int:
+    began = time.perf_counter()
+    counts: Counter[str] = Counter()
+    virtual, bad = 0.0, []
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        for seed, problem, befallen, took in pool.map(
+            partial(_summary, frozenset(switches)), seeds, chunksize=10
+        ):
+            counts += befallen
+            virtual += took
+            if problem is not None:
+                bad.append(seed)
+                if len(bad) <= _SHOWN:
+                    _say(f"Seed {seed}: {problem.splitlines()[-1]}\n    {command(seed, switches)}")
+    spent = time.perf_counter() - began
+    _say("\n".join(f"{number:8,}  {what}" for what, number in counts.most_common()))
+    _say(f"{len(seeds):,} histories of {virtual / len(seeds):.0f} virtual seconds each in "
+         f"{spent:.0f} s, {len(seeds) / spent:.1f} a second: {len(bad)} failed.")
+    return 1 if bad else 0
+
+
+def _summary(
+    switches: frozenset[str], seed: int
+) -> tuple[int, str | None, Counter[str], float]:
+    outcome = happen(seed, switches=switches)
+    return seed, outcome.problem, outcome.counts, outcome.took
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,157 @@
+"""What befalls one world, drawn from its seed: who works, what is asked, what goes wrong when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from random import Random
+
+
+@dataclass(frozen=True, kw_only=True)
+class Missing:
+    """What today's protocol can't survive. It befalls no world unless it is asked for."""
+
+    why: str  # the rule of the protocol that is not there yet
+    seed: int  # of a history that breaks on it
+
+
+# The rules are those of the protocol to come: what is written is said again until it is known
+# (3), results are parts that others fetch and carry (4), idle peers help (6), and a job ends with
+# a sealed manifest, by whoever lives (7, 8).
+MISSING = {
+    "lost_messages": Missing(seed=17, why=(
+        "Rule 3: nothing is said again, so a last word that is lost stays lost.")),
+    "missed_while_away": Missing(seed=4, why=(
+        "Rule 3: nothing is said again to a node that was away or cut off.")),
+    "overtaking": Missing(seed=32, why=(
+        "Rule 3: who sees an older value of an own field does not rewrite it.")),
+    "unsent_writes": Missing(seed=38, why=(
+        "Rule 3: what a node kept without sending it is said again by the process that wrote it, "
+        "but not by its next start.")),
+    "wiped_nodes": Missing(seed=2, why=(
+        "Rule 3: a node that lost its replica is told nothing again but of open jobs.")),
+    "dead_files": Missing(seed=1, why=(
+        "Rules 4 and 7: a job ends though not every part was fetched and read.")),
+    "dead_for_good": Missing(seed=6, why=(
+        "Rules 6 and 7: nobody helps the share of a peer that never comes back, and nobody closes "
+        "in the creator's place.")),
+    "creators_disk_lost": Missing(seed=2, why=(
+        "Rule 7: that a job is to be closed here is a note on one disk, and nobody closes in the "
+        "creator's place.")),
+    "late_parts": Missing(seed=98, why=(
+        "Rules 7 and 8: no manifest says what a closed job holds, so what a peer brings after a "
+        "cancelled job's end is added to its dataset, not to its numbers; and what it never brings "
+        "stays in its journal for ever.")),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobPlan:
+    """A job that somebody confirms."""
+
+    at: float  # virtual seconds, as everywhere
+    creator: str
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """Something that happens to the world, or is asked of it."""
+
+    at: float
+    what: str
+    who: str = ""  # the replica
+    value: float = 0.0
+    names: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """One world."""
+
+    seed: str
+    peers: tuple[str, ...]
+    jobs: tuple[JobPlan, ...]
+    faults: tuple[Fault, ...]  # in the order of their time
+    heals_at: float
+    floor: float  # seconds that a wait takes at least
+    answer_seconds: float  # a model call takes up to so many
+    switches: frozenset[str] = field(default=frozenset())  # of MISSING, those that are on
+
+    def without(self, left_out: frozenset[int]) -> Plan:
+        """The same world without the faults of these numbers."""
+        kept = tuple(fault for number, fault in enumerate(self.faults) if number not in left_out)
+        return Plan(**{**self.__dict__, "faults": kept})
+
+
+def drawn(seed: str, switches: frozenset[str] = frozenset()) -> Plan:
+    """The world of this seed."""
+    luck = Random(f"{seed}:plan")
+    peers = tuple("ABCDE"[: luck.choice((1, 1, 2, 2, 3, 3, 4, 5))])
+    heals_at = luck.uniform(10, 120)
+    jobs = tuple(
+        JobPlan(at=luck.uniform(0, heals_at / 2), creator=luck.choice(peers),
+                total=luck.choice((luck.randint(1, 5), luck.randint(1, 25), luck.randint(1, 60))))
+        for _ in range(luck.choice((1, 1, 1, 2, 3)))
+    )
+    creators = {job.creator for job in jobs}
+    begins_at = min(job.at for job in jobs)  # before, there is little to break
+    faults = [fault for peer in peers for fault in _of_peer(luck, peer, begins_at, heals_at)]
+    faults += _of_network(luck, peers, heals_at)
+    faults += [fault for number in range(len(jobs)) for fault in _asked(luck, number, peers)]
+    faults += _of_switches(luck, peers, creators, heals_at, switches)
+    return Plan(
+        seed=seed, peers=peers, jobs=jobs, heals_at=heals_at, switches=switches,
+        floor=luck.choice((2.0, 4.0, 6.0)), answer_seconds=luck.choice((0.5, 2.0, 6.0)),
+        faults=tuple(sorted(faults, key=lambda fault: (fault.at, fault.what, fault.who))),
+    )
+
+
+def _of_peer(luck: Random, peer: str, begin: float, end: float) -> Iterator[Fault]:
+    for _ in range(luck.choice((0, 0, 1, 1, 2, 3))):
+        at = luck.uniform(begin, end)
+        what = luck.choice(("kill", "power cut", "kill soon", "kill soon", "stop"))
+        yield Fault(at=at, what=what, who=peer, value=luck.randint(1, 80))
+        yield Fault(at=at + luck.uniform(0.5, 30), what="start", who=peer)
+    if luck.random() < 0.2:
+        at = luck.uniform(0, end)
+        yield Fault(at=at, what="node down", who=peer)
+        yield Fault(at=at + luck.uniform(1, 60), what="node up", who=peer)
+    if luck.random() < 0.2:
+        yield Fault(at=luck.uniform(0, end), what="clock jumps", who=peer,
+                    value=luck.choice((-1, 1)) * luck.choice((2.0, 600.0, 90_000.0)))
+
+
+def _of_network(luck: Random, peers: tuple[str, ...], end: float) -> Iterator[Fault]:
+    for what, most in (("errors", 0.5), ("slow", 15.0), ("delay", 40.0), ("file delay", 60.0),
+                       ("model errors", 0.4), ("model hangs", 0.1), ("unusable answers", 0.5)):
+        if luck.random() < 0.25:
+            at = luck.uniform(0, end)
+            yield Fault(at=at, what=what, value=luck.uniform(0, most))
+            yield Fault(at=at + luck.uniform(5, 60), what=what)
+    if len(peers) > 1 and luck.random() < 0.3:
+        at = luck.uniform(0, end)
+        apart = frozenset(luck.sample(peers, luck.randint(1, len(peers) - 1)))
+        yield Fault(at=at, what="cut", names=apart)
+        yield Fault(at=at + luck.uniform(5, 60), what="cut")
+
+
+def _asked(luck: Random, job: int, peers: tuple[str, ...]) -> Iterator[Fault]:
+    """A person who asks for the end of job number ``job``, on any replica, and perhaps another."""
+    for what, rate in (("cancel", 0.25), ("cancel", 0.05), ("delete", 0.15), ("delete", 0.05)):
+        if luck.random() < rate:
+            yield Fault(at=luck.uniform(1, 150), what=what, who=luck.choice(peers), value=job)
+
+
+def _of_switches(
+    luck: Random, peers: tuple[str, ...], creators: set[str], end: float, on: frozenset[str]
+) -> Iterator[Fault]:
+    losers = [peer for peer in peers if peer not in creators or "creators_disk_lost" in on]
+    if losers and luck.random() < (0.5 if "creators_disk_lost" in on else 0.15):
+        at, who = luck.uniform(0, end), luck.choice(losers)
+        yield Fault(at=at, what="lose disk", who=who)
+        yield Fault(at=at + luck.uniform(0.5, 40), what="start", who=who)
+    if "wiped_nodes" in on:
+        yield Fault(at=luck.uniform(0, end), what="wipe node", who=luck.choice(peers))
+    if "dead_for_good" in on and len(peers) > 1:
+        yield Fault(at=luck.uniform(0, end), what="die", who=luck.choice(peers))

@@ -1,0 +1,163 @@
+"""What must hold in the end, seen as people see it: through the pages' own code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from datagen.adapters.crypto import JwtSigner
+from datagen.domain.chat import Endpoint
+from datagen.domain.errors import DatagenError
+from datagen.domain.jobs import Job
+from datagen.domain.users import User
+from datagen.protocol import keys
+from datagen.protocol.board import Board
+from datagen.protocol.codec import load_job
+from datagen.protocol.requests import deleted_here
+from datagen.services.datasets import Datasets
+from datagen.services.drafts import Drafts
+from datagen.services.jobs import Jobs
+from tests.services.job_world import NoModel
+from tests.simulation.network import Network, NodeStores
+from tests.simulation.replica import SEAL, Replica
+from tests.simulation.watch import Watch
+
+OWNER = User(name="ada", role="user")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pages:
+    """A replica's web process."""
+
+    stores: NodeStores
+    jobs: Jobs
+    datasets: Datasets
+
+
+def pages_of(replica: Replica) -> Pages:
+    """One that was just started."""
+    stores = NodeStores(replica.network, replica.name, calm=True)
+    clock = replica.clock
+    jobs = Jobs(
+        board=Board(stores, seal=SEAL), desk=replica.desk, files=stores,
+        drafts=Drafts(chat=NoModel(), signer=JwtSigner("s" * 32, clock), clock=clock,
+                      endpoint=Endpoint(base_url="http://127.0.0.1:1", path="/x"),
+                      max_records=100, peer_id=replica.name),
+        clock=clock, peers=replica.settings.peers, peer_id=replica.name, max_records=100,
+        active_poll=1.0, idle_poll=10.0,
+    )
+    return Pages(stores=stores, jobs=jobs,
+                 datasets=Datasets(jobs=jobs, files=stores, cache_dir=replica.folder))
+
+
+@dataclass(kw_only=True)
+class Ended:
+    """What was asked for and has to come."""
+
+    _asked: dict[tuple[str, str], set[str]] = field(default_factory=dict)  # (job, what) -> where
+
+    def asked(self, job: str, what: str, where: str) -> None:
+        self._asked.setdefault((job, what), set()).add(where)
+
+    def disk_lost(self, where: str) -> None:
+        """What was asked there may be lost as well."""
+        for places in self._asked.values():
+            places.discard(where)
+
+    def wants(self, job: str, what: str) -> bool:
+        return bool(self._asked.get((job, what)))
+
+    def open_on(
+        self, watch: Watch, net: Network, jobs: Iterable[Job], replicas: Mapping[str, Replica]
+    ) -> str | None:
+        """What is not over yet somewhere; None = all is."""
+        for job in jobs:
+            gone = self.wants(job.id, "delete")
+            for name, node in net.nodes.items():
+                text = node.hashes.get(keys.JOBS, {}).get(job.id)
+                known = job.id in deleted_here(replicas[name].desk)
+                if gone and (name, job.id) not in watch.shown:  # deleted before it came here
+                    continue
+                if gone and not known:
+                    return f"{name} has not heard that {job.id} is deleted."
+                if known and text is None:
+                    continue
+                if text is None:
+                    return f"{name} knows nothing of {job.id}."
+                if not load_job(text).is_over:
+                    return f"{job.id} is not over on {name}."
+        return None
+
+
+def left_over(
+    ended: Ended, net: Network, jobs: Iterable[Job], replicas: Mapping[str, Replica], *,
+    week_later: bool, strictly: bool,
+) -> str | None:
+    """What should be gone by now and is not; None = nothing. ``strictly``: see ``judge``."""
+    for job in jobs:
+        if any((replica.folder / job.id).exists() and (strictly or _has_finished(replica, job))
+               for replica in replicas.values()):
+            return f"Journals of {job.id}, which is over, still lie about."
+        if week_later and ended.wants(job.id, "delete"):
+            places = ((keys.JOBS, {job.id}), (keys.user_jobs(job.owner), {job.id}),
+                      (keys.job_peers(job.id), set(replicas)))
+            for node in net.nodes.values():
+                for hkey, names in places:
+                    if any(node.hashes.get(hkey, {}).get(name) for name in names):
+                        return f"A week later {node.name} holds {hkey} of {job.id}, deleted."
+    return None
+
+
+def _has_finished(replica: Replica, job: Job) -> bool:
+    """Whether it said so; else a job that was cancelled has ended without its records."""
+    fields = replica.network.nodes[replica.name].hashes.get(keys.job_peers(job.id), {})
+    return "finishedAt" in (fields.get(replica.name) or "finishedAt")
+
+
+def judge(
+    watch: Watch, ended: Ended, jobs: Iterable[Job], replicas: Mapping[str, Replica], *,
+    strictly: bool,
+) -> None:
+    """Tell ``watch`` of what people see that they must not; ``strictly``: ``late_parts`` too."""
+    for replica in replicas.values():
+        if replica.life is not None and replica.life.foreign.counts():
+            watch.fail(f"{replica.name} takes a value of ours for foreign: "
+                       f"{replica.life.foreign.counts()}")
+    for job in jobs:
+        copies = {}
+        for name, replica in replicas.items():
+            if any(view.job.id == job.id for view in pages_of(replica).jobs.list(OWNER)):
+                if ended.wants(job.id, "delete"):
+                    watch.fail(f"{job.id} was deleted, and {name} shows it.")
+                copies[name] = _dataset(watch, replica, job, strictly=strictly)
+        if len(set(copies.values())) > 1:
+            watch.fail(f"{job.id} is not the same everywhere: {sorted(copies)}.")
+
+
+def _dataset(watch: Watch, replica: Replica, job: Job, *, strictly: bool) -> bytes:
+    """The export of a finished job on one replica."""
+    pages = pages_of(replica)
+    try:
+        view = pages.jobs.get(OWNER, job.id)
+        content = b"".join(pages.datasets.export(OWNER, job.id, "jsonl").chunks)
+        lines = list(pages.datasets.lines(OWNER, job.id))
+    except DatagenError as exc:
+        watch.fail(f"{replica.name} can't give {job.id}: {exc}")
+        return b""
+    over = view.job
+    indices = [line.i for line in lines]
+    good = [line for line in lines if line.ok]
+    if sorted(set(indices)) != indices:
+        watch.fail(f"{job.id} has an index twice or out of order: {indices}")
+    if not over.was_cancelled and indices != list(range(job.total_records)):
+        watch.fail(f"{job.id} {over.status} without every index: {indices}")
+    exact = (len(good), len(lines)) == (over.total_ok, over.total_generated)
+    late_parts = over.was_cancelled and not strictly  # see plan.MISSING
+    if not (exact or (late_parts and len(good) >= over.total_ok)):
+        watch.fail(f"{job.id} says {over.total_ok} good of {over.total_generated} records, "
+                   f"and holds {len(good)} of {len(lines)}.")
+    for line in good:
+        if not line.data or watch.answers[json.loads(json.dumps(line.data))["n"]] != line.i:
+            watch.fail(f"Record {line.i} of {job.id} holds another's answer: {line.data}")
+    return content

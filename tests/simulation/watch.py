@@ -1,0 +1,153 @@
+"""Who sees every change of every replica, and knows what must never be seen."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter, deque
+from typing import Any
+
+from datagen.protocol.keys import JOBS, PEERS
+from tests.simulation.network import Place
+
+_SHOWN = 90  # characters of a value
+_FINAL = ("succeeded", "failed")
+_END = ("status", "totalOk", "totalFailed", "jobFinishedAt", "error", "cancelledAt")
+_GROWING = ("generatedOk", "generatedFailed", "calls")
+
+
+class Broken(AssertionError):  # noqa: N818 - it says what happened to the rules
+    """A history in which a rule was broken."""
+
+
+class Watch(logging.Handler):
+    """Takes notes, counts what befell the world, and checks each change as it is made.
+
+    As a handler of the product's log it takes an error of the worker's for what it is.
+    """
+
+    def __init__(self, now: Any) -> None:
+        super().__init__(level=logging.ERROR)
+        self._now = now
+        self.problem: str | None = None  # the first rule that was broken
+        self.counts: Counter[str] = Counter()
+        self.notes: deque[tuple[float, str, str, tuple[Any, ...]]] = deque(maxlen=2_000)
+        self.answers: list[int] = []  # the index that was asked for, by what was answered
+        self.creators: dict[str, str] = {}  # job -> the replica where it was confirmed
+        self.to_delete: set[str] = set()  # jobs that somebody asked to delete
+        self.ends: dict[tuple[str, str], Any] = {}  # node, job -> the end that it showed
+        self.shown: set[tuple[str, str]] = set()  # node, job: it was seen there
+        self.marks: dict[tuple[str, Place], tuple[int, int]] = {}
+        self.said: dict[tuple[str, str], dict[str, Any]] = {}  # job, peer -> its last words
+
+    def fail(self, problem: str) -> None:
+        if self.problem is None:
+            self.note("!", problem)
+            self.problem = problem
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.fail(logging.Formatter().format(record))
+
+    def count(self, what: str) -> None:
+        self.counts[what] += 1
+
+    def note(self, who: str, what: str, *more: Any) -> None:
+        self.notes.append((self._now(), who, what, more))
+
+    def story(self, most: int) -> str:
+        """The last events, one per line."""
+        return "\n".join(
+            f"{at:9.2f}  {who:<4} {what} {' '.join(_short(item) for item in more)}".rstrip()
+            for at, who, what, more in list(self.notes)[-most:]
+        )
+
+    def answered(self, index: int) -> int:
+        """What the model answers for this index: never the same twice."""
+        self.answers.append(index)
+        return len(self.answers) - 1
+
+    def disk_lost(self, peer: str) -> None:
+        """What it had counted is gone with it: nothing but its journals remembers (rule 4)."""
+        for job, who in list(self.said):
+            if who == peer:
+                del self.said[job, who]
+
+    # What is written.
+
+    def written(self, writer: str, place: Place, text: str | None) -> None:
+        hkey, name = place
+        if hkey != PEERS:
+            self.note(writer, f"writes {_brief(place)}", text)
+        if text is None:
+            self._taken_away(writer, place)
+            return
+        if hkey is None:
+            self.fail(f"{writer} writes the plain key {name}.")
+            return
+        record = json.loads(text)
+        if _owner(hkey, name, self.creators) != writer:
+            self.fail(f"{writer} writes {_brief(place)}, which is another's.")
+        mark = (record.get("inc", 0), record.get("rev", 0))
+        if mark <= self.marks.get((writer, place), (0, 0)):
+            self.fail(f"{writer} writes {_brief(place)} with the mark {mark}, which is not new.")
+        self.marks[writer, place] = mark
+        if hkey.endswith(":peers") and hkey != PEERS:
+            self._counted(hkey.split(":")[2], name, record)
+
+    def _taken_away(self, writer: str, place: Place) -> None:
+        hkey, name = place
+        job = name if hkey == JOBS or name.startswith("job_") else (hkey or "").split(":")[2]
+        if job not in self.to_delete:
+            self.fail(f"{writer} removes {_brief(place)}, which nobody asked for.")
+
+    def _counted(self, job: str, peer: str, record: dict[str, Any]) -> None:
+        before = self.said.get((job, peer))
+        if before is not None:
+            done = [key for key in _GROWING if record.get(key, 0) < before.get(key, 0)]
+            if done:
+                self.fail(f"{peer} counts less than before of {job}: {', '.join(done)}.")
+            if before.get("finishedAt") and not record.get("finishedAt"):
+                self.fail(f"{peer} takes back that it finished its share of {job}.")
+        self.said[job, peer] = record
+
+    # What is seen.
+
+    def arrived(self, node: str, place: Place, before: str | None, text: str | None) -> None:
+        if place[0] == JOBS:
+            self._shown(node, place[1], text)
+
+    def _shown(self, node: str, job: str, text: str | None) -> None:
+        end = self.ends.get((node, job))
+        if text is None:
+            return
+        self.shown.add((node, job))
+        record = json.loads(text)
+        if record["status"] in _FINAL:
+            shown = tuple(record.get(key) for key in _END)
+            if end is not None and shown != end:
+                self.fail(f"The end of {job} changes on {node}: {end} becomes {shown}.")
+            self.ends[node, job] = shown
+        elif end is not None:
+            self.fail(f"{job} had ended on {node} and is {record['status']} again.")
+
+
+def _owner(hkey: str, name: str, creators: dict[str, str]) -> str | None:
+    if hkey == JOBS or (hkey.startswith("datagen:user:") and hkey.endswith(":jobs")):
+        return creators.get(name)
+    return name
+
+
+def _brief(place: Place) -> str:
+    return f"{(place[0] or '').removeprefix('datagen:')}/{place[1]}"
+
+
+def _short(item: Any) -> str:
+    text = str(item)
+    if text.startswith("{"):
+        record = json.loads(text)
+        kept = ("status", "generatedOk", "generatedFailed", "finishedAt", "resultCid", "trouble",
+                "asked", "totalOk", "error", "inc", "rev")
+        return " ".join(f"{key}={record[key]}" for key in kept if key in record)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
