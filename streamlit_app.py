@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 
 import streamlit as st
 
 from datagen import bootstrap
-from datagen.api.at_once import sending_at_once
+from datagen.api.lifespan import lifespan
 from datagen.api.routes import build_middleware, build_routes
 from datagen.domain.errors import DatagenError
 from datagen.ui.notices import say_broken
+
+if __name__ == "__main__":
+    os.umask(0o077)  # what this process writes is nobody else's
+    logging.basicConfig(format="%(levelname)s %(message)s")
+    logging.getLogger("datagen").setLevel(logging.INFO)  # of the others, warnings
 
 try:
     services = bootstrap.shared()
@@ -22,12 +28,11 @@ app = st.App(
     "datagen/ui/shell.py",
     routes=build_routes(services, services.settings),
     middleware=build_middleware(services, services.settings),
-    lifespan=sending_at_once,
+    lifespan=lifespan,
     on_script_error=say_broken,
 )
 
 if __name__ == "__main__":
-    os.umask(0o077)  # what this process writes is nobody else's
     os.environ["FORWARDED_ALLOW_IPS"] = ""  # uvicorn trusts loopback; we, DATAGEN_TRUSTED_PROXIES
     app.run(config={
         "server.address": services.settings.app_host,

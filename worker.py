@@ -12,7 +12,9 @@ import threading
 from datagen import bootstrap, settings
 from datagen.domain.errors import SettingsError, StoreError
 
-EXIT_WITHIN = 4.8  # seconds from the signal, whatever a store or a server is doing
+# Seconds from the signal, whatever a store or a server is doing: a platform kills all of us
+# after 5, and Supervisor has to notice too.
+EXIT_WITHIN = 4.0
 STORE_AGAIN = 3.0  # seconds between two tries to open a store that isn't ready
 
 

@@ -21,10 +21,12 @@ WITHIN = 60.0  # seconds a job may take on a busy machine
 
 
 @asynccontextmanager
-async def replica(sandbox: Sandbox, folder: Path, node: int = 0) -> AsyncIterator[Services]:
+async def replica(
+    sandbox: Sandbox, folder: Path, node: int = 0, **variables: str
+) -> AsyncIterator[Services]:
     """Web services of one replica, whose worker runs beside them."""
     environment = node_environment(sandbox, folder, node) | {
-        "DATAGEN_JOB_POLL_SECONDS": "1", "DATAGEN_ACTIVE_POLL_SECONDS": "0.5",
+        "DATAGEN_JOB_POLL_SECONDS": "1", "DATAGEN_ACTIVE_POLL_SECONDS": "0.5", **variables,
     }
     chosen = settings.load(environment, in_container=False)
     web, worker = bootstrap.build(chosen, for_pages=True), bootstrap.build(chosen)
@@ -87,6 +89,31 @@ async def test_a_job_of_200_records_costs_a_node_few_calls(tmp_path: Path) -> No
             assert calls(counters["cstore"], "hget", "hset", "hgetall") <= 20
             assert sum(counters["r1fs"].values()) <= 4
             assert len(json.loads(exported(services, job_id))) == 200
+
+
+async def test_a_store_that_hangs_slows_no_generation(tmp_path: Path) -> None:
+    def journalled() -> int:
+        return sum(path.read_bytes().count(b'"ok":')
+                   for path in tmp_path.glob("cache0/job_*/*/journal.jsonl"))
+
+    async def until(records: int) -> None:
+        async with asyncio.timeout(WITHIN / 2):  # a call that hangs is given up after 40 s
+            while journalled() < records:
+                await asyncio.sleep(0.05)
+
+    with running(Plan(nodes=1)) as sandbox:
+        async with replica(sandbox, tmp_path, DATAGEN_MAX_CONCURRENT_JOBS_PER_INSTANCE="8") as web:
+            for _ in range(8):
+                await confirmed(web, 200)
+            while len(list(tmp_path.glob("cache0/job_*"))) < 8:
+                await asyncio.sleep(0.05)
+            before = journalled()
+            sandbox.network.stop(0, hang=True)
+            try:
+                await until(before + 20)  # by now every report and look hangs
+                await until(before + 100)
+            finally:
+                sandbox.network.start(0)
 
 
 async def test_three_peers_make_their_shares_and_all_export_the_same(tmp_path: Path) -> None:

@@ -126,6 +126,18 @@ def test_stop_leaves_no_process_behind(tmp_path: Path, terminal: Terminal) -> No
     assert not running.alive()
 
 
+def test_a_stop_is_noticed_at_once(tmp_path: Path, terminal: Terminal) -> None:
+    took = []
+    for number in range(3):
+        running = Supervised([script(tmp_path, "web", IDLER)], tmp_path / f"run{number}",
+                             terminal.say)
+        terminal.next_pid("web")
+        asked = time.monotonic()
+        running.stop()
+        took.append(time.monotonic() - asked)
+    assert min(took) < 0.9  # of the five seconds that a platform gives
+
+
 def test_a_start_that_fails_is_tried_again(tmp_path: Path, terminal: Terminal) -> None:
     running = Supervised([script(tmp_path, "worker", FALLER)], tmp_path / "run", terminal.say)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import socket
 import subprocess
@@ -10,12 +11,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
 
-from datagen.adapters.local import LocalStore
+from datagen import bootstrap, settings
 
 ROOT = Path(__file__).resolve().parents[1]
 OURS = ("DATAGEN_", "NEXT_PUBLIC_", "R1EN_", "EE_", "LOG_", "RETRY_", "STREAMLIT_", "FORWARDED_")
@@ -32,17 +33,21 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@contextmanager
-def web(folder: Path) -> Iterator[int]:
-    """The port of a fresh process that has answered nothing yet."""
-    port = free_port()
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(OURS)} | {
+def environment_of(folder: Path, port: int) -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if not k.startswith(OURS)} | {
         "DATAGEN_APP_PORT": str(port), "DATAGEN_APP_HOST": "127.0.0.1",
         "DATAGEN_DATA_DIR": str(folder / "data"), "DATAGEN_SESSION_SECRET": SECRET,
         "DATAGEN_INFERENCE_BASE_URL": "http://127.0.0.1:9", "DATAGEN_INFERENCE_API_KEY": KEY,
         "R1EN_CSTORE_AUTH_SECRET": PEPPER, "R1EN_CSTORE_AUTH_BOOTSTRAP_ADMIN_PWD": PASSWORD,
         "LOG_INFERENCE_REQUESTS": "1", "DATAGEN_LOG_R1FS_CALLS": "1",
     }
+
+
+@contextmanager
+def web(folder: Path) -> Iterator[int]:
+    """The port of a fresh process that has answered nothing yet."""
+    port = free_port()
+    environment = environment_of(folder, port)
     before = os.umask(0o022)
     try:
         with (folder / "log").open("wb") as log, subprocess.Popen(
@@ -107,8 +112,16 @@ def test_the_first_request_of_a_fresh_process_shows_a_stranger_the_sign_in_page_
 def test_a_run_leaves_no_secret_in_its_log_and_no_file_to_others(tmp_path: Path) -> None:
     form = {"content_type": "application/x-www-form-urlencoded"}
     with web(tmp_path) as port:
-        LocalStore(tmp_path / "data/store.sqlite3").close()
+        chosen = settings.load(environment_of(tmp_path, port), in_container=False)
+        with closing(bootstrap.build(chosen)) as services:
+            services.accounts.init(PASSWORD)
         here = f"http://127.0.0.1:{port}"
+        _, headers, _ = ask(port, "POST", "/api/auth/login", json.dumps(
+            {"username": "admin", "password": PASSWORD}), content_type="application/json")
+        cookie = headers["set-cookie"].partition(";")[0]
+        assert ask(port, "POST", "/api/tasks/schema", json.dumps(
+            {"title": "T", "totalRecords": 1, "description": "A thing", "instructions": "n"}),
+            content_type="application/json", cookie=cookie)[0] == 502
         for name in ("admin", "nobody"):
             assert ask(port, "POST", "/login", f"username={name}&password={PASSWORD}x",
                        origin=here, **form)[0] == 401
@@ -117,7 +130,9 @@ def test_a_run_leaves_no_secret_in_its_log_and_no_file_to_others(tmp_path: Path)
             assert ask(port, "GET", "/login", host=host, **forwarded)[0] == 400
 
     log = (tmp_path / "log").read_text()
+    assert "INFO request to" in log  # what is asked to be told is told
     assert "PLANTED" not in log
+    assert cookie not in log
     assert "Traceback" not in log
     assert f"{PASSWORD}x" not in log
     made = list((tmp_path / "data").rglob("*"))
@@ -148,6 +163,18 @@ def test_what_a_whole_start_writes_is_nobody_elses(tmp_path: Path) -> None:
 
     assert {"store.sqlite3", "session_secret", "supervisord.conf", "local.starts"} <= made.keys()
     assert {name: mode for name, mode in made.items() if mode} == {}
+
+
+def test_sigterm_ends_it_within_five_seconds_whatever_a_client_does(tmp_path: Path) -> None:
+    with web(tmp_path) as port:
+        ask(port, "GET", "/health")
+        slow = socket.create_connection(("127.0.0.1", port))
+        slow.sendall(b"POST /api/auth/login HTTP/1.1\r\nHost: localhost\r\n"
+                     b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+        ask(port, "GET", "/health")
+        asked = time.monotonic()
+    assert time.monotonic() - asked < 5
+    slow.close()
 
 
 def test_an_answer_leaves_at_once(tmp_path: Path) -> None:

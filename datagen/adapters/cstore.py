@@ -19,8 +19,9 @@ from datagen.adapters.turns import Turns
 from datagen.domain.errors import StoreError, StoreUnconfirmed
 from datagen.ports import Clock
 
-_TRIES = 5  # of a read
+_TRIES = 7  # of a read
 _PAUSE = 0.1  # seconds before a second try, doubled before each further one
+_LONGEST_PAUSE = 0.4  # seconds
 _UNSENT_PAUSE = 0.2  # seconds before a write that never left goes out once more
 # A hash with a field of this name can't be read as a whole any more: the node takes it for
 # the status of its answer (WIRE.md, 1).
@@ -121,7 +122,7 @@ class CStore:
             except NodeError as exc:
                 if exc.why is Why.ABSENT and exc.status == 404:
                     return None
-                pause = _PAUSE * 2 ** (number - 1) * (0.5 + self._chance())
+                pause = min(_PAUSE * 2 ** (number - 1), _LONGEST_PAUSE) * (0.5 + self._chance())
                 took = self._clock.monotonic() - began
                 if number == _TRIES or not exc.may_pass(took) or pause >= left - took:
                     raise
@@ -130,13 +131,19 @@ class CStore:
 
     def _write(self, call: str, place: Mapping[str, str], value: str | None) -> None:
         """Write once. An answer that was lost is not asked for again with equal bytes: the
-        node would answer well, and still nobody else would have the value."""
+        node would answer well, and still nobody else would have the value. Who can change
+        them learns from ``passing`` whether to say it again."""
         if value is not None and len(value.encode()) > VALUE_LIMIT:
             raise StoreError("A value of more than 1 MiB can't be stored: nodes don't pass it on.")
         body = {**place, "value": value, "chainstore_peers": self._peers}
         with self._turns:
             began = self._clock.monotonic()
-            stored = self._sent(call, body)
+            try:
+                stored = self._sent(call, body)
+            except NodeError as exc:
+                exc.passing = exc.why is not Why.UNSENT and exc.may_pass(
+                    self._clock.monotonic() - began)
+                raise
             took = self._clock.monotonic() - began
         if stored is False and took >= self._confirmation:
             raise StoreUnconfirmed(

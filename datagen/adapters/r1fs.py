@@ -34,7 +34,8 @@ _CHUNK = 1024 * 1024  # bytes
 _PAUSE = 0.5  # seconds before a fresh file is asked for again, doubled each time
 _LONGEST_PAUSE = 4.0  # seconds
 _QUICK_PAUSE = 0.1  # seconds before a call that failed is made again, doubled each time
-_TRIES = 5  # of a call that fails for no reason of the file's
+_LONGEST_QUICK = 0.4  # seconds
+_TRIES = 7  # of a call that fails for no reason of the file's
 _LANES = 64  # files that are fetched at once, about; one file only once
 
 
@@ -107,7 +108,7 @@ class R1fs:
             except NodeError as exc:
                 if number == _TRIES or not exc.may_pass(self._clock.monotonic() - tried):
                     raise
-            self._nap(self._pause(_QUICK_PAUSE, number))
+            self._nap(self._pause(number, _QUICK_PAUSE, _LONGEST_QUICK))
         raise AssertionError("count() has no end")
 
     def open(self, cid: str, *, most: int | None = None, ours: bool = True) -> BinaryIO:
@@ -186,7 +187,8 @@ class R1fs:
             except NodeError as exc:
                 now = self._clock.monotonic()
                 absent = exc.why is Why.ABSENT
-                pause = self._pause(_PAUSE if absent else _QUICK_PAUSE, number)
+                pause = self._pause(number, *(
+                    (_PAUSE, _LONGEST_PAUSE) if absent else (_QUICK_PAUSE, _LONGEST_QUICK)))
                 again = (now - began + pause <= self._patience if absent
                          else number < _TRIES and exc.may_pass(now - tried))
                 if not again:
@@ -197,9 +199,9 @@ class R1fs:
             self._nap(pause)
         raise AssertionError("count() has no end")
 
-    def _pause(self, first: float, number: int) -> float:
+    def _pause(self, number: int, first: float, longest: float) -> float:
         """Seconds to wait after the try of this number."""
-        return min(first * 2.0 ** (number - 1), _LONGEST_PAUSE) * (0.5 + self._chance())
+        return min(first * 2.0 ** (number - 1), longest) * (0.5 + self._chance())
 
     def _given_up(self, cid: str, exc: NodeError, spent: float) -> Exception:
         absent = exc.why is Why.ABSENT

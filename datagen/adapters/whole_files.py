@@ -29,7 +29,9 @@ class WholeFiles:
         self.folder = folder
         self._variable = variable
         with self.seam():
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for part in reversed((folder, *folder.parents)):  # parents=True would let others in
+                if not part.is_dir():
+                    part.mkdir(mode=0o700, exist_ok=True)
             self._clean()
 
     def open(self, name: str) -> BinaryIO | None:

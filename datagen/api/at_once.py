@@ -9,18 +9,9 @@ from __future__ import annotations
 import os
 import socket
 import stat
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 _OPEN_FILES = Path("/dev/fd")  # of this process; Linux and macOS
-
-
-@asynccontextmanager
-async def sending_at_once(_app: object) -> AsyncIterator[None]:
-    """The web app's lifespan; when it begins, the server listens already."""
-    set_on_listeners()
-    yield
 
 
 def set_on_listeners() -> int:

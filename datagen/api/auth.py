@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import math
 from typing import TYPE_CHECKING
 
 from anyio import CapacityLimiter, to_thread
@@ -37,15 +39,27 @@ class Door:
     def __init__(self, accounts: Accounts) -> None:
         self.accounts = accounts
         self._lanes = CapacityLimiter(SIGN_INS_AT_ONCE)
+        self._failed_at = -math.inf  # seconds of the event loop's clock
 
     async def sign_in(self, name: str, password: str) -> tuple[str, Session]:
-        """A token and its session. Raises SignInFailed, StoreError."""
+        """A token and its session. Raises SignInFailed, StoreError.
+
+        Who stood in line while the store failed is told so, too, instead of waiting as long.
+        """
+        now = asyncio.get_running_loop().time
+        came = now()
+
+        def attempt() -> tuple[str, Session]:
+            if self._failed_at > came:
+                raise StoreError("The store just failed.")
+            return self.accounts.sign_in(name, password)
+
         try:
-            return await to_thread.run_sync(
-                self.accounts.sign_in, name, password, limiter=self._lanes
-            )
+            return await to_thread.run_sync(attempt, limiter=self._lanes)
         except StoreError as exc:
-            _LOG.warning("Nobody can sign in. %s", exc)
+            if self._failed_at <= came:
+                self._failed_at = now()
+                _LOG.warning("Nobody can sign in. %s", exc)
             raise StoreError(f"Signing in is not possible now. {ACCOUNTS_AWAY}") from exc
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -44,6 +44,7 @@ OPEN = frozenset({
     ("GET", "/api/health"),
 })
 MAX_BODY = 1024 * 1024  # bytes, of API calls
+LOOKS_AT_ONCE = 16  # threads of the gate's own: those of handlers may all wait for a store
 MAX_SIGN_IN = 16 * 1024  # bytes, of what a stranger may send
 _SIGN_IN = frozenset({"/login", "/api/auth/login"})
 # Routes of Streamlit that no page of ours uses. Uploads would stay in memory for as long as
@@ -68,6 +69,7 @@ class Gate:
     def __init__(self, app: ASGIApp, *, accounts: Accounts) -> None:
         self.app = app
         self._accounts = accounts
+        self._lanes = CapacityLimiter(LOOKS_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in {"http", "websocket"}:
@@ -147,7 +149,9 @@ class Gate:
             return None
         session = self._accounts.remembered(token)
         if session is None:
-            session = await to_thread.run_sync(self._accounts.verify, token)
+            session = await to_thread.run_sync(
+                self._accounts.verify, token, limiter=self._lanes
+            )
         return session
 
 

@@ -82,6 +82,8 @@ class Conflict(DatagenError):
 class StoreError(DatagenError):
     """The store can't be read or written now; nothing stored was lost."""
 
+    passing = False  # whether it may go well if it is said again at once
+
 
 class StoreFull(StoreError):
     """The disk that holds the store is full."""

@@ -40,8 +40,9 @@ def deliver(
         name = f"{job_id}_{peer_id}"
         result_cid = errors_cid = None
         if journal.ok + journal.failed:  # there are file stores that refuse an empty file
-            result_cid = _upload(journal.folder, journal.ordered, files, f"{name}.jsonl")
+            # The large one last: what fails before it, or with it, does not repeat it.
             errors_cid = _upload(journal.folder, journal.errors, files, f"{name}_errors.json")
+            result_cid = _upload(journal.folder, journal.ordered, files, f"{name}.jsonl")
         receipt = Receipt(result_cid=result_cid, errors_cid=errors_cid, finished_at=now)
         replace_file(path, dumps({
             "resultCid": receipt.result_cid,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
+import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import ParamSpec, Protocol, TypeVar
 
 from datagen.ports import Clock
@@ -23,6 +26,33 @@ class Aside(Protocol):
     ) -> Awaitable[T]: ...
 
 
+async def in_a_thread(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """What ``work`` returns or raises, from a thread of its own.
+
+    Not from the event loop's pool, which has a few threads only and looks up the names of
+    hosts: a store that hangs would end up with all of them, and no model could be reached.
+    Nobody waits for such a thread at the end either.
+    """
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[T] = loop.create_future()
+
+    def heard(tell: Callable[[], None]) -> None:
+        if not outcome.done():  # else it was cancelled
+            tell()
+
+    def run() -> None:
+        tell: Callable[[], None]
+        try:
+            tell = partial(outcome.set_result, work(*args, **kwargs))
+        except BaseException as exc:  # noqa: BLE001 - raised where it is awaited
+            tell = partial(outcome.set_exception, exc)
+        with contextlib.suppress(RuntimeError):  # the loop is over, and who asked with it
+            loop.call_soon_threadsafe(heard, tell)
+
+    threading.Thread(target=run, daemon=True, name="aside").start()
+    return await outcome
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pace:
     """How the worker waits."""
@@ -30,7 +60,7 @@ class Pace:
     clock: Clock
     nap: Callable[[float], Awaitable[None]] = asyncio.sleep  # waits so many seconds
     chance: Callable[[], float] = random.random  # 0 <= x < 1; spreads retries, decides nothing
-    aside: Aside = asyncio.to_thread
+    aside: Aside = in_a_thread
 
     async def pause(self, seconds: float, *events: asyncio.Event) -> None:
         """Wait ``seconds``, or less: until one of ``events`` is set."""

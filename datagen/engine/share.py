@@ -23,6 +23,9 @@ from datagen.ports import ChatModel, FileStore
 from datagen.protocol.board import Board
 from datagen.settings import Settings
 
+# Seconds between two uploads of one share: each may have been stored, and its answer lost.
+LONGEST_PAUSE = 120.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class Workshop:
@@ -152,7 +155,7 @@ async def _complete(
         if not await runner.run(orders.halt) and not orders.ended:
             return
     tally.follows(orders.asked)
-    backoff = Backoff(shop.pace)
+    backoff = Backoff(shop.pace, cap=LONGEST_PAUSE)
     while True:
         try:
             receipt = await shop.pace.aside(

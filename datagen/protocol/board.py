@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from datagen.domain.asked import Asked
-from datagen.domain.errors import StoreUnconfirmed
+from datagen.domain.errors import StoreError, StoreUnconfirmed
 from datagen.domain.jobs import PEER_ID, Job, PeerState
 from datagen.domain.profiles import Profiles
 from datagen.domain.totals import Totals
@@ -36,6 +36,7 @@ from datagen.protocol.settings import load_profiles
 
 _LOG = logging.getLogger(__name__)
 T = TypeVar("T")
+_TRIES = 3  # of a write
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,8 +199,17 @@ class Board:
             raise ValueError("it does not hold our seal")
 
     def _write(self, hkey: str, field: str, record: Mapping[str, Any]) -> None:
-        text = dumps({**record, "inc": self._inc, "rev": next(self._revs)})
-        self._put(hkey, field, self._seal.put_on(hkey, field, text) if self._seal else text)
+        """Say it, and again where that may help: each time in other bytes."""
+        for number in range(1, _TRIES + 1):
+            text = dumps({**record, "inc": self._inc, "rev": next(self._revs)})
+            sealed = self._seal.put_on(hkey, field, text) if self._seal else text
+            try:
+                self._put(hkey, field, sealed)
+            except StoreError as exc:
+                if number == _TRIES or not exc.passing:
+                    raise
+            else:
+                return
 
     def _put(self, hkey: str, field: str, text: str | None) -> None:
         try:

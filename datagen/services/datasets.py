@@ -5,13 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, TypeVar
-from weakref import WeakValueDictionary
 
 from datagen.domain.errors import Conflict, NotThere, StoreError
 from datagen.domain.exports import (
@@ -28,6 +26,7 @@ from datagen.services import results, tables
 from datagen.services.columns import Column, Table
 from datagen.services.failures import Failure, FailureGroup, grouped
 from datagen.services.jobs import Jobs, JobView, Recent
+from datagen.services.locks import Locks
 from datagen.services.parquet import parquet_chunks
 from datagen.services.tables import Bin, ColumnProfile, Filter, Page, Top
 
@@ -58,9 +57,7 @@ class Datasets:
         self._jobs = jobs
         self._files = files
         self._cache_dir = cache_dir
-        self._guard = threading.Lock()
-        # By job, while anybody needs it: its table is built once.
-        self._locks: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
+        self._locks = Locks()  # by job: its table is built once
         self._profiles: Recent[str, tuple[ColumnProfile, ...]] = Recent(32)
         self._failures: Recent[tuple[str, int], tuple[Failure, ...]] = Recent(32)
         self._groups: Recent[str, tuple[FailureGroup, ...]] = Recent(32)
@@ -187,7 +184,7 @@ class Datasets:
     def _table(self, user: User, view: JobView, *, anew: bool = False) -> Table:
         path = columnar.path_of(self._cache_dir, view.job.id)
         fingerprint = _fingerprint(view)
-        with self._lock(view.job.id):
+        with self._locks.of(view.job.id):
             table = None if anew else columnar.read(path, fingerprint)
             if table is None:
                 schema = self._schema(user, view.job.id)
@@ -199,13 +196,6 @@ class Datasets:
         if table is None:
             raise StoreError("The table of this dataset can't be read. The download still works.")
         return table
-
-    def _lock(self, job_id: str) -> threading.Lock:
-        with self._guard:
-            lock = self._locks.get(job_id)
-            if lock is None:
-                lock = self._locks[job_id] = threading.Lock()
-            return lock
 
 
 def _fingerprint(view: JobView) -> str:

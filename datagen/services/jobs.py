@@ -25,6 +25,7 @@ from datagen.protocol.details import read_details
 from datagen.protocol.fields import dumps
 from datagen.protocol.requests import ask_here, deleted_here
 from datagen.services.drafts import Draft, Drafts
+from datagen.services.locks import Locks
 from datagen.services.metrics import read_totals, totals_of_all
 from datagen.services.patience import Patience
 from datagen.services.snapshots import JobsSnapshot, JobView, Snapshots
@@ -97,7 +98,7 @@ class Jobs:
         self._max_records = max_records
         self._active_poll = active_poll
         self._patience = patience or Patience(None, clock=clock)
-        self._confirming = threading.Lock()
+        self._confirming = Locks()  # by draft: a double click must not store it twice
         self._details: Recent[tuple[str, str, str], JobDetails] = Recent(64)  # as in ``details``
         self._finals: Recent[str, _FinalStates] = Recent(64)
         self._snapshots = Snapshots(
@@ -114,7 +115,7 @@ class Jobs:
         """
         draft = self._drafts.read(user, token)
         new_id = job_id(draft.created_at, draft.id)
-        with self._confirming:  # a double click must not store the details twice
+        with self._confirming.of(draft.id):
             if self.is_deleted(new_id):
                 raise Conflict("The dataset of this draft was deleted. Draft it again.")
             if self._is_confirmed(draft.id, new_id):
@@ -193,10 +194,13 @@ class Jobs:
         return totals_record(totals_of_all(before, stored, shown, self._desk))
 
     def _own(self, user: User, job_id: str) -> JobView:
-        view = self._snapshots.current().views.get(job_id)
-        if view is None or view.job.owner != user.name:
-            raise NotThere("There is no such job among yours.")
-        return view
+        seen = self._snapshots.current()
+        view = seen.views.get(job_id)
+        if view is not None and view.job.owner == user.name:
+            return view
+        if seen.stale:
+            raise StoreError("This job is not among what was last known of yours.")
+        raise NotThere("There is no such job among yours.")
 
     def _request(self, user: User) -> Request:
         return Request(at=self._clock.now(), by=user.name)

@@ -150,9 +150,10 @@ class Snapshots:
         How fast a job is can't be told from an old one.
         """
         since = last.stale_since or self._late_since()
-        handed_over, asked = self._on_desk(), asked_here(self._desk)
+        made_here = self._on_desk(keys.DESK_JOBS) | self._on_desk(keys.DESK_CREATED)
+        asked = asked_here(self._desk)
         views = {job_id: JobView(job=job, progress=fold(job, {}))
-                 for job_id, job in handed_over.items()} | {
+                 for job_id, job in made_here.items()} | {
                      job_id: replace(view, rate=None, eta=None) if since and view.rate else view
                      for job_id, view in last.views.items()}
         for job_id in views.keys() & asked.keys():
@@ -173,7 +174,8 @@ class Snapshots:
         return self._clock.now() - timedelta(seconds=waited) if late else None
 
     def _read(self, last: JobsSnapshot | None, order: object) -> JobsSnapshot:
-        handed_over = self._on_desk()  # before the board: a job leaves the desk after it is there
+        # Before the board: a job leaves the desk after it is there.
+        handed_over = self._on_desk(keys.DESK_JOBS)
         asked, deleted = asked_here(self._desk), deleted_here(self._desk)
         seen = look(self._board, self._patience, beside=handed_over, without=deleted,
                     likely=self._paces)
@@ -187,9 +189,10 @@ class Snapshots:
             read_at=self._clock.now(), order=order,
         )
 
-    def _on_desk(self) -> dict[str, Job]:
+    def _on_desk(self, topic: str) -> dict[str, Job]:
+        """The jobs in its notes; some of them hold none."""
         found = {}
-        for text in self._desk.notes(keys.DESK_JOBS).values():
+        for text in filter(None, self._desk.notes(topic).values()):
             try:
                 job = load_job(text)
             except ValueError:

@@ -185,11 +185,14 @@ def test_a_read_is_said_again_where_that_can_help(
     assert naps == [pytest.approx(0.1), pytest.approx(0.2)]
 
 
-def test_a_read_gives_up_after_five_tries(store: CStore, node: OddNode) -> None:
+def test_a_read_gives_up_after_seven_tries(
+    store: CStore, node: OddNode, naps: list[float]
+) -> None:
     node.answers(FAILS)
     with pytest.raises(StoreError, match="look at the node's log"):
         store.hgetall("h")
-    assert len(node.asked) == 5
+    assert len(node.asked) == 7
+    assert naps == [pytest.approx(pause) for pause in (0.1, 0.2, 0.4, 0.4, 0.4, 0.4)]
 
 
 def test_a_node_that_took_long_to_give_up_is_not_asked_again(
@@ -325,6 +328,23 @@ def test_a_write_is_never_said_again_with_the_same_bytes(
         store.hset("h", "f", "v")
     assert not isinstance(caught.value, (StoreUnconfirmed, NotThere))
     assert len(node.asked) == 1
+
+
+@pytest.mark.parametrize(("trouble", "took", "passing"), [
+    (FAILS, 0, True), (Reply(b"", 422), 0, True), (Reply(b"", 504), 0, True), (RESET, 0, True),
+    (Reply(b"", 504), 30, False), (told(False), 0, False),
+], ids=lambda value: str(getattr(value, "status", value)))
+def test_a_failed_write_tells_whether_other_bytes_may_go_well_at_once(
+    store: CStore, node: OddNode, clock: HandClock, trouble: Reply, took: int, *, passing: bool
+) -> None:
+    def answer(asked: Asked) -> Reply:
+        clock.advance(took)
+        return trouble
+
+    node.script = answer
+    with pytest.raises(StoreError) as caught:
+        store.hset("h", "f", "v")
+    assert caught.value.passing is passing
 
 
 def test_a_write_that_found_no_node_is_tried_once_more(

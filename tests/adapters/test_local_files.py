@@ -66,8 +66,10 @@ def test_what_is_removed_leaves_no_name_behind(folder: Path) -> None:
 
 
 def test_folder_and_files_are_for_their_owner_alone(folder: Path) -> None:
+    folder = folder / "made" / "files"
     cid = LocalFiles(folder).add(io.BytesIO(b"content"), "a.txt")
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE(folder.parent.stat().st_mode) == 0o700
     assert stat.S_IMODE((folder / cid).stat().st_mode) == 0o600
 
 

@@ -168,11 +168,11 @@ def test_a_small_file_is_sent_again_where_that_can_help(
     assert len({asked.body for asked in node.asked}) == 1
 
 
-def test_a_small_file_is_sent_five_times_at_most(files: R1fs, node: OddNode) -> None:
+def test_a_small_file_is_sent_seven_times_at_most(files: R1fs, node: OddNode) -> None:
     node.answers(Reply(b"", 500))
     with pytest.raises(StoreError, match="look at the node's log"):
         files.add(io.BytesIO(b"content"), "a.txt")
-    assert len(node.asked) == 5
+    assert len(node.asked) == 7
 
 
 def test_a_large_file_is_sent_once(files: R1fs, node: OddNode) -> None:
@@ -358,7 +358,7 @@ def test_trouble_that_stays_is_told_and_does_not_condemn_the_file(
     with pytest.raises(StoreError, match="look at the node's log") as caught:
         files.open(CID)
     assert not isinstance(caught.value, NotThere)
-    assert len(node.asked) == 5
+    assert len(node.asked) == 7
     node.answers(stream())
     assert read(files) == b"content"
 

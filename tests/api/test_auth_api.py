@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from threading import Event, Semaphore
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from starlette.responses import Response
 from starlette.testclient import TestClient
 
 from datagen.adapters.clock import HandClock
+from datagen.api.auth import SIGN_INS_AT_ONCE, Door
 from datagen.api.errors import answer_for, answering, read_json
 from datagen.domain import errors
 from datagen.domain.errors import InputError, Problem
@@ -79,6 +82,29 @@ def test_another_kind_of_body_is_415(anonymous: TestClient) -> None:
     for headers in ({}, {"content-type": "application/xml"}):
         answer = anonymous.post("/api/auth/login", content=b"<a/>", headers=headers)
         assert answer.status_code == 415
+
+
+async def test_who_stands_in_line_while_the_store_hangs_is_told_with_those_before() -> None:
+    came, hangs = Semaphore(0), Event()
+
+    class Hanging:
+        def sign_in(self, name: str, password: str) -> Any:
+            came.release()
+            assert hangs.wait(20)
+            raise errors.StoreError("The store did not answer in time.")
+
+    accounts: Any = Hanging()
+    door = Door(accounts)
+    line = [asyncio.create_task(door.sign_in("ann", "x")) for _ in range(40)]
+    for _ in range(SIGN_INS_AT_ONCE):
+        assert await asyncio.to_thread(came.acquire, timeout=20)
+    hangs.set()
+    told = await asyncio.gather(*line, return_exceptions=True)
+    assert {type(one) for one in told} == {errors.StoreError}
+    assert not came.acquire(blocking=False)  # no other waited for it once more
+    with pytest.raises(errors.StoreError):
+        await door.sign_in("ann", "x")
+    assert came.acquire(blocking=False)  # who comes later tries
 
 
 def test_a_store_that_fails_is_503(site: Any, anonymous: TestClient) -> None:

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from anyio import fail_after, to_thread
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
@@ -202,3 +203,19 @@ async def test_handlers_get_the_session_and_no_header_of_the_client(site: Any) -
                     b"x-datagen-session": session.id.encode(),
                     b"x-datagen-expires": str(int(session.expires_at.timestamp())).encode()}
     assert scope["headers"] == headers
+
+
+async def test_who_comes_in_waits_for_nobody_whose_answer_waits_for_a_store(site: Any) -> None:
+    passed: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        passed.append(scope["state"]["session"].user.name)
+
+    taken = to_thread.current_default_thread_limiter()
+    for handler in range(int(taken.total_tokens)):  # each with a file of a node that hangs
+        taken.acquire_on_behalf_of_nowait(handler)
+    scope = {"type": "http", "path": "/", "method": "GET",
+             "headers": [(b"cookie", f"datagen_session={site.token}".encode())]}
+    with fail_after(10):
+        await Gate(app, accounts=site.accounts)(scope, None, None)  # type: ignore[arg-type]
+    assert passed == ["ann"]

@@ -32,6 +32,7 @@ def test_a_dropped_or_chosen_sample_becomes_a_schema_without_a_description(
     page.get_by_role("link", name="New dataset").first.click()
     page.get_by_text("Start from a schema or a sample").click()
     box = page.get_by_label("Choose a file")
+    expect(page.get_by_text("at most 500 KB")).to_be_visible()  # its script says so: it listens
 
     dropped = page.evaluate_handle(
         "() => { const files = new DataTransfer();"

@@ -119,7 +119,7 @@ def test_peer_ids_that_are_no_addresses_are_named(
 @pytest.mark.parametrize(("behaviour", "about", "says"), [
     ({"cstore_errors": {"result": 1.0}}, "CStore", "errors as HTTP 200"),
     ({"r1fs_errors": {"result": 1.0}}, "R1FS", "errors as HTTP 200"),
-    ({"cstore_errors": {"detail": 1.0}}, "CStore", "HTTP 5"),
+    ({"cstore_errors": {"detail": 1.0}}, "CStore", "answers with HTTP "),
     ({"cstore_errors": {"reset": 1.0}}, "CStore", "no answer"),
     ({"base64_limit": 1}, "R1FS files", "413"),
 ])

@@ -15,7 +15,7 @@ from datagen import cli
 ROOT = Path(__file__).parents[2]
 ELSEWHERE = ("accounts import",  # needs a file of passwords; its own tests have one
              "cancel",  # needs a job that runs, as its own tests have
-             "sandbox")  # runs until Ctrl-C, which its own tests press
+             "sandbox", "cluster", "up")  # run until Ctrl-C, which their own tests press
 
 
 def shown(parser: argparse.ArgumentParser) -> Iterator[str]:

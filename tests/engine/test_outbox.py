@@ -41,7 +41,7 @@ def test_records_go_up_in_order_with_the_list_of_failures(journal: Journal) -> N
     lines = files.open(receipt.result_cid).read().splitlines()
     assert [json.loads(line)["i"] for line in lines] == [0, 1]
     assert json.loads(files.open(receipt.errors_cid).read()) == [{"index": 1, "message": "No."}]
-    assert files.names == ["job_1_p.jsonl", "job_1_p_errors.json"]
+    assert files.names == ["job_1_p_errors.json", "job_1_p.jsonl"]
 
 
 def test_what_has_a_receipt_is_not_uploaded_again(journal: Journal) -> None:
@@ -50,6 +50,24 @@ def test_what_has_a_receipt_is_not_uploaded_again(journal: Journal) -> None:
     again = deliver(journal, files, job_id="job_1", peer_id="p", now=START.replace(year=2027))
     assert again == first
     assert len(files.names) == 2
+
+
+def test_trouble_with_the_list_of_failures_repeats_no_large_upload(journal: Journal) -> None:
+    class Lossy(Named):
+        """Its answers are lost at first, though what was sent is stored."""
+
+        def add(self, source, filename: str) -> str:
+            cid = super().add(source, filename)
+            if len(self.names) < 4:
+                raise StoreError("The file store failed.")
+            return cid
+
+    files = Lossy()
+    for _ in range(3):
+        with pytest.raises(StoreError):
+            deliver(journal, files, job_id="job_1", peer_id="p", now=START)
+    deliver(journal, files, job_id="job_1", peer_id="p", now=START)
+    assert files.names.count("job_1_p.jsonl") == 1
 
 
 def test_without_a_whole_receipt_it_is_uploaded_again(journal: Journal) -> None:

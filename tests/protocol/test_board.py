@@ -23,6 +23,7 @@ from tests import golden
 FINISHED = "job_1795332059915_e062d0"
 RUNNING = "job_1795332063591_90b3da"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+BEAT = Beat(peer_id="p1", seq=1, version="1", at=NOW)
 CANCEL = Asked(cancel=Request(at=NOW, by="ann"))
 
 
@@ -52,6 +53,38 @@ def test_a_running_job_adds_up_to_what_its_peers_say(board: Board) -> None:
     progress = fold(board.jobs()[RUNNING], board.states(RUNNING))
     assert (progress.status, progress.ok, progress.failed, progress.total) == ("running", 10, 0, 20)
     assert progress.started_at == datetime(2026, 11, 22, 7, 21, 3, 893000, UTC)
+
+
+class Hiccups(MemoryStore):
+    """Fails the next ``left`` writes, and keeps what each was to write."""
+
+    def __init__(self, left: int, *, passing: bool) -> None:
+        super().__init__()
+        self.left, self.passing, self.asked = left, passing, []
+
+    def hset(self, hkey: str, field: str, value: str | None) -> None:
+        self.asked.append(value)
+        self.left -= 1
+        if self.left >= 0:
+            error = StoreError("It failed.")
+            error.passing = self.passing
+            raise error
+        super().hset(hkey, field, value)
+
+
+def test_a_write_that_fails_in_passing_is_said_again_in_other_bytes() -> None:
+    store = Hiccups(2, passing=True)
+    Board(store).beat(BEAT)
+    assert len(set(store.asked)) == 3
+    assert store.hget(keys.PEERS, "p1") == store.asked[-1]
+
+
+@pytest.mark.parametrize(("passing", "asked"), [(True, 3), (False, 1)])
+def test_a_write_that_goes_on_failing_is_given_up(passing: bool, asked: int) -> None:
+    store = Hiccups(9, passing=passing)
+    with pytest.raises(StoreError, match="It failed"):
+        Board(store).beat(BEAT)
+    assert len(store.asked) == asked
 
 
 def test_a_job_nobody_knows_is_absent(board: Board) -> None:

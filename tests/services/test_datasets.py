@@ -594,4 +594,4 @@ def test_the_cache_keeps_the_latest_tables_only(
 
 def test_no_lock_outlives_its_use(world: World, people: str) -> None:
     world.datasets.columns(ANN, people)
-    assert not world.datasets._locks
+    assert not world.datasets._locks._locks

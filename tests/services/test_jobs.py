@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from job_world import ANN, BOB, SCHEMA, World, line
@@ -69,6 +70,30 @@ def test_a_second_confirm_answers_the_same_job_after_the_worker_took_it(world: W
     world.take_over()
     assert world.jobs.confirm(ANN, token) == first
     assert world.store.notes(keys.DESK_JOBS) == {}
+
+
+def test_a_confirm_waits_for_no_other_whose_file_hangs(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hangs, goes_on = threading.Event(), threading.Event()
+    add = world.files.add
+
+    def slow(source: BinaryIO, filename: str) -> str:
+        if not hangs.is_set():
+            hangs.set()
+            assert goes_on.wait(20)
+        return add(source, filename)
+
+    monkeypatch.setattr(world.files, "add", slow)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(world.confirmed, draft_id="d1")
+        assert hangs.wait(20)
+        try:
+            assert pool.submit(world.confirmed, draft_id="d2").result(20)
+            assert not first.done()
+        finally:
+            goes_on.set()
+        assert first.result(20)
 
 
 def test_confirms_at_the_same_moment_make_one_job(world: World) -> None:
@@ -472,6 +497,22 @@ def test_the_first_look_at_a_running_job_takes_its_average(world: World) -> None
     view = world.jobs.get(ANN, job_id)
     assert view.rate == pytest.approx(2)
     assert view.eta == pytest.approx(25)
+
+
+def test_a_job_that_just_left_the_desk_is_there_while_the_store_can_not_be_read(
+    world: World,
+) -> None:
+    assert ids(world) == []
+    job_id = world.confirmed()
+    (text,) = world.store.notes(keys.DESK_JOBS).values()
+    world.store.put_once(keys.DESK_CREATED, job_id, text)  # as the worker does it
+    world.take_over()
+
+    world.store.fail_next(1)
+
+    assert world.jobs.get(ANN, job_id).job.status == "queued"
+    with pytest.raises(StoreError):  # it may be there all the same
+        world.jobs.get(ANN, "job_1_aaaaaa")
 
 
 def test_how_fast_a_job_is_cannot_be_told_from_an_old_picture(world: World) -> None:
