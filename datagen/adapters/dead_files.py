@@ -13,6 +13,8 @@ from datagen.ports import Clock
 
 _LONGEST = 3600.0  # seconds
 _COST = 10  # times the seconds that a failed search took, it is not repeated
+# The same after one that got no answer: perhaps another call held it up, and the file is there.
+_COST_OF_SILENCE = 1
 _GROWTH_LIMIT = 16  # times the first pause
 _SILENCES = 3  # searches without an answer, one after the other, that count as an answer
 _MANY = 10_000  # remembered at once
@@ -50,7 +52,8 @@ class DeadFiles:
             times = self._failed.pop(cid, (0, 0.0, False))[0] + 1
             absent = absent or times >= _SILENCES
             growth = min(2 ** (times - 1), _GROWTH_LIMIT)
-            pause = min(self._pause * growth + _COST * seconds, _LONGEST)
+            cost = seconds * (_COST if absent else _COST_OF_SILENCE)
+            pause = min(self._pause * growth + cost, _LONGEST)
             if len(self._failed) >= _MANY:
                 del self._failed[next(iter(self._failed))]  # the one that failed longest ago
             self._failed[cid] = (times, self._clock.monotonic() + pause, absent)

@@ -586,19 +586,24 @@ def test_a_dead_file_is_left_alone_for_a_while_that_grows(
     assert max(pauses) == 80
 
 
+def slowly(clock: HandClock, answer: Reply) -> Callable[[Asked], Reply]:
+    """A node that takes two minutes."""
+    def slow(asked: Asked) -> Reply:
+        clock.advance(120)
+        return answer
+
+    return slow
+
+
 def test_what_cost_the_node_much_time_is_left_alone_for_longer(
     make: Make, node: OddNode, clock: HandClock
 ) -> None:
-    def slow(asked: Asked) -> Reply:
-        clock.advance(120)
-        return Reply(b"", 504)
-
-    node.script = slow
+    node.script = slowly(clock, MISSING)
     files = make(patience=0)
-    with pytest.raises(StoreError, match="did not answer in time"):
+    with pytest.raises(NotThere):
         files.open(CID)
     clock.advance(1100)
-    with pytest.raises(StoreError, match="again in"):
+    with pytest.raises(NotThere, match="again in"):
         files.open(CID)
     assert len(node.asked) == 1
     node.answers(stream())
@@ -606,15 +611,26 @@ def test_what_cost_the_node_much_time_is_left_alone_for_longer(
     assert read(files) == b"content"
 
 
+def test_what_perhaps_waited_for_another_call_only_is_asked_for_sooner(
+    make: Make, node: OddNode, clock: HandClock
+) -> None:
+    node.script = slowly(clock, Reply(b"", 504))
+    files = make(patience=0)
+    with pytest.raises(StoreError, match="did not answer in time"):
+        files.open(CID)
+    clock.advance(100)
+    with pytest.raises(StoreError, match="again in"):
+        files.open(CID)
+    node.answers(stream())
+    clock.advance(50)
+    assert read(files) == b"content"
+
+
 def test_a_file_without_any_answer_counts_as_not_there_in_the_end(
     make: Make, node: OddNode, clock: HandClock
 ) -> None:
-    def slow(asked: Asked) -> Reply:
-        clock.advance(120)
-        return Reply(b"", 504)
-
     files = make(patience=0)
-    node.script = slow
+    node.script = slowly(clock, Reply(b"", 504))
     for expected in (StoreError, StoreError, NotThere):
         for _ in range(2):  # asked for, and not asked for again
             with pytest.raises(expected):
