@@ -50,17 +50,41 @@ def r1fs_of(sandbox: Sandbox, folder: Path, node: int = 0, **more: Any) -> R1fs:
 
 
 @contextmanager
-def node_store(**behaviour: Any) -> Iterator[CStore]:
-    with running(PLAN) as sandbox, closing(cstore_of(sandbox)) as store:
+def node_store(*, confirmation: float = 5.0, **behaviour: Any) -> Iterator[CStore]:
+    with running(PLAN) as sandbox, closing(
+        cstore_of(sandbox, confirmation=confirmation)
+    ) as store:
         sandbox.network.set(**behaviour)
         yield store
 
 
 @contextmanager
-def node_files(folder: Path, **behaviour: Any) -> Iterator[R1fs]:
-    with running(PLAN) as sandbox, closing(r1fs_of(sandbox, folder, patience=3.0)) as files:
+def node_files(
+    folder: Path, *, secret: str | None = None, read_at: int = 0, **behaviour: Any
+) -> Iterator[Any]:
+    """Stored at the first node, and read at ``read_at``."""
+    def opened(node: int) -> R1fs:
+        return r1fs_of(sandbox, folder, node, patience=3.0, secret=secret)
+
+    with running(PLAN) as sandbox, closing(opened(0)) as files:
         sandbox.network.set(**behaviour)
-        yield files
+        if read_at == 0:
+            yield files
+        else:
+            with closing(opened(read_at)) as there:
+                yield Elsewhere(files, there)
+
+
+class Elsewhere:
+    """Files that are added at one node and read at another."""
+
+    def __init__(self, here: R1fs, there: R1fs) -> None:
+        self._here, self._there = here, there
+        self.add, self.open, self.verify = here.add, there.open, there.verify
+
+    def remove(self, cid: str) -> None:
+        for files in (self._here, self._there):
+            files.remove(cid)
 
 
 class SaysItAgain:

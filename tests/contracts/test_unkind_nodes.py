@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from datagen.adapters.cstore import CStore
 from datagen.adapters.r1fs import R1fs
 from datagen.domain.errors import NotThere, StoreError, StoreUnconfirmed
 from datagen.sandbox import Sandbox, running
-from datagen.sandbox.behaviour import CSTORE_FORMS, R1FS_FORMS
+from datagen.sandbox.behaviour import CSTORE_FORMS, R1FS_FORMS, SWITCHES
 from tests.contracts import test_file_store_contract, test_hash_store_contract
 from tests.contracts.nodes import (
     PLAN,
@@ -31,12 +32,40 @@ STORE_MODES: dict[str, dict[str, Any]] = {
     "raw nulls": {"raw": True, "show_nulls": True},
     "latency": {"latency": 0.2},
     "delay": {"replication_delay": 0.3, "replication_jitter": 0.3, "reorder": True},
-    "errors": {"cstore_errors": 0.05, "hgetall_500": 0.5},  # of each form
+    "errors": {"cstore_errors": 0.05, "hgetall_500": 0.5, "timeout_after": 1},  # of each form
+    "errors of confirmation": {"loss": 0.5, "phantom": 0.2, "confirm_seconds": 1,
+                               "confirmation": 0.5, "stale_hsync": 3, "serial": False},
 }
 FILE_MODES: dict[str, dict[str, Any]] = {
     "raw path": {"raw": True, "get_file": "path", "missing": "result"},
     "latency": {"latency": 0.2, "file_seconds": 0.2},
-    "errors": {"r1fs_errors": 0.05},  # of each form
+    "errors": {"r1fs_errors": 0.05, "timeout_after": 1},  # of each form
+    "another node": {"read_at": 1, "file_delay": 1, "slow_files": 0.5, "slow_seconds": 2,
+                     "missing_after": 0.5},
+    "a secret": {"secret": "hush", "serial": False},
+}
+# Every switch on its own: whatever it does, what is read is right.
+SWITCHED: dict[str, Any] = {
+    "raw": True, "latency": 0.5, "serial": False, "errors_applied": 1, "timeout_after": 1,
+}
+STORE_SWITCHED: dict[str, Any] = SWITCHED | {
+    "write_seconds": 1, "confirm_seconds": 1, "witness": False, "default_targets": (1, 2),
+    "replication_delay": 1, "replication_jitter": 1, "reorder": True, "loss": 0.5,
+    "phantom": 0.5, "message_limit": 100, "shuffle_fields": False, "show_nulls": True,
+    "hgetall_500": 1, "stale_hsync": 5, "old_node": True, "cstore_errors": 0.08,
+}
+FILE_SWITCHED: dict[str, Any] = SWITCHED | {
+    "r1fs_errors": 0.08, "file_seconds": 1, "file_delay": 2, "slow_files": 1, "slow_seconds": 5,
+    "dead_files": 0.5, "missing": "result", "missing_after": 2, "get_file": "path",
+    "fn_required": True, "sort_json": True, "check_secrets": False, "base64_limit": 2000,
+}
+# Switches that do nothing without another.
+TOGETHER: dict[str, dict[str, Any]] = {
+    "reorder": {"replication_jitter": 1}, "slow_seconds": {"slow_files": 1},
+    "confirm_seconds": {"loss": 1},
+    "errors_applied": {"cstore_errors": 0.08, "r1fs_errors": 0.08},
+    "timeout_after": {"cstore_errors": {"timeout": 0.3}, "r1fs_errors": {"timeout": 0.3}},
+    "loss": {"confirm_seconds": 1}, "message_limit": {"confirm_seconds": 1},
 }
 
 
@@ -123,6 +152,81 @@ def test_a_file_is_read_right_or_not_at_all(
             except NotThere:  # after several timeouts in a row, on purpose
                 assert form == "timeout"
     assert right
+
+
+def test_every_switch_is_among_those_tried() -> None:
+    assert STORE_SWITCHED.keys() | FILE_SWITCHED.keys() == SWITCHES.keys()
+
+
+class Known:
+    """What may be read: after a write that failed the old value as well as the new one."""
+
+    def __init__(self) -> None:
+        self.may_be: set[Any] = {None}
+        self.good = 0  # calls that worked
+
+    def write(self, act: Callable[[], object], value: Any) -> None:
+        try:
+            act()
+        except StoreError:
+            self.may_be.add(value)
+        else:
+            self.may_be = {value}
+            self.good += 1
+
+    def read(self, act: Callable[[], Any]) -> None:
+        try:
+            found = act()
+        except StoreError:
+            return
+        assert found in self.may_be
+        self.good += 1
+
+
+@pytest.mark.parametrize("switch", STORE_SWITCHED)
+def test_with_any_switch_a_value_is_right_or_there_is_an_error(
+    sandbox: Sandbox, switch: str
+) -> None:
+    sandbox.network.set(**{switch: STORE_SWITCHED[switch], **TOGETHER.get(switch, {})})
+    key, field = Known(), Known()
+    with closing(cstore_of(sandbox, confirmation=0.5)) as store:
+        for number in range(6):
+            value = None if number == 3 else f"{number}" * (1 if number % 2 else 200)
+            key.write(lambda value=value: store.set("key", value), value)
+            key.read(lambda: store.get("key"))
+            field.write(lambda value=value: store.hset("hash", "field", value), value)
+            field.read(lambda: store.hget("hash", "field"))
+            field.read(lambda: store.hgetall("hash").get("field"))
+            with contextlib.suppress(StoreError):
+                store.hsync("nothing", sandbox.nodes[1].peer_id)
+    assert key.good > 4
+    assert field.good > 4
+
+
+@pytest.mark.parametrize("switch", FILE_SWITCHED)
+def test_with_any_switch_a_file_is_right_or_there_is_an_error(
+    sandbox: Sandbox, tmp_path: Path, switch: str
+) -> None:
+    sandbox.network.set(**{switch: FILE_SWITCHED[switch], **TOGETHER.get(switch, {})})
+    good = 0
+    with closing(r1fs_of(sandbox, tmp_path)) as here, closing(
+        r1fs_of(sandbox, tmp_path / "read", 1, patience=3.0, max_cache_bytes=0)
+    ) as there:
+        for number in range(6):
+            content = f"{number}".encode() * (1 if number % 2 else 1000)
+            try:
+                cid = here.add(io.BytesIO(content), "a.txt")
+                with there.open(cid) as stream:
+                    assert stream.read() == content
+                there.verify(cid)
+                good += 1
+                for files in (here, there):
+                    files.remove(cid)
+                with pytest.raises((StoreError, NotThere)):
+                    there.open(cid)
+            except (StoreError, NotThere):
+                continue
+    assert good > 0
 
 
 def test_a_hash_can_be_read_while_others_write_it(
