@@ -29,6 +29,7 @@ _LOG = logging.getLogger(__name__)
 
 LATE_AFTER = 5.0  # seconds a read may last before the picture counts as old
 GONE_AFTER = 90.0  # seconds without a sign of life: three beats missed
+BACK_WITHIN = 45.0  # seconds after the store is back, until a live worker's beat is there again
 _RATE_WINDOW = 30.0  # seconds: long enough to be calm, short enough to notice a change
 _RATE_CHANGES = 4  # steps of progress looked at, however long ago they were
 _RATE_MIN_SPAN = 3.0  # seconds of own observation before it beats the job's average
@@ -179,7 +180,7 @@ class Snapshots:
         asked, deleted = asked_here(self._desk), deleted_here(self._desk)
         seen = look(self._board, self._patience, beside=handed_over, without=deleted,
                     likely=self._paces)
-        self._pulse.feel(seen.beats, self._clock)
+        self._pulse.feel(seen.beats, self._clock, blind=last is not None and last.stale)
         self._paces = {job_id: self._paces.get(job_id, _Pace()) for job_id in seen.states}
         views = {job.id: self._view(job, seen.states[job.id], asked.get(job.id, NOTHING))
                  if job.id in seen.states else self._at_rest(job, last)
@@ -272,9 +273,16 @@ class _Pulse:
         self._felt_at = float("-inf")
         self._now = 0.0
 
-    def feel(self, beats: Mapping[str, Beat], clock: Clock) -> None:
-        """Take in the beats as just read."""
+    def feel(self, beats: Mapping[str, Beat], clock: Clock, *, blind: bool = False) -> None:
+        """Take in the beats as just read; ``blind``: until now, none could be.
+
+        Who could not read them could not be told either: silence tells nothing at first.
+        """
         self._now = clock.monotonic()
+        if blind:
+            earliest = self._now - GONE_AFTER + BACK_WITHIN
+            self._seen = {peer: (mark, max(moment, earliest))
+                          for peer, (mark, moment) in self._seen.items()}
         watching = self._now - self._felt_at < GONE_AFTER
         for peer, beat in beats.items():
             known, mark = self._seen.get(peer), (beat.inc, beat.seq)
@@ -306,9 +314,10 @@ class _Pulse:
             return (f"No sign of life from {', '.join(map(peer_name, silent))}. "
                     "Those records wait until the worker there runs again.")
         if not ages:
-            return "No worker has been seen yet. Start one with `python worker.py`."
+            return ("No worker has been seen yet. `python -m datagen up` runs one; "
+                    "`python worker.py` is one alone.")
         return (f"The worker was last seen {_ago(min(ages.values()))} ago. "
-                "Start it with `python worker.py`.")
+                "Its log may say why; `python worker.py` starts one.")
 
 
 def _ago(seconds: float) -> str:

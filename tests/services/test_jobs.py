@@ -570,6 +570,28 @@ def test_a_beat_older_than_90_seconds_counts_as_gone(world: World) -> None:
     assert "2 minutes ago" in (world.jobs.get(ANN, job_id).waiting or "")
 
 
+def test_nobody_is_gone_because_the_store_was_away(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_: str) -> dict[str, str]:
+        raise StoreError("The store can't be reached.")
+
+    world.beat()
+    job_id = world.confirmed()
+    assert world.jobs.get(ANN, job_id).waiting is None
+    with monkeypatch.context() as patch:
+        patch.setattr(world.store, "hgetall", away)
+        for _ in range(10):
+            world.clock.advance(60)
+            assert world.jobs.get(ANN, job_id).waiting is None
+    world.clock.advance(10)
+    assert world.jobs.get(ANN, job_id).waiting is None  # its next beat is on its way
+    world.clock.advance(30)
+    assert world.jobs.get(ANN, job_id).waiting is None
+    world.clock.advance(30)
+    assert "last seen" in (world.jobs.get(ANN, job_id).waiting or "")
+
+
 def test_a_worker_with_a_wrong_clock_is_alive_while_its_beats_change(world: World) -> None:
     yesterday = world.clock.now() - timedelta(days=1)
     job_id = world.confirmed()
