@@ -37,7 +37,7 @@ class FileCache:
         with self._files.seam():
             stream = part.path.open("rb")
             try:
-                part.keep(name, sync=False)
+                part.keep(name)
                 self._trim()
             except BaseException:
                 stream.close()

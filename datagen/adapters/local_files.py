@@ -39,7 +39,7 @@ class LocalFiles:
                 digest.update(chunk)
                 part.write(chunk)
             cid = digest.hexdigest() + hashlib.sha256(filename.encode()).hexdigest()[:16]
-            part.keep(cid, sync=True)  # its id is published right after
+            part.keep(cid)  # its id is published right after
             outcome.append(f"{cid}, {part.size} bytes")
             return cid
 

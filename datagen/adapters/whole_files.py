@@ -95,14 +95,12 @@ class Part:
             while rest:
                 rest = rest[os.write(self._handle, rest) :]
 
-    def keep(self, name: str, *, sync: bool) -> None:
-        """Let it appear under ``name``; with ``sync`` it then outlives a power cut."""
+    def keep(self, name: str) -> None:
+        """Let it appear under ``name``, where it outlives a power cut, and is whole after one."""
         with self._files.seam():
-            if sync:
-                os.fsync(self._handle)
+            os.fsync(self._handle)
             self.path.replace(self._files.folder / name)
-            if sync:
-                _sync_folder(self._files.folder)
+            _sync_folder(self._files.folder)
 
 
 def within(stream: BinaryIO, most: int | None) -> BinaryIO:

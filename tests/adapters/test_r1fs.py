@@ -477,6 +477,24 @@ def test_what_was_read_is_not_asked_for_again_by_any_process(
     assert stat.S_IMODE((tmp_path / "cache" / CID).stat().st_mode) == 0o600
 
 
+def test_a_copy_has_its_name_only_once_a_power_cut_can_not_halve_it(
+    make: Make, node: OddNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[tuple[int, list[str]]] = []  # bytes, and what had a name by then
+    sync = os.fsync
+
+    def watched(handle: int) -> None:
+        synced.append((os.fstat(handle).st_size, kept(tmp_path)))
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    node.answers(stream(b"x" * 400))
+    make().open(CID).close()
+    size, named = synced[0]
+    assert size == 400
+    assert CID not in named
+
+
 def test_the_cache_lets_go_of_what_was_not_used_for_the_longest_time(
     make: Make, node: OddNode, tmp_path: Path
 ) -> None:
