@@ -21,6 +21,7 @@ from datagen.cli.finding import Finding
 from datagen.domain.errors import StoreError, StoreUnconfirmed
 from datagen.protocol.board import Board
 from datagen.protocol.fields import to_iso
+from datagen.protocol.seal import Seal
 
 if TYPE_CHECKING:
     from datagen.settings import Settings
@@ -101,7 +102,8 @@ def _cstore(settings: Settings) -> Iterator[Finding]:
     with closing(CStore(settings.cstore_url or "", peers=settings.listed_peers, clock=clock,
                         read_timeout=ANSWER_WITHIN)) as store:
         try:
-            beats = Board(store).beats()
+            beats = Board(store, seal=Seal(settings.auth_pepper or "")).beats()
+            strange = Board(store).beats().keys() - beats.keys()  # sealed with something else
         except StoreError as exc:
             yield Finding(what="CStore reads", state="wrong", found=str(exc),
                           do="Look at the node's log.")
@@ -112,7 +114,12 @@ def _cstore(settings: Settings) -> Iterator[Finding]:
             if peer == settings.peer_id:
                 continue
             beat = beats.get(peer)
-            if beat is None:
+            if peer in strange:
+                yield Finding(what="peer", state="wrong",
+                              found=f"what {peer} writes does not hold our seal",
+                              do="Set R1EN_CSTORE_AUTH_SECRET to the same on all peers. If it "
+                                 "is, somebody else writes in its name.")
+            elif beat is None:
                 yield Finding(what="peer", state="note", found=f"{peer} was never seen",
                               do="Start its worker, or take it out of R1EN_CHAINSTORE_PEERS "
                                  "on all peers.")

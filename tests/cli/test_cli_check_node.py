@@ -15,7 +15,8 @@ import pytest
 from datagen import cli
 from datagen.cli.check_node import not_addresses
 from datagen.protocol import keys
-from datagen.protocol.fields import to_iso
+from datagen.protocol.board import Beat, Board
+from datagen.protocol.seal import Seal
 from datagen.sandbox import Behaviour, Plan, Sandbox, running
 from tests.node_environment import node_environment
 
@@ -160,12 +161,17 @@ def test_other_peers_are_told_by_their_signs_of_life(
 
     here, there = (at.peer_id for at in sandbox.nodes)
     store = CStore(sandbox.nodes[0].cstore_url, peers=(here, there), clock=SystemClock())
+    theirs = Board(store, seal=Seal(sandbox.plan.secret("pepper")))
     now = datetime.now(UTC)
     for at, about, state in ((now, "peer", "ok"), (now - timedelta(hours=1), "peer", "note"),
                              (now + timedelta(hours=1), "clock", "wrong")):
-        store.hset(keys.PEERS, there, json.dumps(
-            {"inc": 1, "seq": 1, "version": "0.1.0", "at": to_iso(at)}))
+        theirs.beat(Beat(peer_id=there, seq=1, version="0.1.0", at=at))
         _, found = checked(capsys)
         assert [f["state"] for f in found[about] if there in f["found"]] == [state]
+    Board(store, seal=Seal("another pepper")).beat(
+        Beat(peer_id=there, seq=1, version="0.1.0", at=now))
+    _, found = checked(capsys)
+    assert there in wrong(found)["peer"]
+    assert "R1EN_CSTORE_AUTH_SECRET" in found["peer"][0]["do"]
     store.hset(keys.PEERS, there, None)
     store.close()
