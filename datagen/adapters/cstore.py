@@ -7,17 +7,20 @@ thing again changes its bytes. Reads are this node's own copy, which may be old.
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from datagen.adapters.foreign import VALUE_LIMIT, Foreign
+from datagen.adapters.foreign import VALUE_LIMIT, Foreign, printable
 from datagen.adapters.node_answers import Answer, NodeError, Service, Why, fields_of, result_of
-from datagen.adapters.node_http import NodeHttp
+from datagen.adapters.node_http import STATUS_TIMEOUT, NodeHttp
 from datagen.adapters.turns import Turns
 from datagen.domain.errors import StoreError, StoreUnconfirmed
 from datagen.ports import Clock
+
+_LOG = logging.getLogger(__name__)
 
 _TRIES = 7  # of a read
 _PAUSE = 0.1  # seconds before a second try, doubled before each further one
@@ -69,7 +72,34 @@ class CStore:
         return self._foreign.sifted(hkey, {field: value}).get(field)
 
     def hgetall(self, hkey: str) -> dict[str, str]:
-        return self._foreign.sifted(hkey, self._read("hgetall", {"hkey": hkey}, fields_of) or {})
+        query = {"hkey": hkey}
+        try:
+            fields = self._read("hgetall", query, fields_of)
+        except NodeError as exc:
+            if exc.status is None or not self._cured(hkey):
+                raise
+            fields = self._read("hgetall", query, fields_of)
+        else:
+            if fields is None and self._cured(hkey):  # it said 404
+                fields = self._read("hgetall", query, fields_of)
+        return self._foreign.sifted(hkey, fields or {})
+
+    def _cured(self, hkey: str) -> bool:
+        """Whether somebody's field made the hash unreadable, which is taken away now.
+
+        Anybody could end all work for good with it. Raises StoreError.
+        """
+        place = {"hkey": hkey, "key": _POISON}
+        try:
+            found = result_of(self._http.get("hget", place, timeout=STATUS_TIMEOUT))
+        except NodeError:
+            return False
+        if found is None:
+            return False
+        _LOG.warning("A field named %s, which is not DataGen's, made %s unreadable. It is taken "
+                     "away.", _POISON, printable(hkey))
+        self._write("hset", place, None)
+        return True
 
     def set(self, key: str, value: str | None) -> None:
         self._write("set", {"key": key}, value)

@@ -46,7 +46,7 @@ class Foreign:
         if tell:
             _LOG.warning(
                 "The shared store holds %d value(s) in %s that are not DataGen's: not text, or "
-                "more than 1 MiB. They are left out.", len(strange), _printable(hkey)
+                "more than 1 MiB. They are left out.", len(strange), printable(hkey)
             )
 
 
@@ -59,6 +59,6 @@ def _is_ours(name: str, value: Any) -> bool:
         return False
 
 
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
     """A hash's name, fit for one line of a log."""
     return re.sub(r"[^\w.:-]", "_", name)[:120]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from datagen.adapters.cstore import CStore
 from datagen.adapters.r1fs import R1fs
@@ -272,6 +273,20 @@ def test_every_write_reaches_all_peers(stores: list[CStore]) -> None:
     stores[1].set("key", "value")
     assert [store.hget("hash", "field") for store in stores] == ["value"] * 3
     assert [store.get("key") for store in stores] == ["value"] * 3
+
+
+@pytest.mark.parametrize("value", [404, 500, 504, "a text"])
+def test_a_neighbours_field_that_makes_a_hash_unreadable_is_taken_away(
+    sandbox: Sandbox, stores: list[CStore], value: Any
+) -> None:
+    stores[0].hset("hash", "field", "value")
+    requests.post(f"{sandbox.nodes[1].cstore_url}/hset", timeout=10, json={
+        "hkey": "hash", "key": "status_code", "value": value,
+        "chainstore_peers": [node.peer_id for node in sandbox.nodes]}).raise_for_status()
+    assert requests.get(f"{sandbox.nodes[0].cstore_url}/hgetall?hkey=hash",
+                        timeout=10).status_code >= 400
+    for store in stores:
+        assert store.hgetall("hash") == {"field": "value"}
 
 
 def test_hsync_brings_what_a_node_missed_while_it_was_away(
