@@ -25,6 +25,7 @@ from datagen.ports import ChatModel, Clock, FileStore
 from datagen.protocol.board import Board
 from datagen.protocol.foreign import Foreign
 from datagen.protocol.people import People
+from datagen.protocol.said import Said
 from datagen.protocol.seal import Seal
 from datagen.services.accounts import Accounts
 from datagen.services.datasets import Datasets
@@ -84,7 +85,8 @@ def build(settings: Settings, *, for_pages: bool = False) -> Services:
     foreign = Foreign()
     pepper = settings.auth_pepper or _kept(settings.data_dir / "auth_pepper")
     seal = None if settings.local else Seal(pepper)
-    board = Board(store, foreign=foreign, seal=seal)
+    said = None if settings.local else Said(desk=desk, clock=clock)
+    board = Board(store, foreign=foreign, seal=seal, said=said)
     chat: ChatModel = (
         SampleModel(latency=SAMPLE_LATENCY, timeout=settings.inference_timeout)
         if settings.mock_model

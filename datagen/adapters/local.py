@@ -90,6 +90,16 @@ class LocalStore:
             ).fetchone()
         return row[0]
 
+    def keep(self, topic: str, key: str, value: str) -> None:
+        with self._connection() as connection, _transaction(connection):
+            connection.execute("DELETE FROM notes WHERE topic = ? AND key = ?", (topic, key))
+            connection.execute(
+                "INSERT INTO notes (topic, key, value) VALUES (?, ?, ?)", (topic, key, value)
+            )
+
+    def note(self, topic: str, key: str) -> str | None:
+        return self._one("SELECT value FROM notes WHERE topic = ? AND key = ?", topic, key)
+
     def notes(self, topic: str) -> dict[str, str]:
         return self._pairs("SELECT key, value FROM notes WHERE topic = ? ORDER BY seq", topic)
 

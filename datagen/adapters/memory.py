@@ -78,6 +78,19 @@ class MemoryStore(_Faults):
             self._check()
             return self._notes.setdefault(topic, {}).setdefault(key, value)
 
+    def keep(self, topic: str, key: str, value: str) -> None:
+        _must_be_unicode(topic, key, value)
+        with self._lock:
+            self._check()
+            notes = self._notes.setdefault(topic, {})
+            notes.pop(key, None)
+            notes[key] = value
+
+    def note(self, topic: str, key: str) -> str | None:
+        with self._lock:
+            self._check()
+            return self._notes.get(topic, {}).get(key)
+
     def notes(self, topic: str) -> dict[str, str]:
         with self._lock:
             self._check()

@@ -73,7 +73,8 @@ class Removal:
         counted = Totals.of([job]) if job is not None and job.inc else None
         self._desk.put_once(keys.DESK_DELETED, job_id,
                             dumps(totals_record(counted)) if counted else "")
-        self._board.take_away(job_id, self._peer_id)
+        for peer in {self._peer_id, *self._board.states(job_id)}:  # who is away may never do it
+            self._board.take_away(job_id, peer)
         if job is not None:
             self._board.take_down(job)
         self._desk.drop(keys.DESK_CREATED, job_id)

@@ -15,6 +15,7 @@ from datagen.protocol.board import Board
 
 _LOG = logging.getLogger(__name__)
 EVERY = 1.0  # seconds between two looks; by default between two writes of one job, at least
+AGAIN = 60.0  # seconds until it is written again, though nothing changed: a node may lack it
 AT_LATEST = 5.0  # seconds until a change is written, whatever changed
 
 
@@ -73,6 +74,8 @@ class Reporter:
         records, changes = self._told
         new = self._tally.records - records
         if new >= self._update_every or (new and not records):  # the first one is waited for
+            return True
+        if now - self._tried_at >= AGAIN:
             return True
         return self._tally.changes != changes and now - self._tried_at >= AT_LATEST
 

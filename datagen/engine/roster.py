@@ -20,6 +20,7 @@ from datagen.engine.hearing import Hearing
 from datagen.engine.journal import JOURNAL, disk_faults
 from datagen.engine.outbox import clear
 from datagen.engine.removal import Removal
+from datagen.engine.repeating import Repeating
 from datagen.ports import Clock, Desk, FileStore
 from datagen.protocol import keys
 from datagen.protocol.board import Board
@@ -56,6 +57,8 @@ class Roster:
         self._errands = errands
         self._removal = Removal(peer_id=peer_id, cache=cache, board=board, desk=desk,
                                 files=files, errands=errands, forget_table=forget_table)
+        self._repeating = None if board.said is None else Repeating(
+            peer_id=peer_id, board=board, said=board.said, clock=clock)
         self._hearing = Hearing(peer_id=peer_id, board=board, desk=desk)
         self._unreadable: set[str] = set()  # notes complained of
         self._leaving: set[str] = set()  # notes of deleted jobs whose files are on their way out
@@ -115,6 +118,8 @@ class Roster:
         those that should be.
         """
         self._said.clear()
+        if self._repeating is not None:
+            self._repeating.begin()
         asked = asked_here(self._desk)
         gone = self._desk.notes(keys.DESK_DELETED)
         jobs = self._board.jobs()
@@ -140,6 +145,8 @@ class Roster:
         over = {job.id for job in jobs.values() if job.is_over}
         self._hearing.of_some([job for job in jobs.values()
                                if job.id in over and job.id not in self._cleared])
+        if self._repeating is not None:
+            self._repeating.some(jobs, running, gone=gone.keys(), leaving=wanted_away(asked))
         if self._sweep_due or not over <= self._over:  # whichever replica ended them
             self._sweep_due = self._sweep(jobs, running)
             self._over = over
@@ -224,7 +231,11 @@ class Roster:
     def _states(self, job_id: str) -> Mapping[str, PeerState]:
         """What the peers say of a job, read once at each look."""
         if job_id not in self._said:
-            self._said[job_id] = self._board.states(job_id)
+            states = self._board.states(job_id)
+            mine = self._board.last_word(job_id, self._peer_id)
+            if mine is not None:  # whatever the node shows
+                states[self._peer_id] = mine
+            self._said[job_id] = states
         return self._said[job_id]
 
     def _sweep(self, jobs: Mapping[str, Job], running: Collection[str]) -> bool:

@@ -31,6 +31,7 @@ from datagen.protocol.codec import (
 )
 from datagen.protocol.fields import dumps, from_iso, load_object, text_of, to_iso, whole
 from datagen.protocol.foreign import Foreign
+from datagen.protocol.said import Place, Said
 from datagen.protocol.seal import Seal
 from datagen.protocol.settings import load_profiles
 
@@ -60,10 +61,14 @@ class Board:
     """
 
     def __init__(
-        self, store: HashStore, *, seal: Seal | None = None, foreign: Foreign | None = None
+        self, store: HashStore, *, seal: Seal | None = None, foreign: Foreign | None = None,
+        said: Said | None = None,
     ) -> None:
-        """``seal``: None where nobody else writes; ``foreign``: counts what is not ours."""
-        self._store = store
+        """``seal``: None where nobody else writes; ``foreign``: counts what is not ours.
+
+        ``said``: keeps our last words, where there are nodes that can miss them.
+        """
+        self._store, self.said = store, said
         self._seal = seal
         self._ours: set[str] = set()  # ids of jobs that were seen with our seal
         self._foreign = foreign or Foreign()
@@ -71,6 +76,11 @@ class Board:
         self._revs = itertools.count(1)
         self._alone = False  # no other node confirmed the last write
         self._decoded: dict[str, Job] = {}  # by stored text, as of the last ``jobs()``
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other node confirmed the last write."""
+        return self._alone
 
     def begin(self, inc: int) -> None:
         """From now on writes are those of start number ``inc`` of this peer's worker."""
@@ -124,13 +134,14 @@ class Board:
                  "createdAt": to_iso(job.created_at), "updatedAt": to_iso(job.updated_at)}
         for hkey, record in ((keys.JOBS, job_record(job)), (keys.user_jobs(job.owner), short)):
             if job.inc:
-                self._write(hkey, job.id, record)
+                self._write(hkey, job.id, record, last_word=True)
             else:
                 self._put(hkey, job.id, dumps(record))
 
     def report(self, job_id: str, state: PeerState) -> None:
         """Write a peer's own field; only that peer's worker may."""
-        self._write(keys.job_peers(job_id), state.peer_id, peer_record(state))
+        self._write(keys.job_peers(job_id), state.peer_id, peer_record(state),
+                    last_word=True)
 
     def asked(self, job_id: str) -> dict[str, Asked]:
         """What was asked of a job on each replica, by peer id."""
@@ -145,16 +156,37 @@ class Board:
 
     def ask(self, job_id: str, peer_id: str, asked: Asked) -> None:
         """Write a peer's own field; only that peer's worker may, and only more than before."""
-        self._write(keys.job_control(job_id), peer_id, control_record(peer_id, asked))
+        self._write(keys.job_control(job_id), peer_id, control_record(peer_id, asked),
+                    last_word=True)
+
+    def adopt(self, job_id: str, state: PeerState) -> None:
+        """Take what the board shows of this peer for its last word, unless there is one."""
+        place = Place(hkey=keys.job_peers(job_id), field=state.peer_id)
+        if self.said is not None and self.said.record(place) is None:
+            self.said.keep(place, peer_record(state))
+
+    def last_word(self, job_id: str, peer_id: str) -> PeerState | None:
+        """What this peer last said of its share, from our own disk."""
+        place = Place(hkey=keys.job_peers(job_id), field=peer_id)
+        record = self.said.record(place) if self.said is not None else None
+        return load_peer(dumps({**record, "inc": self._inc})) if record else None
+
+    def say_again(self, place: Place) -> None:
+        """Write our last word there once more."""
+        if self.said is not None:
+            record = self.said.record(place)
+            if record is not None:
+                self._write(place.hkey, place.field, record)
+            self.said.was_said(place)
 
     def take_away(self, job_id: str, peer_id: str) -> None:
         """Remove what a peer said of a deleted job."""
-        self._put(keys.job_peers(job_id), peer_id, None)
+        self._remove(keys.job_peers(job_id), peer_id)
 
     def take_down(self, job: Job) -> None:
         """Remove a deleted job from both lists; what was asked of it stays known."""
-        self._put(keys.user_jobs(job.owner), job.id, None)
-        self._put(keys.JOBS, job.id, None)
+        self._remove(keys.user_jobs(job.owner), job.id)
+        self._remove(keys.JOBS, job.id)
 
     def beat(self, beat: Beat) -> None:
         self._write(keys.PEERS, beat.peer_id, {
@@ -198,8 +230,20 @@ class Board:
         if self._seal is not None and not self._seal.holds(hkey, field, text):
             raise ValueError("it does not hold our seal")
 
-    def _write(self, hkey: str, field: str, record: Mapping[str, Any]) -> None:
-        """Say it, and again where that may help: each time in other bytes."""
+    def _remove(self, hkey: str, field: str) -> None:
+        if self.said is not None:
+            self.said.forget(Place(hkey=hkey, field=field))
+        self._put(hkey, field, None)
+
+    def _write(
+        self, hkey: str, field: str, record: Mapping[str, Any], *, last_word: bool = False
+    ) -> None:
+        """Say it, and again where that may help: each time in other bytes.
+
+        ``last_word``: it is kept, to be said again later.
+        """
+        if last_word and self.said is not None:
+            self.said.keep(Place(hkey=hkey, field=field), record)
         for number in range(1, _TRIES + 1):
             text = dumps({**record, "inc": self._inc, "rev": next(self._revs)})
             sealed = self._seal.put_on(hkey, field, text) if self._seal else text

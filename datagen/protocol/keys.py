@@ -16,7 +16,15 @@ DESK_JOBS = "jobs"  # draft id -> Job: confirmed, to be published by the worker
 DESK_CREATED = "created"  # job id -> Job as it was handed over, "" if adopted: we close it
 DESK_ASKED = "asked"  # {job id}:{what} -> request; asked here, or heard of from another peer
 DESK_DELETED = "deleted"  # job id -> its totals or "": deleted for good, ids never come back
+DESK_SAID = "said"  # hash and field -> our last word there, to be said again
 DESK_REVOKED = "revoked"  # session id -> expiry: sessions that were ended
+
+CONTROL = ":control"  # how the hash of what was asked of a job ends
+
+
+def job_of(hkey: str, field: str) -> str:
+    """The id of the job that one of our fields is about."""
+    return hkey.split(":")[2] if hkey.startswith("datagen:job:") else field
 
 
 def job_peers(job_id: str) -> str:
@@ -26,7 +34,7 @@ def job_peers(job_id: str) -> str:
 
 def job_control(job_id: str) -> str:
     """Hash peer id -> what was asked of a job; each field written by that peer's worker."""
-    return f"datagen:job:{job_id}:control"
+    return f"datagen:job:{job_id}{CONTROL}"
 
 
 def user_settings(username: str) -> str:

@@ -105,7 +105,9 @@ class Generation:
         peer_id = self._settings.peer_id
         beat = self._board.beats().get(peer_id)
         known = read_starts(self._settings.cache_dir, peer_id)
-        inc = 1 + max(known, beat.inc if beat else 0)
+        # The time in ms: a disk that is lost takes its count with it, and a new node knows none.
+        inc = max(1 + max(known, beat.inc if beat else 0),
+                  int(self._pace.clock.now().timestamp() * 1000))
         keep_starts(self._settings.cache_dir, peer_id, inc)
         return inc
 

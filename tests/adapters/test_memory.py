@@ -71,6 +71,12 @@ class SameStore(RuleBasedStateMachine):
         expected = self.memory.put_once(topic, key, value)
         assert self.local.put_once(topic, key, value) == expected
 
+    @rule(topic=NAMES, key=NAMES, value=VALUES.filter(bool))
+    def keep(self, topic: str, key: str, value: str) -> None:
+        self.memory.keep(topic, key, value)
+        self.local.keep(topic, key, value)
+        assert self.memory.note(topic, key) == self.local.note(topic, key) == value
+
     @rule(topic=NAMES, key=NAMES)
     def drop(self, topic: str, key: str) -> None:
         self.memory.drop(topic, key)

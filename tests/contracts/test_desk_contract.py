@@ -24,6 +24,14 @@ def test_notes_come_oldest_first(desk: Desk) -> None:
     assert list(desk.notes("jobs")) == ["m", "z", "a"]
 
 
+def test_what_is_kept_stands_in_place_of_what_was_and_is_the_newest(desk: Desk) -> None:
+    for key in ("a", "b"):
+        desk.keep("said", key, "first")
+    desk.keep("said", "a", "second")
+    assert list(desk.notes("said").items()) == [("b", "first"), ("a", "second")]
+    assert (desk.note("said", "a"), desk.note("said", "c")) == ("second", None)
+
+
 def test_topics_do_not_mix(desk: Desk) -> None:
     desk.put_once("jobs", "key", "job")
     desk.put_once("revoked", "key", "session")

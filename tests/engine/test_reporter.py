@@ -75,14 +75,14 @@ async def running(bench: Bench) -> asyncio.Task[None]:
     return task
 
 
-async def test_the_start_is_told_at_once_and_then_nothing_while_nothing_changes(
+async def test_the_start_is_told_at_once_and_again_each_minute_while_nothing_changes(
     bench: Bench,
 ) -> None:
     task = await running(bench)
-    await bench.until(100)
+    await bench.until(130)
     bench.done.set()
     await task
-    assert bench.times() == [0]
+    assert bench.times() == [0, 60, 120]
 
 
 async def test_never_more_than_once_a_second_however_fast_records_come(bench: Bench) -> None:

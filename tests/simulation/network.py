@@ -42,7 +42,6 @@ class Node:
     files: dict[str, bytes] = field(default_factory=dict)
     free_at: float = 0.0  # when the calls before are answered
     held: list[tuple[str, Place, str | None]] = field(default_factory=list)  # (from, what)
-    unsent: dict[Place, str | None] = field(default_factory=dict)  # writes that only stand here
 
 
 class Watcher(Protocol):
@@ -82,6 +81,10 @@ class Network:
         self.nodes[name].up = up
         self._flush()
 
+    def calm_down(self) -> None:
+        """Every message arrives from now on."""
+        self._loses = self.keeps = 0.0
+
     def cut_off(self, names: frozenset[str]) -> None:
         """Let these and the others hear nothing of each other; an empty set heals it."""
         self._cut = names
@@ -95,13 +98,6 @@ class Network:
             waiting, node.held = node.held, []
             for sender, place, text in waiting:
                 self._arrive(sender, node, place, text)
-
-    def send_rest(self, name: str) -> None:
-        """Send what only stands on this node: who wrote it is no more."""
-        node = self.nodes[name]
-        while node.unsent:
-            place, text = node.unsent.popitem()
-            self.send(name, place, text)
 
     # Messages.
 
@@ -245,11 +241,9 @@ class NodeStores:
         net.watch.written(node.name, place, text)
         took = 0.1
         if old != text:
-            node.unsent.pop(place, None)
             net.put(node, place, text)
             if luck < 0.75 or (net.keeps and net.luck.random() < net.keeps):
                 net.watch.count("write that was not sent")
-                node.unsent[place] = text
                 raise self._failed()
             took = net.send(node.name, place, text)
         self._step()

@@ -19,17 +19,10 @@ class Missing:
 # (3), results are parts that others fetch and carry (4), idle peers help (6), and a job ends with
 # a sealed manifest, by whoever lives (7, 8).
 MISSING = {
-    "lost_messages": Missing(seed=17, why=(
-        "Rule 3: nothing is said again, so a last word that is lost stays lost.")),
-    "missed_while_away": Missing(seed=4, why=(
-        "Rule 3: nothing is said again to a node that was away or cut off.")),
     "overtaking": Missing(seed=32, why=(
-        "Rule 3: who sees an older value of an own field does not rewrite it.")),
-    "unsent_writes": Missing(seed=38, why=(
-        "Rule 3: what a node kept without sending it is said again by the process that wrote it, "
-        "but not by its next start.")),
+        "A reader takes what its node shows, though it has seen something newer.")),
     "wiped_nodes": Missing(seed=2, why=(
-        "Rule 3: a node that lost its replica is told nothing again but of open jobs.")),
+        "Rule 3: nobody else notices that a node lost its replica, and says what it said.")),
     "dead_files": Missing(seed=1, why=(
         "Rules 4 and 7: a job ends though not every part was fetched and read.")),
     "dead_for_good": Missing(seed=6, why=(
@@ -76,6 +69,9 @@ class Plan:
     heals_at: float
     floor: float  # seconds that a wait takes at least
     answer_seconds: float  # a model call takes up to so many
+    loses: float  # rate of messages that never arrive
+    keeps: float  # rate of writes that stay on their node
+    forgets: bool  # what a node misses while it is away never comes
     switches: frozenset[str] = field(default=frozenset())  # of MISSING, those that are on
 
     def without(self, left_out: frozenset[int]) -> Plan:
@@ -99,9 +95,12 @@ def drawn(seed: str, switches: frozenset[str] = frozenset()) -> Plan:
     faults = [fault for peer in peers for fault in _of_peer(luck, peer, begins_at, heals_at)]
     faults += _of_network(luck, peers, heals_at)
     faults += [fault for number in range(len(jobs)) for fault in _asked(luck, number, peers)]
+    messages = Random(f"{seed}:messages")
     faults += _of_switches(luck, peers, creators, heals_at, switches)
     return Plan(
         seed=seed, peers=peers, jobs=jobs, heals_at=heals_at, switches=switches,
+        loses=messages.choice((0.0, 0.0, 0.1)), keeps=messages.choice((0.0, 0.0, 0.1)),
+        forgets=messages.random() < 0.5,
         floor=luck.choice((2.0, 4.0, 6.0)), answer_seconds=luck.choice((0.5, 2.0, 6.0)),
         faults=tuple(sorted(faults, key=lambda fault: (fault.at, fault.what, fault.who))),
     )

@@ -28,6 +28,7 @@ from datagen.engine.journal import JOURNAL
 from datagen.engine.pace import Pace
 from datagen.protocol.board import Board
 from datagen.protocol.foreign import Foreign
+from datagen.protocol.said import Said
 from datagen.protocol.seal import Seal
 from datagen.services.generation import Generation
 from datagen.settings import Settings
@@ -107,9 +108,11 @@ class Life:
         self.stop = asyncio.Event()
         stores = NodeStores(owner.network, owner.name, step=self.step)
         self.foreign = Foreign()
+        desk = _Stepped(owner.desk, self.step)
+        said = Said(desk=desk, clock=owner.clock)
         worker = Generation(
-            settings=owner.settings, board=Board(stores, seal=SEAL, foreign=self.foreign),
-            desk=_Stepped(owner.desk, self.step), files=stores,
+            settings=owner.settings, desk=desk, files=stores,
+            board=Board(stores, seal=SEAL, foreign=self.foreign, said=said),
             chat=_Model(owner, self), clock=owner.clock,
             pace=Pace(clock=owner.clock, nap=self._nap, chance=self.luck.random,
                       aside=self._aside),
@@ -140,7 +143,6 @@ class Life:
             self._owner.watch.note(self._owner.name, how)
             self.alive = False
             self._task.cancel()
-            self._owner.buried()
 
     async def over(self) -> None:
         await asyncio.wait([self._task])
@@ -172,6 +174,12 @@ class _Stepped:
 
     def put_once(self, topic: str, key: str, value: str) -> str:
         return self._done(self._desk.put_once, topic, key, value)
+
+    def keep(self, topic: str, key: str, value: str) -> None:
+        return self._done(self._desk.keep, topic, key, value)
+
+    def note(self, topic: str, key: str) -> str | None:
+        return self._done(self._desk.note, topic, key)
 
     def notes(self, topic: str) -> dict[str, str]:
         return self._done(self._desk.notes, topic)
@@ -229,16 +237,13 @@ class Replica:
 
     def __init__(
         self, name: str, *, seed: str, folder: Path, settings: Settings, network: Network,
-        watch: Watch, moods: Moods, disk: Disk, floor: float, sends_rest: bool,
+        watch: Watch, moods: Moods, disk: Disk, floor: float,
     ) -> None:
-        """``floor``: seconds that a wait takes at least, as on a busy machine.
-
-        ``sends_rest``: a node sends what it kept to itself once its writer is dead.
-        """
+        """``floor``: seconds that a wait takes at least, as on a busy machine."""
         self.name, self.seed, self.folder = name, seed, folder
         self.settings = replace(settings, peer_id=name, cache_dir=folder, data_dir=folder)
         self.network, self.watch, self.moods = network, watch, moods
-        self.floor, self._sends_rest = floor, sends_rest
+        self.floor = floor
         self.clock = Clock(network.loop)
         self.desk = MemoryStore()
         self.life: Life | None = None
@@ -248,6 +253,7 @@ class Replica:
     def start(self) -> None:
         if self.life is None or not self.life.alive:
             self._lives += 1
+            self.clock.ahead += timedelta(milliseconds=1)  # a start takes a while
             self.watch.note(self.name, "starts", self._lives)
             self.life = Life(self, self._lives)
 
@@ -258,11 +264,6 @@ class Replica:
         if power:
             for path in sorted(self.folder.glob(f"job_*/*/{JOURNAL}")):
                 self._disk.cut_power(path, luck)
-
-    def buried(self) -> None:
-        """The process is no more; its node is."""
-        if self._sends_rest:
-            self.network.send_rest(self.name)
 
     def lose_disk(self) -> None:
         """What was on it is gone: journals, notes, numbers."""
@@ -278,4 +279,3 @@ class Replica:
             life.stop.set()
             await life.over()
             life.alive = False
-            self.buried()

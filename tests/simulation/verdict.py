@@ -96,6 +96,9 @@ def left_over(
 ) -> str | None:
     """What should be gone by now and is not; None = nothing. ``strictly``: see ``judge``."""
     for job in jobs:
+        missed = None if ended.wants(job.id, "delete") else _missed(net, job)
+        if missed:
+            return missed
         if any((replica.folder / job.id).exists() and (strictly or _has_finished(replica, job))
                for replica in replicas.values()):
             return f"Journals of {job.id}, which is over, still lie about."
@@ -106,6 +109,17 @@ def left_over(
                 for hkey, names in places:
                     if any(node.hashes.get(hkey, {}).get(name) for name in names):
                         return f"A week later {node.name} holds {hkey} of {job.id}, deleted."
+    return None
+
+
+def _missed(net: Network, job: Job) -> str | None:
+    """Whose last word has not come to every node."""
+    for peer in job.peers:
+        fields = {name: node.hashes.get(keys.job_peers(job.id), {}).get(peer) or ""
+                  for name, node in net.nodes.items()}
+        lacking = [name for name, text in fields.items() if "finishedAt" not in text]
+        if 0 < len(lacking) < len(fields):
+            return f"{lacking[0]} lacks what {peer} said of {job.id}."
     return None
 
 

@@ -28,10 +28,8 @@ class World:
         self.moods, self.disk = Moods(seconds=plan.answer_seconds), Disk()
         self.net = Network(
             plan.peers, loop=loop, seed=plan.seed, watch=watch,
-            loses=0.1 if "lost_messages" in plan.switches else 0.0,
-            forgets="missed_while_away" in plan.switches,
+            loses=plan.loses, forgets=plan.forgets, keeps=plan.keeps,
             overtakes="overtaking" in plan.switches,
-            keeps=0.1 if "unsent_writes" in plan.switches else 0.0,
             dead_files=0.1 if "dead_files" in plan.switches else 0.0,
         )
         settings = replace(_settings(), peers=plan.peers, listed_peers=plan.peers)
@@ -41,7 +39,7 @@ class World:
             self.replicas[name] = Replica(
                 name, seed=plan.seed, folder=folder / name, settings=settings,
                 network=self.net, watch=watch, moods=self.moods, disk=self.disk,
-                floor=plan.floor, sends_rest="unsent_writes" not in plan.switches,
+                floor=plan.floor,
             )
         self.healed = False
         self._dead: set[str] = set()  # for good
@@ -66,6 +64,7 @@ class World:
         self._watch.note("", "all is healed")
         self.net.weather.errors = self.net.weather.slow = self.net.weather.file_delay = 0.0
         self.net.weather.delay = 0.2
+        self.net.calm_down()
         self.moods.errors = self.moods.hangs = self.moods.unusable = 0.0
         for name in self.replicas:
             self.net.set_up(name, True)

@@ -1,0 +1,93 @@
+"""Says this peer's last words again, a few at each look at the board (DATA.md, rule 3)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from datagen.domain.jobs import Job
+from datagen.ports import Clock
+from datagen.protocol import keys
+from datagen.protocol.board import Beat, Board
+from datagen.protocol.said import KEPT, Said
+
+PER_LOOK = 5  # fields; what is new must not wait behind what was said before
+BEATS_EVERY = 30.0  # seconds between two looks at who is back
+SILENT = 100.0  # seconds without a beat: a peer that beats then was away
+ALONE = 60.0  # seconds between two tries while no other node confirms anything
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Pulse:
+    beat: Beat
+    since: float  # monotonic seconds; the first look that saw it
+
+
+class Repeating:
+    """Who calls it writes no other field of this peer meanwhile. Raises StoreError."""
+
+    def __init__(self, *, peer_id: str, board: Board, said: Said, clock: Clock) -> None:
+        self._peer_id, self._board, self._said, self._clock = peer_id, board, said, clock
+        self._pulses: dict[str, _Pulse] = {}  # of the other peers
+        self._look_at = self._not_before = -math.inf  # monotonic seconds
+        self._knows_all: bool | None = None  # False: our disk is new, and perhaps not the peer
+
+    def begin(self) -> None:
+        """Before anything is said: see what an earlier start left on our disk."""
+        if self._knows_all is None:
+            self._knows_all = not self._said.is_empty()
+
+    def some(
+        self, jobs: Mapping[str, Job], running: Collection[str], *,
+        gone: Collection[str], leaving: Collection[str],
+    ) -> None:
+        """Write again what is due.
+
+        ``running``: jobs of whose share somebody else writes now; ``gone``: those that were
+        deleted; ``leaving``: those that will be, and whose entry is not put back.
+        """
+        now = self._clock.monotonic()
+        if not self._knows_all:
+            self._remember(jobs)
+            self._knows_all = True
+        if now >= self._look_at:
+            self._look_for_who_is_back(now)
+            self._look_at = now + BEATS_EVERY
+        lost = self._said.jobs() - jobs.keys() - set(leaving)
+        self._said.at_once(lambda place: place.hkey == keys.JOBS and place.field in lost)
+        if now < self._not_before:
+            return
+        left = PER_LOOK
+        for place in self._said.due({job.id for job in jobs.values() if not job.is_over}):
+            job_id = place.job_id
+            if not place.hkey.endswith(keys.CONTROL) and (
+                job_id in gone or (job_id in leaving and job_id not in jobs)
+            ):
+                self._said.forget(place)
+            elif not (job_id in running and place.field == self._peer_id):
+                self._board.say_again(place)
+                left -= 1
+            if not left or self._board.is_alone:
+                break
+        if self._board.is_alone:
+            self._not_before = now + ALONE
+
+    def _remember(self, jobs: Mapping[str, Job]) -> None:
+        """Take what our node shows of us for our last word: the disk that had it was lost."""
+        since = self._clock.now() - KEPT
+        for job in jobs.values():
+            if self._peer_id in job.peers and job.created_at > since:
+                state = self._board.states(job.id).get(self._peer_id)
+                if state is not None and state.inc:
+                    self._board.adopt(job.id, state)
+
+    def _look_for_who_is_back(self, now: float) -> None:
+        for peer, beat in self._board.beats().items():
+            if peer == self._peer_id:
+                continue
+            before = self._pulses.get(peer)
+            if before is None or (beat.inc, beat.seq) != (before.beat.inc, before.beat.seq):
+                self._pulses[peer] = _Pulse(beat=beat, since=now)
+                if before and (beat.inc != before.beat.inc or now - before.since >= SILENT):
+                    self._said.at_once()
