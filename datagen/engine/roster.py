@@ -6,8 +6,9 @@ two steps: whoever starts again comes to the same end.
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -72,6 +73,12 @@ class Roster:
         """Whether the web process left a job here; a look at our own disk."""
         stay = self._unreadable | self._leaving
         return any(key not in stay for key in self._desk.notes(keys.DESK_JOBS))
+
+    def _handed_over(self) -> Iterator[Job]:
+        """What the web process left here and is not on the board yet."""
+        for text in self._desk.notes(keys.DESK_JOBS).values():
+            with contextlib.suppress(ValueError):
+                yield load_job(text)
 
     def _publish_handed_over(self, jobs: dict[str, Job]) -> None:
         """Put what the web process handed over among the jobs of the board."""
@@ -140,8 +147,7 @@ class Roster:
                 self._settle(due.job, due.asked)
             elif self._is_mine(due):
                 found.append(due)
-        for job_id in sorted(wanted_away(asked) - jobs.keys()):  # cut off in the middle of it
-            self._removal.finish(job_id, None)
+        self._take_away_the_rest(jobs)
         over = {job.id for job in jobs.values() if job.is_over}
         self._hearing.of_some([job for job in jobs.values()
                                if job.id in over and job.id not in self._cleared])
@@ -151,6 +157,15 @@ class Roster:
             self._sweep_due = self._sweep(jobs, running)
             self._over = over
         return found
+
+    def _take_away_the_rest(self, jobs: Collection[str]) -> None:
+        """Go on with deletions that were cut off, or whose job the node lost."""
+        asked = asked_here(self._desk)
+        never_shared = {job.id for job in self._handed_over()}
+        for job_id in sorted(wanted_away(asked) - set(jobs)):
+            if job_id not in never_shared:
+                self._hearing.of(job_id, asked[job_id])
+            self._removal.finish(job_id, None)
 
     def _tended(self, job: Job, asked: Asked, *, is_ours: bool) -> Due:
         """The job and what is known of it, moved on where that is ours to do."""

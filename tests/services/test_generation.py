@@ -226,18 +226,21 @@ async def test_a_worker_makes_its_own_share_only_and_does_not_close_for_others(
 async def test_every_start_has_a_higher_number_and_beats_at_once_and_every_30_seconds(
     world: World,
 ) -> None:
-    for life in (1, 2, 3):
+    last = 0
+    for _ in range(3):
         since = world.clock.monotonic()
         await world.live(lambda since=since: world.clock.monotonic() > since + 100)
         beat = world.board.beats()["local"]
-        assert beat.inc == life
+        assert beat.inc > last
         assert beat.seq >= 2
+        last = beat.inc
 
 
 async def test_the_number_of_starts_survives_the_loss_of_the_disk(world: World) -> None:
     await world.live(lambda: "local" in world.board.beats())
+    before = world.board.beats()["local"].inc
     (world.settings.cache_dir / "local.starts").unlink()
-    await world.live(lambda: world.board.beats()["local"].inc == 2)
+    await world.live(lambda: world.board.beats()["local"].inc > before)
 
 
 async def test_a_stop_while_the_model_is_away_tells_progress_and_ends(world: World) -> None:

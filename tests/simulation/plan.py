@@ -19,10 +19,6 @@ class Missing:
 # (3), results are parts that others fetch and carry (4), idle peers help (6), and a job ends with
 # a sealed manifest, by whoever lives (7, 8).
 MISSING = {
-    "overtaking": Missing(seed=32, why=(
-        "A reader takes what its node shows, though it has seen something newer.")),
-    "wiped_nodes": Missing(seed=2, why=(
-        "Rule 3: nobody else notices that a node lost its replica, and says what it said.")),
     "dead_files": Missing(seed=1, why=(
         "Rules 4 and 7: a job ends though not every part was fetched and read.")),
     "dead_for_good": Missing(seed=6, why=(
@@ -72,6 +68,7 @@ class Plan:
     loses: float  # rate of messages that never arrive
     keeps: float  # rate of writes that stay on their node
     forgets: bool  # what a node misses while it is away never comes
+    overtakes: bool  # a later message may come before an earlier one of the same field
     switches: frozenset[str] = field(default=frozenset())  # of MISSING, those that are on
 
     def without(self, left_out: frozenset[int]) -> Plan:
@@ -96,11 +93,17 @@ def drawn(seed: str, switches: frozenset[str] = frozenset()) -> Plan:
     faults += _of_network(luck, peers, heals_at)
     faults += [fault for number in range(len(jobs)) for fault in _asked(luck, number, peers)]
     messages = Random(f"{seed}:messages")
+    # Who loses the node, the disk and the time all at once can't know how often it started.
+    on_time = [peer for peer in peers
+               if not any(fault.what == "clock jumps" for fault in faults if fault.who == peer)]
+    if on_time and messages.random() < 0.15:
+        faults.append(Fault(at=messages.uniform(0, heals_at), what="wipe node",
+                            who=messages.choice(on_time)))
     faults += _of_switches(luck, peers, creators, heals_at, switches)
     return Plan(
         seed=seed, peers=peers, jobs=jobs, heals_at=heals_at, switches=switches,
         loses=messages.choice((0.0, 0.0, 0.1)), keeps=messages.choice((0.0, 0.0, 0.1)),
-        forgets=messages.random() < 0.5,
+        forgets=messages.random() < 0.5, overtakes=messages.random() < 0.5,
         floor=luck.choice((2.0, 4.0, 6.0)), answer_seconds=luck.choice((0.5, 2.0, 6.0)),
         faults=tuple(sorted(faults, key=lambda fault: (fault.at, fault.what, fault.who))),
     )
@@ -150,7 +153,5 @@ def _of_switches(
         at, who = luck.uniform(0, end), luck.choice(losers)
         yield Fault(at=at, what="lose disk", who=who)
         yield Fault(at=at + luck.uniform(0.5, 40), what="start", who=who)
-    if "wiped_nodes" in on:
-        yield Fault(at=luck.uniform(0, end), what="wipe node", who=luck.choice(peers))
     if "dead_for_good" in on and len(peers) > 1:
         yield Fault(at=luck.uniform(0, end), what="die", who=luck.choice(peers))

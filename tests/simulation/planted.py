@@ -11,15 +11,15 @@ from unittest import mock
 from datagen.domain.asked import Asked
 from datagen.domain.jobs import Job, PeerState
 from datagen.engine import closing, hearing, journal, roster
-from datagen.engine.removal import Removal
+from datagen.engine.repeating import Repeating
 from datagen.engine.reporter import Reporter
 from datagen.protocol.board import Board
 from datagen.protocol.fields import dumps
 from datagen.protocol.requests import ask_here
+from datagen.protocol.said import Said
 from datagen.services.generation import Generation
 
 Plant = Callable[[], AbstractContextManager[Any]]
-_of, _files_of = hearing.Hearing.of, Removal._files_of
 
 
 def _missing_by_count(self: journal.Journal) -> Iterator[int]:
@@ -64,16 +64,6 @@ def _hear_and_keep_silent(self: hearing.Hearing, job_id: str, here: Asked) -> As
     return known
 
 
-def _say_what_is_not_shown(self: hearing.Hearing, job_id: str, here: Asked) -> Asked:
-    self._unsure.clear()
-    return _of(self, job_id, here)
-
-
-def _fail_for_good(self: Removal, job_id: str, job: Job | None) -> list[str]:
-    self._emptying.add(job_id)
-    return _files_of(self, job_id, job)
-
-
 def _write_equal_bytes(self: Board, hkey: str, field: str, record: Mapping[str, Any]) -> None:
     """A second try carries the mark of the first."""
     said = self.__dict__.setdefault("said", {})
@@ -94,7 +84,7 @@ PLANTED: Mapping[str, tuple[Plant, int]] = {
         _in_place_of(journal.Journal, "missing", _missing_by_count), 9),
     "a torn line costs all that follow": (
         _in_place_of(journal.Journal, "_scan", _scan_to_the_first_fault), 155),
-    "it closes without coverage": (_in_place_of(roster, "projected", _hasty), 0),
+    "it closes without coverage": (_in_place_of(roster, "projected", _hasty), 1),
     "the last word is dropped": (_in_place_of(Reporter, "last_word", _say_nothing_more), 1),
     "a start has no number of its own": (
         _in_place_of(Generation, "_next_inc", lambda self: 1), 0),
@@ -102,8 +92,10 @@ PLANTED: Mapping[str, tuple[Plant, int]] = {
     "a request is heard and not passed on": (
         _in_place_of(hearing.Hearing, "of", _hear_and_keep_silent), 2),
     "a second try has equal bytes": (_in_place_of(Board, "_write", _write_equal_bytes), 46),
-    "what a node kept to itself counts as said": (
-        _in_place_of(hearing.Hearing, "of", _say_what_is_not_shown), 2260),
-    "a deletion that failed is not begun again": (
-        _in_place_of(Removal, "_files_of", _fail_for_good), 3574),
+    "nothing is said again": (
+        _in_place_of(Repeating, "some", lambda self, *_, **__: None), 3),
+    "what a lost disk said is not remembered": (
+        _in_place_of(Repeating, "_remember", lambda self, _: None), 182),
+    "an earlier start's words are not said again": (
+        _in_place_of(Said, "_read", lambda self: iter(())), 0),
 }

@@ -24,9 +24,10 @@ from tests.simulation.watch import Broken
 SEEDS = range(150)
 FAULTS = {  # that befall these worlds
     "kill", "kill soon", "power cut", "stop", "lose disk", "clock jumps", "node down", "cut",
-    "errors", "slow", "delay", "file delay", "model errors", "model hangs", "unusable answers",
-    "cancel", "delete", "held message", "failed store call", "write that was not sent",
-    "unconfirmed write", "failed model call", "hung model call", "unusable answer",
+    "wipe node", "errors", "slow", "delay", "file delay", "model errors", "model hangs",
+    "unusable answers", "cancel", "delete", "held message", "missed message", "lost message",
+    "failed store call", "write that was not sent", "unconfirmed write", "failed model call",
+    "hung model call", "unusable answer",
 }
 
 

@@ -29,7 +29,7 @@ class World:
         self.net = Network(
             plan.peers, loop=loop, seed=plan.seed, watch=watch,
             loses=plan.loses, forgets=plan.forgets, keeps=plan.keeps,
-            overtakes="overtaking" in plan.switches,
+            overtakes=plan.overtakes,
             dead_files=0.1 if "dead_files" in plan.switches else 0.0,
         )
         settings = replace(_settings(), peers=plan.peers, listed_peers=plan.peers)
