@@ -113,7 +113,8 @@ def build(settings: Settings, *, for_pages: bool = False) -> Services:
     return Services(
         settings=settings, clock=clock, chat=chat, accounts=accounts,
         directory=Directory(People(store, foreign)), drafts=drafts, jobs=jobs,
-        datasets=Datasets(jobs=jobs, files=files, cache_dir=settings.cache_dir),
+        datasets=Datasets(
+            jobs=jobs, files=files, cache_dir=settings.cache_dir, clock=clock),
         generation=Generation(settings=settings, board=board, desk=desk, files=files,
                               chat=chat, clock=clock),
         patience=patience,

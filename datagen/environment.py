@@ -61,6 +61,8 @@ VARIABLES: tuple[Variable, ...] = (
              "another", default="8"),
     Variable(name="DATAGEN_MAX_CONCURRENT_JOBS_PER_INSTANCE", doc="jobs a worker runs at once",
              default="1"),
+    Variable(name="DATAGEN_PEER_DEAD_SECONDS", doc="without progress, until other peers help; at "
+             "least three times the timeout of an answer; 0 = never", default="300"),
     Variable(name="DATAGEN_JOB_POLL_SECONDS", doc="how often a worker looks for work",
              default="5"),
     Variable(name="DATAGEN_UPDATE_EVERY_K_REQUESTS", doc="records between two progress writes",

@@ -57,6 +57,7 @@ class Settings:
     own_model: bool  # nothing configured: the local model process answers
     model_port: int
     inference_timeout: float  # seconds
+    peer_dead_seconds: float  # without progress, until others help a peer's share; 0 = never
     max_records_per_job: int
     max_in_flight: int
     max_concurrent_jobs: int
@@ -214,6 +215,7 @@ def load(environ: Mapping[str, str] | None = None, *, in_container: bool | None 
         own_model=own_model,
         model_port=model_port,
         inference_timeout=env.number("DATAGEN_INFERENCE_TIMEOUT_SECONDS", 120, 1, 3600),
+        peer_dead_seconds=env.number("DATAGEN_PEER_DEAD_SECONDS", 300, 0, 86_400),
         max_records_per_job=env.whole("DATAGEN_MAX_RECORDS_PER_JOB", 200, 1, MAX_RECORDS),
         max_in_flight=env.whole("DATAGEN_MAX_IN_FLIGHT", 8, 1, 1024),
         max_concurrent_jobs=env.whole("DATAGEN_MAX_CONCURRENT_JOBS_PER_INSTANCE", 1, 1, 64),

@@ -16,28 +16,44 @@ class Request:
 
     at: datetime
     by: str  # user name
+    round: int = 0  # of the job, that it is about
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """All that was asked of one job; of several requests for the same, the first."""
+    """All that was asked of one job; of several requests for one round, the first."""
 
-    cancel: Request | None = None
+    cancel: Request | None = None  # rounds up to this one end with what there is
+    retry: Request | None = None  # the round after this one is opened
+    close: Request | None = None  # this round ends without a quorum
     delete: Request | None = None
 
-    @property
-    def end(self) -> Request | None:
-        """What ends the job if it is not over yet: who deletes it cancels it, too."""
-        return _first(self.cancel, self.delete)
+    def ends(self, number: int) -> Request | None:
+        """What ends that round if it is not over yet: who deletes a job cancels it, too."""
+        cancel = self.cancel if self.cancel and self.cancel.round >= number else None
+        return min((one for one in (cancel, self.delete) if one), default=None)
+
+    def after(self, number: int) -> Asked:
+        """What still matters once round ``number`` has ended."""
+        return Asked(
+            cancel=self.cancel if self.cancel and self.cancel.round > number else None,
+            retry=self.retry if self.retry and self.retry.round >= number else None,
+            close=self.close if self.close and self.close.round > number else None,
+            delete=self.delete,
+        )
 
     def joined(self, other: Asked) -> Asked:
         """What both say together."""
-        return Asked(cancel=_first(self.cancel, other.cancel),
-                     delete=_first(self.delete, other.delete))
+        return Asked(cancel=_latest(self.cancel, other.cancel),
+                     retry=_latest(self.retry, other.retry),
+                     close=_latest(self.close, other.close),
+                     delete=_latest(self.delete, other.delete))
 
 
 NOTHING = Asked()
 
 
-def _first(*requests: Request | None) -> Request | None:
-    return min((request for request in requests if request), default=None)
+def _latest(*requests: Request | None) -> Request | None:
+    """The request for the highest round, and of several for that the first."""
+    return min((one for one in requests if one), default=None,
+               key=lambda one: (-one.round, one.at, one.by))

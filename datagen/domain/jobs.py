@@ -1,4 +1,4 @@
-"""Jobs, shares and the fold that turns what peers say into progress.
+"""Jobs, shares and what their peers say of them.
 
 Field meanings follow DATA.md section 2 (the contract with stored data); the JSON
 spelling lives in ``protocol/codec.py``.
@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from datagen.domain.asked import NOTHING, Asked
-
 Status = Literal["queued", "running", "succeeded", "failed"]
 
 # Ids come from a store that neighbours can write, and name files and keys.
@@ -26,6 +24,7 @@ MAX_UNMARKED = 200  # open jobs without our mark that are looked after: anyone c
 MAX_IN_FLIGHT = 48  # calls a peer's state shows: those that wait longest
 MAX_LATEST_ERRORS = 20  # failures a peer's state carries, newest last
 MAX_COERCED = 16  # fields with converted values a peer's state tells apart
+MAX_PARTS = 200  # files a peer's state lists: they merge as they grow, so a few are the rule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +86,25 @@ class JobDetails:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Edition:
+    """What a round came to; it is sealed once its peers agreed on it, or a person closed it."""
+
+    round: int
+    by: str  # the peer that made it
+    forced: bool = False  # a person closed the job where no quorum was left
+    status: Literal["succeeded", "failed"]
+    ok: int  # records of the whole dataset, those of earlier rounds included
+    failed: int
+    manifest_cid: str
+    sha256: str  # of the manifest's bytes, hex
+    started_at: datetime | None = None
+    finished_at: datetime
+    error: str | None = None  # why the job as a whole failed
+    cancelled_at: datetime | None = None
+    cancelled_by: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Job:
     """The job's entry in the list: what was asked, and a projection of how far it is."""
 
@@ -112,6 +130,8 @@ class Job:
     error: str | None = None  # ours: why a job as a whole failed
     cancelled_at: datetime | None = None  # ours: it failed because somebody asked for its end
     cancelled_by: str | None = None
+    creator: str = ""  # ours: the peer where it was made; "" = unknown
+    edition: Edition | None = None  # ours: the latest that is sealed
     inc: int = 0  # ours, as in PeerState; 0 = it is a job of the earlier application
     rev: int = 0
 
@@ -124,6 +144,29 @@ class Job:
     def was_cancelled(self) -> bool:
         """Whether it ended on request, with fewer records than were asked for."""
         return self.status == "failed" and self.cancelled_at is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A file of result lines of one round, in order of their index."""
+
+    start: int  # the half-open range of indices it answers for
+    end: int
+    cid: str  # "" = there is no line
+    round: int = 0
+    ok: int
+    failed: int
+    whole: bool = True  # every index that was due has its line; else some of them
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effort:
+    """What a peer works on beside the first round of its own share."""
+
+    of: str  # the peer whose share it is
+    round: int = 0
+    ok: int = 0  # as in PeerState
+    failed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +189,8 @@ class PeerState:
     completion_tokens: int = 0
     coerced: Mapping[str, int] = field(default_factory=dict)  # converted values by field path
     trouble: str | None = None  # why nothing moves right now, in a sentence
-    asked: Asked = NOTHING  # the requests this peer follows
+    parts: tuple[Part, ...] = ()  # what it stored, of any share; at most MAX_PARTS
+    effort: Effort | None = None
     owner: str | None = None  # ours: whose job it works on; None = the earlier application
     inc: int = 0  # as read: the start of the worker that wrote it; 0 = the earlier application
     rev: int = 0  # as read: grows at every write of one start
@@ -154,24 +198,6 @@ class PeerState:
     @property
     def generated(self) -> int:
         return self.generated_ok + self.generated_failed
-
-
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """A job as its peers' own words add up, at read time."""
-
-    status: Status
-    ok: int
-    failed: int
-    total: int
-    started_at: datetime | None
-    finished_at: datetime | None
-    in_flight: tuple[InFlight, ...]
-
-    @property
-    def done(self) -> int:
-        """Final records, never more than were asked for, whatever a peer claims."""
-        return min(self.ok + self.failed, self.total)
 
 
 def shares(total: int, peers: Sequence[str]) -> dict[str, Share]:
@@ -212,29 +238,3 @@ def job_id(created_at: datetime, draft_id: str) -> str:
     """``job_{epoch ms}_{6 hex}``; the same draft always gives the same id."""
     digest = hashlib.sha256(draft_id.encode()).hexdigest()[:6]
     return f"job_{int(created_at.timestamp() * 1000)}_{digest}"
-
-
-def fold(job: Job, states: Mapping[str, PeerState]) -> Progress:
-    """What the peers' fields say together; a stored final status stands."""
-    if job.is_over:
-        return Progress(
-            status=job.status,
-            ok=job.total_ok,
-            failed=job.total_failed,
-            total=job.total_records,
-            started_at=job.started_at,
-            finished_at=job.finished_at,
-            in_flight=(),
-        )
-    known = heard(job, states).values()
-    starts = [state.started_at for state in known if state.started_at]
-    ok = min(sum(state.generated_ok for state in known), job.total_records)
-    return Progress(
-        status="running" if starts else "queued",
-        ok=ok,
-        failed=min(sum(state.generated_failed for state in known), job.total_records - ok),
-        total=job.total_records,
-        started_at=min(starts, default=None),
-        finished_at=None,
-        in_flight=tuple(item for state in known for item in state.in_flight),
-    )

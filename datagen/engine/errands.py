@@ -15,7 +15,7 @@ from datagen.domain.errors import NotThere, StoreError
 from datagen.engine.pace import Backoff, Pace
 
 _LOG = logging.getLogger(__name__)
-EVERY = 1.0  # seconds between two looks at what is due
+EVERY = 0.25  # seconds between two looks at what is due
 LONGEST_PAUSE = 3600.0  # seconds until a failed one is tried again
 
 
@@ -33,12 +33,14 @@ class Errands:
         self._pace = pace
         self._waiting: dict[str, _Errand] = {}  # by name
 
-    def add(self, name: str, work: Callable[[], object]) -> None:
+    def add(
+        self, name: str, work: Callable[[], object], *, longest: float = LONGEST_PAUSE
+    ) -> None:
         """Have it done; nothing new where one of that name is still to do.
 
-        ``name`` is told in the log while it fails.
+        ``name`` is told in the log while it fails; ``longest``: seconds between two tries.
         """
-        backoff = Backoff(self._pace, first=2.0, cap=LONGEST_PAUSE)
+        backoff = Backoff(self._pace, first=2.0, cap=longest)
         self._waiting.setdefault(name, _Errand(work=work, backoff=backoff))
 
     async def run(self, stop: asyncio.Event, done: asyncio.Event) -> None:

@@ -1,50 +1,74 @@
-"""What people ask of jobs, on its way between this replica's desk and the board.
+"""What replicas say of jobs beside their shares, on its way between this desk and the board.
 
 All methods block. Raises StoreError.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Collection
+from dataclasses import replace
 
 from datagen.domain.asked import NOTHING, Asked
-from datagen.domain.jobs import Job
+from datagen.domain.editions import Word
+from datagen.domain.folds import Case
+from datagen.domain.jobs import Job, PeerState, heard
 from datagen.ports import Desk
 from datagen.protocol.board import Board
 from datagen.protocol.requests import ask_here
 
-PER_LOOK = 5  # jobs that are over, of which one look hears what others were asked
-
 
 class Hearing:
-    """Hears what the other replicas were asked, and tells them what this one knows."""
+    """Reads all that is said of a job, and says what this replica knows of it."""
 
     def __init__(self, *, peer_id: str, board: Board, desk: Desk) -> None:
         self._peer_id, self._board, self._desk = peer_id, board, desk
         self._unsure: set[str] = set()  # jobs of which the store failed to take what we said
-        self._turn = 0  # of the jobs that are over, the next to ask about
 
-    def of(self, job_id: str, here: Asked) -> Asked:
-        """What all know by now of one job: kept on our own disk, then said to the others."""
-        said = self._board.asked(job_id)
-        known = _joined(said.values(), here)
-        ask_here(self._desk, job_id, known)
-        if said.get(self._peer_id, NOTHING) != known or job_id in self._unsure:
-            self._unsure.add(job_id)  # a node that fails may show it and have told nobody
-            self._board.ask(job_id, self._peer_id, known)
-            self._unsure.discard(job_id)
-        return known
+    def case(self, job: Job, here: Asked) -> Case:
+        """All that is known of one job; of this peer, its own last words.
 
-    def of_some(self, over: Collection[Job]) -> None:
-        """Note what others want deleted among the jobs that are over, a few at each look."""
-        shared = [job.id for job in over if self._peer_id in job.peers and len(job.peers) > 1]
-        for job_id in shared[self._turn : self._turn + PER_LOOK]:
-            known = _joined(self._board.asked(job_id).values())
-            if known.delete:
-                ask_here(self._desk, job_id, known)
-        self._turn = self._turn + PER_LOOK if self._turn + PER_LOOK < len(shared) else 0
+        What others were asked is kept on our own disk, too.
+        """
+        states, words = self._board.states(job.id), self._board.words(job.id)
+        state = self._board.last_state(job.id, self._peer_id)
+        if state is not None:  # whatever the node shows
+            states[self._peer_id] = state
+        words[self._peer_id] = self._own(job.id, words)
+        case = Case(job=job, states=heard(job, states), words=words, here=here)
+        self._note(case, here)
+        return case
 
+    def own_state(self, job_id: str) -> PeerState | None:
+        """What this peer last said of its work on a job, whoever its owner is."""
+        return (self._board.last_state(job_id, self._peer_id)
+                or self._board.states(job_id).get(self._peer_id))
 
-def _joined(said: Collection[Asked], start: Asked = NOTHING) -> Asked:
-    return functools.reduce(Asked.joined, said, start)
+    def say(self, job_id: str, word: Word) -> None:
+        """Tell the others, unless they know."""
+        shown = self._board.words(job_id).get(self._peer_id)
+        known = shown is not None and replace(shown, inc=0, rev=0) == replace(word, inc=0, rev=0)
+        if known and job_id not in self._unsure:
+            return
+        if shown is None and word == Word(peer_id=self._peer_id):
+            return
+        self._unsure.add(job_id)  # a node that fails may show it and have told nobody
+        self._board.say(job_id, word)
+        self._unsure.discard(job_id)
+
+    def pass_on(self, job_id: str, here: Asked) -> None:
+        """Tell the others what was asked of a job whose entry is gone."""
+        words = self._board.words(job_id)
+        word = self._own(job_id, words)
+        asked = here
+        for one in words.values():
+            asked = asked.joined(one.asked)
+        self.say(job_id, replace(word, asked=asked, vote=None))
+
+    def _own(self, job_id: str, words: dict[str, Word]) -> Word:
+        return (self._board.last_word(job_id, self._peer_id)
+                or words.get(self._peer_id) or Word(peer_id=self._peer_id))
+
+    def _note(self, case: Case, here: Asked) -> None:
+        ended = case.edition.round if case.edition else -1
+        news = case.asked.after(ended)
+        if news != here.after(ended) and news != NOTHING:
+            ask_here(self._desk, case.job.id, news)

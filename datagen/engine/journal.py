@@ -19,7 +19,7 @@ import os
 import zlib
 from array import array
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -29,18 +29,25 @@ from datagen.domain.records import MAX_RAW
 from datagen.protocol.fields import dumps
 
 JOURNAL = "journal.jsonl"
-_MISSING, _OK, _FAILED = 0, 1, 2
+_MISSING, _OK, _FAILED, _NOT_DUE = range(4)
 
 
 class JournalError(StoreError):
     """An entry that was good is not readable any more; opening again finds out which."""
 
 
-def folder_of(cache: Path, job_id: str, peer_id: str) -> Path:
-    """Where a share's journal lives. Raises InputError for ids that must not name a path."""
-    if not JOB_ID.fullmatch(job_id) or not PEER_ID.fullmatch(peer_id):
+def folder_of(
+    cache: Path, job_id: str, peer_id: str, *, of: str | None = None, number: int = 0
+) -> Path:
+    """Where this peer's journal of a share lives. Raises InputError for ids that name no path.
+
+    ``of``: the peer whose share it is, else this one; ``number``: the round.
+    """
+    of = of or peer_id
+    if not JOB_ID.fullmatch(job_id) or not PEER_ID.fullmatch(peer_id) or not PEER_ID.fullmatch(of):
         raise InputError("The id of this job or peer can't be used as a file name.")
-    return cache / job_id / peer_id
+    folder = cache / job_id / peer_id
+    return folder if of == peer_id and not number else folder / f"round-{number}" / of
 
 
 @contextlib.contextmanager
@@ -82,13 +89,23 @@ class Journal:
     Methods that touch the disk raise StoreError, StoreFull when there is no room.
     """
 
-    def __init__(self, folder: Path, share: Share) -> None:
-        """Open or start the journal and read it through (blocking)."""
+    def __init__(
+        self, folder: Path, share: Share, due: Collection[int] | None = None
+    ) -> None:
+        """Open or start the journal and read it through (blocking).
+
+        ``due``: the indices that are wanted; None = all of the share.
+        """
         self.folder = folder
         self._path = folder / JOURNAL
         self._share = share
         self._offsets = array("q", bytes(8 * len(share)))  # of the entry's CRC
         self._results = bytearray(len(share))
+        if due is not None:
+            self._results = bytearray([_NOT_DUE]) * len(share)
+            for index in due:
+                self._results[index - share.start] = _MISSING
+        self.due = len(share) if due is None else len(due)
         self._latest: deque[RecordError] = deque(maxlen=MAX_LATEST_ERRORS)
         self.ok = 0  # distinct final records
         self.failed = 0
@@ -110,7 +127,7 @@ class Journal:
     @property
     def left(self) -> int:
         """Records of the share that are still to do."""
-        return len(self._share) - self.ok - self.failed
+        return self.due - self.ok - self.failed
 
     @property
     def latest_errors(self) -> tuple[RecordError, ...]:
@@ -122,12 +139,28 @@ class Journal:
         """Whether a power cut could take entries that are counted."""
         return self._dirty
 
-    def missing(self) -> Iterator[int]:
-        """Indices without a record, ascending; lazy: what is appended meanwhile is skipped."""
-        at = self._results.find(_MISSING)
+    def missing(self, *, backwards: bool = False) -> Iterator[int]:
+        """Indices without a record, in order; lazy: what is appended meanwhile is skipped."""
+        results = self._results
+        at = results.rfind(_MISSING) if backwards else results.find(_MISSING)
         while at >= 0:
             yield self._share.start + at
-            at = self._results.find(_MISSING, at + 1)
+            at = (results.rfind(_MISSING, 0, at) if backwards
+                  else results.find(_MISSING, at + 1))
+
+    def run(self, *, backwards: bool = False) -> Share:
+        """The indices from the one end of the share, or the other, on to the first that misses."""
+        start, end = self._share.start, self._share.end
+        if backwards:
+            return Share(start=start + 1 + self._results.rfind(_MISSING), end=end)
+        at = self._results.find(_MISSING)
+        return Share(start=start, end=end if at < 0 else start + at)
+
+    def counts(self, span: Share) -> tuple[int, int]:
+        """Good and failed records within ``span``."""
+        start = self._share.start
+        results = self._results[span.start - start : span.end - start]
+        return results.count(_OK), results.count(_FAILED)
 
     def lacks(self, index: int) -> bool:
         """Whether the share has this index and no record of it yet."""
@@ -164,12 +197,13 @@ class Journal:
                 self._dirty = True
                 raise
 
-    def ordered(self, out: BinaryIO) -> None:
-        """Write all result lines by index to ``out`` (blocking; one record in memory).
+    def ordered(self, out: BinaryIO, span: Share | None = None) -> None:
+        """Write the result lines by index to ``out`` (blocking; one record in memory).
 
-        Raises JournalError when an entry can't be read back.
+        ``span``: those within it; None = all. Raises JournalError when an entry can't be read
+        back.
         """
-        for line in self._lines(_OK, _FAILED):
+        for line in self._lines(_OK, _FAILED, span=span):
             with disk_faults(self.folder):
                 out.write(line + b"\n")
 
@@ -189,10 +223,11 @@ class Journal:
         """Release the file; the journal can't be used afterwards."""
         os.close(self._file)
 
-    def _lines(self, *kinds: int) -> Iterator[bytes]:
+    def _lines(self, *kinds: int, span: Share | None = None) -> Iterator[bytes]:
+        span, first = span or self._share, self._share.start
         with disk_faults(self._path), self._path.open("rb") as source:
-            for at, result in enumerate(self._results):
-                if result in kinds:
+            for at in range(span.start - first, span.end - first):
+                if self._results[at] in kinds:
                     source.seek(self._offsets[at])
                     line = _checked(source.readline())
                     if line is None:

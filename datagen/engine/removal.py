@@ -7,6 +7,7 @@ file store. Raises StoreError.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -14,8 +15,8 @@ from functools import partial
 from pathlib import Path
 
 from datagen.domain.asked import Asked
-from datagen.domain.errors import InputError
-from datagen.domain.jobs import Job
+from datagen.domain.errors import InputError, StoreError
+from datagen.domain.jobs import Edition, Job
 from datagen.domain.totals import Totals
 from datagen.engine.errands import Errands
 from datagen.engine.journal import folder_of
@@ -25,6 +26,7 @@ from datagen.protocol import keys
 from datagen.protocol.board import Board
 from datagen.protocol.codec import totals_record
 from datagen.protocol.fields import dumps
+from datagen.protocol.manifests import read_manifest
 from datagen.protocol.requests import dealt_with
 
 _LOG = logging.getLogger(__name__)
@@ -68,7 +70,7 @@ class Removal:
                 cids = self._files_of(job_id, job)  # where it fails, the next look comes here again
                 self._emptying.add(job_id)
                 self._errands.add(f"deleting the files of job {job_id}",
-                                  partial(self._empty, job_id, cids))
+                                  partial(self._empty, job_id, cids, job.edition if job else None))
             return False
         counted = Totals.of([job]) if job is not None and job.inc else None
         self._desk.put_once(keys.DESK_DELETED, job_id,
@@ -89,10 +91,15 @@ class Removal:
         state = self._board.states(job_id).get(self._peer_id)
         if state and state.inc and (job is None or state.owner in {None, job.owner}):
             found += [cid for cid in (state.result_cid, state.errors_cid) if cid]
+            found += [part.cid for part in state.parts if part.cid]
         return found
 
-    def _empty(self, job_id: str, cids: Sequence[str]) -> None:
-        for cid in cids:
+    def _empty(self, job_id: str, cids: Sequence[str], edition: Edition | None) -> None:
+        if edition is not None:
+            with contextlib.suppress(StoreError):  # removed before, and cut off in between
+                cids = [*cids, read_manifest(self._files, edition).cid or ""]
+            cids = [*cids, edition.manifest_cid]
+        for cid in filter(None, cids):
             self._files.remove(cid)
         self._emptied.add(job_id)
         self._emptying.discard(job_id)

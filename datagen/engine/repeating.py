@@ -79,8 +79,8 @@ class Repeating:
         for job in jobs.values():
             if self._peer_id in job.peers and job.created_at > since:
                 state = self._board.states(job.id).get(self._peer_id)
-                if state is not None and state.inc:
-                    self._board.adopt(job.id, state)
+                self._board.adopt(job.id, state=state if state and state.inc else None,
+                                  word=self._board.words(job.id).get(self._peer_id))
 
     def _look_for_who_is_back(self, now: float) -> None:
         for peer, beat in self._board.beats().items():

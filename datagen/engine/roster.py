@@ -1,4 +1,4 @@
-"""Which jobs concern this peer, and what becomes of those that were made here.
+"""Which jobs concern this peer, and what becomes of them.
 
 All methods block; one worker calls them, one at a time. They may be cut off between any
 two steps: whoever starts again comes to the same end.
@@ -9,41 +9,60 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from datagen.domain import editions
 from datagen.domain.asked import NOTHING, Asked
-from datagen.domain.jobs import Job, PeerState, heard, in_turn, shares
-from datagen.engine.closing import projected
+from datagen.domain.editions import Word
+from datagen.domain.folds import Case, ended
+from datagen.domain.jobs import Edition, Job, PeerState, Share, in_turn, shares
+from datagen.engine.closing import Closing
 from datagen.engine.errands import Errands
 from datagen.engine.hearing import Hearing
-from datagen.engine.journal import JOURNAL, disk_faults
+from datagen.engine.helping import share_to_help
+from datagen.engine.journal import disk_faults
 from datagen.engine.outbox import clear
 from datagen.engine.removal import Removal
 from datagen.engine.repeating import Repeating
+from datagen.engine.shelf import Shelf
+from datagen.engine.stillness import Stillness
 from datagen.ports import Clock, Desk, FileStore
 from datagen.protocol import keys
 from datagen.protocol.board import Board
 from datagen.protocol.codec import load_job
-from datagen.protocol.requests import (
-    asked_here,
-    deleted_here,
-    nothing_to_cancel,
-    wanted_away,
-)
+from datagen.protocol.manifests import read_manifest
+from datagen.protocol.requests import asked_here, deleted_here, past, wanted_away
 
 _LOG = logging.getLogger(__name__)
-LAST_PARTS = 60.0  # seconds that a cancelled job waits for what its other peers have
+PER_LOOK = 5  # jobs that are over, of which one look hears what is said of them
+OTHERS_WRITE = 120.0  # seconds that a job's end may be missing in the list, until others write it
 
 
 @dataclass(frozen=True, kw_only=True)
 class Due:
-    """A share of this peer that is not finished."""
+    """A share that this peer should work on."""
 
     job: Job
-    before: PeerState | None  # what this peer last said of it
-    asked: Asked
+    of: str  # the peer whose share it is
+    share: Share
+    case: Case
+    before: PeerState | None  # what this peer last said of the job
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether people asked for the end of this round."""
+        return self.case.asked.ends(self.case.round) is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """What one look at the board came to."""
+
+    due: list[Due]  # in turn
+    open: Mapping[str, int]  # the round of each job that has not ended, by job id
+    over: Collection[str]  # of the jobs that are worked on, those that have ended
 
 
 class Roster:
@@ -51,22 +70,26 @@ class Roster:
 
     def __init__(
         self, *, peer_id: str, cache: Path, board: Board, desk: Desk, files: FileStore,
-        clock: Clock, errands: Errands, forget_table: Callable[[str], None],
+        clock: Clock, errands: Errands, shelf: Shelf, forget_table: Callable[[str], None],
+        dead_after: float,
     ) -> None:
+        """``dead_after``: seconds without progress from which on a share is helped; 0 = never."""
         self._peer_id, self._cache = peer_id, cache
         self._board, self._desk, self._files, self._clock = board, desk, files, clock
-        self._errands = errands
+        self._errands, self._shelf, self._dead_after = errands, shelf, dead_after
         self._removal = Removal(peer_id=peer_id, cache=cache, board=board, desk=desk,
                                 files=files, errands=errands, forget_table=forget_table)
         self._repeating = None if board.said is None else Repeating(
             peer_id=peer_id, board=board, said=board.said, clock=clock)
         self._hearing = Hearing(peer_id=peer_id, board=board, desk=desk)
+        self._still = Stillness()
+        self._closing = Closing(
+            peer_id=peer_id, files=files, shelf=shelf, errands=errands, clock=clock,
+            still=self._still, cache=cache, patience=2 * dead_after)
         self._unreadable: set[str] = set()  # notes complained of
         self._leaving: set[str] = set()  # notes of deleted jobs whose files are on their way out
-        self._said: dict[str, Mapping[str, PeerState]] = {}  # by job id, as of this look
-        self._over: set[str] = set()  # jobs that were over at the last look
-        self._sweep_due = True  # journals of closed jobs may lie about
-        self._asked_since: dict[str, float] = {}  # job id -> monotonic seconds
+        self._turn = 0  # of the jobs that are over, the next to look at
+        self._open: set[str] = set()  # jobs that had not ended at the last look
         self._cleared: set[str] = set()  # deleted jobs of which this disk holds nothing any more
 
     def is_handed_something(self) -> bool:
@@ -117,14 +140,12 @@ class Roster:
             self._board.publish(job)
             jobs[job_id] = job
 
-    def survey(self, running: Collection[str]) -> list[Due]:
-        """Shares of this peer that are not finished, in turn.
+    def survey(self, running: Collection[str]) -> Survey:
+        """Tend all jobs that are open, and some that are over.
 
-        Jobs whose id is in ``running`` are left out. Publishes what was handed over, and moves
-        the jobs made here on: to running, to their end, and their journals away; and deletes
-        those that should be.
+        Jobs whose id is in ``running`` are worked on here already. Publishes what was handed
+        over, has the jobs ended that can be, and deletes those that should be.
         """
-        self._said.clear()
         if self._repeating is not None:
             self._repeating.begin()
         asked = asked_here(self._desk)
@@ -135,28 +156,39 @@ class Roster:
         self._put_back(jobs, {job_id: text for job_id, text in created.items()
                               if text and job_id not in gone.keys() | wanted_away(asked)})
         found: list[Due] = []
-        for job in in_turn(jobs.values()):
+        still_open: dict[str, int] = {}
+        for job in self._in_need(jobs, {*asked, *created, *running, *gone, *self._open}):
             if job.id in gone:
                 self._removal.finish(job.id, job)  # a store brought it back
                 continue
-            due = self._tended(job, asked.get(job.id, NOTHING), is_ours=job.id in created)
-            jobs[job.id] = due.job
-            if job.id in running:
+            case = self._tended(job, asked.get(job.id, NOTHING), made_here=job.id in created)
+            jobs[job.id] = case.job
+            if not case.is_open:
+                self._settle(case, is_running=job.id in running)
                 continue
-            if due.job.is_over:
-                self._settle(due.job, due.asked)
-            elif self._is_mine(due):
+            still_open[job.id] = case.round
+            due = None if job.id in running else self._due(case)
+            if due is not None:
                 found.append(due)
         self._take_away_the_rest(jobs)
-        over = {job.id for job in jobs.values() if job.is_over}
-        self._hearing.of_some([job for job in jobs.values()
-                               if job.id in over and job.id not in self._cleared])
         if self._repeating is not None:
             self._repeating.some(jobs, running, gone=gone.keys(), leaving=wanted_away(asked))
-        if self._sweep_due or not over <= self._over:  # whichever replica ended them
-            self._sweep_due = self._sweep(jobs, running)
-            self._over = over
-        return found
+        self._sweep(jobs, running)
+        self._open = set(still_open)
+        over = {job_id for job_id in running if job_id in jobs and job_id not in still_open}
+        return Survey(due=found, open=still_open, over=over)
+
+    def _in_need(self, jobs: Mapping[str, Job], stirred: Collection[str]) -> Iterator[Job]:
+        """The jobs to look at now, in turn: of those that are over, ``stirred`` and a few more."""
+        over = []
+        for job in in_turn(list(jobs.values())):
+            if job.is_over and job.id not in stirred:
+                over.append(job)
+            else:
+                yield job
+        shared = [job for job in over if self._peer_id in job.peers and len(job.peers) > 1]
+        yield from shared[self._turn : self._turn + PER_LOOK]
+        self._turn = self._turn + PER_LOOK if self._turn + PER_LOOK < len(shared) else 0
 
     def _take_away_the_rest(self, jobs: Collection[str]) -> None:
         """Go on with deletions that were cut off, or whose job the node lost."""
@@ -164,116 +196,123 @@ class Roster:
         never_shared = {job.id for job in self._handed_over()}
         for job_id in sorted(wanted_away(asked) - set(jobs)):
             if job_id not in never_shared:
-                self._hearing.of(job_id, asked[job_id])
+                self._hearing.pass_on(job_id, asked[job_id])
             self._removal.finish(job_id, None)
 
-    def _tended(self, job: Job, asked: Asked, *, is_ours: bool) -> Due:
+    def _tended(self, job: Job, here: Asked, *, made_here: bool) -> Case:
         """The job and what is known of it, moved on where that is ours to do."""
-        before = None
-        if job.is_over and is_ours:
-            self._end(job)
-        elif not job.is_over and (is_ours or asked.end or self._peer_id in job.peers):
-            asked = self._hearing.of(job.id, asked)
-            said = self._states(job.id)
-            states = heard(job, said)
-            before = said.get(self._peer_id)
-            if is_ours or self._adopted(job):
-                job = self._moved(job, states, asked)
-        return Due(job=job, before=before, asked=asked)
+        if not self._concerns_us(job, here):
+            return Case(job=job, here=here)
+        case = self._hearing.case(job, here)
+        if job.is_over and job.edition is None and not job.inc:
+            return case  # the earlier application closed it
+        mine = case.words.get(self._peer_id, Word(peer_id=self._peer_id))
+        word = self._closing.word(case, mine=mine, made_here=made_here)
+        if self._is_worth_saying(case):
+            self._hearing.say(job.id, word)
+        case = replace(case, words={**case.words, self._peer_id: word})
+        return replace(case, job=self._projected(case))
 
-    def _is_mine(self, due: Due) -> bool:
-        before = due.before
-        if before is not None and before.owner not in {None, due.job.owner}:
-            return False  # we work, or worked, for somebody else: this entry is forged
-        finished = before is not None and before.finished_at is not None
-        return self._peer_id in due.job.peers and not finished
+    def _concerns_us(self, job: Job, here: Asked) -> bool:
+        if not job.inc and not job.is_over:  # the first of its peers closes it
+            return self._peer_id in job.peers
+        return self._peer_id in job.peers or here != NOTHING
 
-    def _adopted(self, job: Job) -> bool:
-        """Whether this peer closes a job that came without a note.
+    def _is_worth_saying(self, case: Case) -> bool:
+        """Whether anybody else reads it, or the job's own entry can't hold it."""
+        return case.job.peers != (self._peer_id,) or not case.job.inc
 
-        Nobody but its only peer can; and of one that the earlier application made, the first
-        of its peers does, so that exactly one replica does.
-        """
-        if job.peers[0] != self._peer_id or (job.inc and len(job.peers) > 1):
-            return False
-        self._desk.put_once(keys.DESK_CREATED, job.id, "")
-        return True
-
-    def _moved(self, job: Job, states: Mapping[str, PeerState], asked: Asked) -> Job:
-        moved = projected(job, states, self._clock.now(), asked=asked,
-                          overdue=self._is_overdue(job, states, asked))
+    def _projected(self, case: Case) -> Job:
+        """The job's entry in the list, written anew where it is outdated and ours to write."""
+        job, edition = case.job, case.edition
+        if not case.is_open:
+            moved = ended(job, edition) if edition else job
+        elif case.progress.status == "running" and (job.status == "queued" or job.is_over):
+            moved = replace(job, status="running", started_at=case.progress.started_at,
+                            finished_at=None, updated_at=self._clock.now(), edition=edition,
+                            error=None, cancelled_at=None, cancelled_by=None)
+        else:
+            moved = job
+        if moved == job or not self._is_ours_to_write(case):
+            return moved
+        self._board.publish(moved)
         if moved.is_over:
-            self._end(moved)
-        elif moved is not job:
-            self._board.publish(moved)
+            _LOG.info("Job %s %s: %d records good, %d failed.", job.id,
+                      "was cancelled" if moved.was_cancelled else moved.status,
+                      moved.total_ok, moved.total_failed)
         return moved
 
-    def _is_overdue(self, job: Job, states: Mapping[str, PeerState], asked: Asked) -> bool:
-        """Whether the other peers had their time for the last parts of a cancelled job.
+    def _is_ours_to_write(self, case: Case) -> bool:
+        """The creator writes it, and who made the edition; the others, if neither does."""
+        writers = {editions.creator(case.job), case.edition.by if case.edition else None}
+        if self._peer_id in writers:
+            return True
+        waited = self._still.of((case.job.id, "entry"), case.edition, self._clock.monotonic())
+        return not case.is_open and waited >= OTHERS_WRITE
 
-        Our own share is waited for as long as it takes.
-        """
-        if asked.end is None:
-            return False
-        now = self._clock.monotonic()
-        since = self._asked_since.setdefault(job.id, now)
-        share = shares(job.total_records, job.peers).get(self._peer_id)
-        mine = states.get(self._peer_id)
-        ours_is_in = not share or (mine is not None and mine.finished_at is not None)
-        return ours_is_in and now - since >= LAST_PARTS
+    def _due(self, case: Case) -> Due | None:
+        """What this peer should do for an open job now."""
+        job, me = case.job, self._peer_id
+        if me not in job.peers:
+            return None
+        said = self._hearing.own_state(job.id)
+        if said is not None and said.owner not in {None, job.owner}:
+            return None  # we work, or worked, for somebody else: this entry is forged
+        of: str | None = me
+        if self._is_done(case, said):
+            of = None if case.asked.ends(case.round) else share_to_help(
+                case, me, without=self._shelf.unreadable(), still=self._still,
+                limit=self._dead_after, now=self._clock.monotonic())
+        if of is None:
+            return None
+        return Due(job=job, of=of, case=case, before=said,
+                   share=shares(job.total_records, job.peers)[of])
 
-    def _end(self, job: Job) -> None:
-        """Write a job's end, the owner's list included, and be done with it."""
-        self._board.publish(job)
-        self._desk.drop(keys.DESK_CREATED, job.id)
-        self._asked_since.pop(job.id, None)
-        _LOG.info("Job %s %s: %d records good, %d failed.", job.id,
-                  "was cancelled" if job.was_cancelled else job.status,
-                  job.total_ok, job.total_failed)
+    def _is_done(self, case: Case, said: PeerState | None) -> bool:
+        """Whether this peer did its own share of the round."""
+        if not case.round:
+            return said is not None and said.finished_at is not None
+        share = case.shares.get(self._peer_id)
+        return share is None or any(
+            peer == self._peer_id and (part.start, part.end) == (share.start, share.end)
+            for peer, part in case.parts())
 
-    def _settle(self, job: Job, asked: Asked) -> None:
-        """See to what is asked of a job that is over."""
-        if asked.delete is None:
-            if asked.cancel:
-                nothing_to_cancel(self._desk, job.id)
+    def _settle(self, case: Case, *, is_running: bool) -> None:
+        """See to what is left to do for a job that is over."""
+        job, edition = case.job, case.edition
+        self._closing.forget(job.id)
+        if edition is not None and case.here != NOTHING:
+            past(self._desk, job.id, edition.round)
+        if job.is_over:
+            self._desk.drop(keys.DESK_CREATED, job.id)
+        if case.asked.delete is None or is_running:
             return
         if job.id not in self._cleared:
-            asked = self._hearing.of(job.id, asked)
             self._removal.clear_disk(job.id)
             self._cleared.add(job.id)
-        self._removal.finish_if_due(job, asked, self._clock.now())
+        self._removal.finish_if_due(job, case.asked, self._clock.now())
 
-    def _states(self, job_id: str) -> Mapping[str, PeerState]:
-        """What the peers say of a job, read once at each look."""
-        if job_id not in self._said:
-            states = self._board.states(job_id)
-            mine = self._board.last_word(job_id, self._peer_id)
-            if mine is not None:  # whatever the node shows
-                states[self._peer_id] = mine
-            self._said[job_id] = states
-        return self._said[job_id]
-
-    def _sweep(self, jobs: Mapping[str, Job], running: Collection[str]) -> bool:
-        """Have journals deleted that nobody needs any more; whether some may follow soon."""
-        follow = False
+    def _sweep(self, jobs: Mapping[str, Job], running: Collection[str]) -> None:
+        """Have journals deleted that nobody needs any more."""
         with disk_faults(self._cache):
             folders = list(self._cache.glob(f"job_*/{self._peer_id}"))
         for folder in folders:
-            job_id = folder.parent.name
-            job = jobs.get(job_id)
-            if job is None or not job.is_over:
+            job = jobs.get(folder.parent.name)
+            if job is None or not job.is_over or job.id in running:
                 continue
-            if job_id in running:
-                follow = True
-                continue
-            self._clear(folder, job_id)
-        return follow
+            if job.edition is None:
+                self._clear_after_the_earlier(folder, job.id)
+            elif self._closing.carry(job.id, job.edition):
+                self._errands.add(f"clearing the journals of job {job.id}",
+                                  partial(self._clear, folder, job.edition))
 
-    def _clear(self, folder: Path, job_id: str) -> None:
-        state = self._states(job_id).get(self._peer_id)
-        if state is None or state.finished_at is None:
-            return
-        if state.inc or not (folder / JOURNAL).exists():  # of our records we said it ourselves
+    def _clear(self, folder: Path, edition: Edition) -> None:
+        """Delete journals once the store itself can give all they hold."""
+        clear(folder, self._files, read_manifest(self._files, edition).cid)
+
+    def _clear_after_the_earlier(self, folder: Path, job_id: str) -> None:
+        state = self._hearing.own_state(job_id)
+        if state is not None and state.finished_at is not None and state.inc:
             self._errands.add(f"clearing the journal of job {job_id}",
                               partial(clear, folder, self._files, state.result_cid))
 

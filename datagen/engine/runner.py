@@ -52,11 +52,13 @@ class Runner:
 
     def __init__(
         self, *, details: JobDetails, total: int, journal: Journal, line: Line, tally: Tally,
-        pace: Pace, max_in_flight: int, attempts: int,
+        pace: Pace, max_in_flight: int, attempts: int, backwards: bool = False,
     ) -> None:
+        """``backwards``: from the share's last record to its first."""
         self._details, self._total = details, total
         self._journal, self._line, self._tally, self._pace = journal, line, tally, pace
         self._max_in_flight, self._attempts = max_in_flight, attempts
+        self._backwards = backwards
         self.reader = RecordReader(details.schema)
         self._parameters = details.inference.parameters
         self._max_tokens = max_tokens(details)
@@ -79,7 +81,7 @@ class Runner:
         return self._journal.left == 0
 
     async def _crew(self, stop: asyncio.Event) -> None:
-        indices = self._journal.missing()
+        indices = self._journal.missing(backwards=self._backwards)
         async with asyncio.TaskGroup() as group:
             for _ in range(min(self._max_in_flight, self._journal.left)):
                 group.create_task(self._work(indices, stop))
@@ -88,6 +90,8 @@ class Runner:
         for index in indices:
             if stop.is_set():
                 return
+            if not self._journal.lacks(index):  # another's record came in between
+                continue
             made = await self._record(index, stop)
             if made is not None:
                 await self._keep(made, stop)

@@ -1,30 +1,48 @@
-"""One peer's share of one job, from the first record to the uploaded files."""
+"""One share of one job, from the first record to the uploaded files: this peer's, or another's."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 
 from datagen.domain.asked import NOTHING, Asked
 from datagen.domain.chat import Endpoint
 from datagen.domain.endpoints import endpoint_for
 from datagen.domain.errors import StoreError
-from datagen.domain.jobs import Inference, Job, JobDetails, PeerState, Share
+from datagen.domain.exports import ResultLine
+from datagen.domain.folds import Case
+from datagen.domain.jobs import (
+    Edition,
+    Inference,
+    Job,
+    JobDetails,
+    Part,
+    PeerState,
+    Share,
+    heard,
+)
 from datagen.engine.journal import Journal, JournalError, folder_of
 from datagen.engine.line import Line
 from datagen.engine.outbox import deliver, take_back
 from datagen.engine.pace import Backoff, Pace
 from datagen.engine.reporter import Reporter
 from datagen.engine.runner import Runner
+from datagen.engine.shelf import FileError, Shelf, written
+from datagen.engine.stock import EVERY_RECORDS, EVERY_SECONDS, Stock
 from datagen.engine.takeover import Upload, take_over, uploaded
 from datagen.engine.tally import Tally
 from datagen.ports import ChatModel, FileStore
 from datagen.protocol.board import Board
+from datagen.protocol.manifests import edition_lines
 from datagen.settings import Settings
 
 # Seconds between two uploads of one share: each may have been stored, and its answer lost.
 LONGEST_PAUSE = 120.0
+LOOK_EVERY = 1.0  # seconds between two looks whether there is enough to store
+AT_ONCE = 500  # records of another's part in memory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +52,7 @@ class Workshop:
     settings: Settings
     board: Board
     files: FileStore
+    shelf: Shelf
     chat: ChatModel
     pace: Pace
     slots: asyncio.Semaphore  # model calls in flight
@@ -42,15 +61,17 @@ class Workshop:
 class Orders:
     """What a share is told while it is worked on."""
 
-    def __init__(self, asked: Asked) -> None:
-        self.asked = NOTHING
+    def __init__(self, asked: Asked, number: int = 0) -> None:
+        """``number``: the round it is worked on in."""
+        self.asked, self.round = NOTHING, number
+        self.over = False  # the round has ended, whoever ended it: nothing of it counts any more
         self.halt = asyncio.Event()  # begin no more records: it is ended, or the worker stops
         self.tell(asked)
 
     @property
     def ended(self) -> bool:
         """Whether people asked for its end."""
-        return self.asked.end is not None
+        return self.asked.ends(self.round) is not None
 
     def tell(self, asked: Asked) -> None:
         """More was asked, or the same again."""
@@ -58,15 +79,23 @@ class Orders:
         if self.ended:
             self.halt.set()
 
+    def drop(self) -> None:
+        """The round has ended."""
+        self.over = True
+        self.halt.set()
+
 
 @dataclass(frozen=True, kw_only=True)
 class Assignment:
     """One share, ready to be worked on."""
 
     job: Job
+    of: str  # the peer whose share it is
+    number: int  # the round
+    case: Case  # what was known of the job when it was begun
     share: Share
     details: JobDetails | None  # None: its end was ordered before anything was read
-    before: PeerState | None  # what this peer said of it in an earlier start
+    before: PeerState | None  # what this peer last said of the job
     orders: Orders
 
 
@@ -78,33 +107,174 @@ async def work(shop: Workshop, task: Assignment, stop: asyncio.Event) -> None:
     Raises StoreError when the journal can't be opened or was damaged, and Conflict when the
     owner has no key for the job's model server any more: call it again later.
     """
-    folder = folder_of(shop.settings.cache_dir, task.job.id, shop.settings.peer_id)
-    before = await shop.pace.aside(uploaded, folder, task.share, shop.files)
-    if before is not None:
-        await shop.pace.aside(_report_upload, shop, task, before)
-        return
-    journal = await shop.pace.aside(Journal, folder, task.share)
+    me, pace = shop.settings.peer_id, shop.pace
+    is_first = task.of == me and not task.number
+    folder = folder_of(shop.settings.cache_dir, task.job.id, me, of=task.of, number=task.number)
+    if is_first:
+        before = await pace.aside(uploaded, folder, task.share, shop.files)
+        if before is not None:
+            await pace.aside(_report_upload, shop, task, before)
+            return
+    due = None
+    if task.case.edition is not None and task.number:
+        due = await pace.aside(due_in, shop.files, task.case.edition, task.share)
+    journal = await pace.aside(Journal, folder, task.share, due)
     try:
         tally = Tally(
-            peer_id=shop.settings.peer_id, owner=task.job.owner, share=task.share, journal=journal,
-            clock=shop.pace.clock, before=task.before, begun=task.details is not None,
+            peer_id=me, owner=task.job.owner, share=_own_share(task, me), journal=journal,
+            clock=pace.clock, before=task.before, begun=task.details is not None,
+            of=None if is_first else task.of, number=task.number,
         )
-        runner = (await _runner(shop, task, task.details, journal, tally)
-                  if task.details else None)
+        stock = Stock(
+            journal=journal, share=task.share, number=task.number, backwards=task.of != me,
+            tally=tally, files=shop.files, name=f"{task.job.id}_{me}",
+        )
+        await _Work(shop, task, journal, tally, stock, is_first=is_first).through(stop)
+    finally:
+        journal.close()
+
+
+def due_in(files: FileStore, edition: Edition, share: Share) -> list[int]:
+    """The indices of a share of which an edition has no good record (blocking).
+
+    Raises StoreError.
+    """
+    due = bytearray(b"\1") * len(share)
+    for line in edition_lines(files, edition):
+        if line.ok and share.start <= line.i < share.end:
+            due[line.i - share.start] = 0
+    return [share.start + at for at, missing in enumerate(due) if missing]
+
+
+def _own_share(task: Assignment, me: str) -> Share:
+    return task.case.shares.get(me, Share(start=0, end=0))
+
+
+class _Work:
+    """The steps of one assignment."""
+
+    def __init__(
+        self, shop: Workshop, task: Assignment, journal: Journal, tally: Tally, stock: Stock, *,
+        is_first: bool,
+    ) -> None:
+        self._shop, self._task, self._pace = shop, task, shop.pace
+        self._journal, self._tally, self._stock = journal, tally, stock
+        self._is_first = is_first
+
+    async def through(self, stop: asyncio.Event) -> None:
+        shop, task = self._shop, self._task
+        await self._carry(task.case)
+        runner = await self._runner(task.details) if task.details else None
         reporter = Reporter(
-            board=shop.board, job_id=task.job.id, tally=tally, journal=journal, pace=shop.pace,
-            update_every=shop.settings.update_every, every=shop.settings.report_seconds,
+            board=shop.board, job_id=task.job.id, tally=self._tally, journal=self._journal,
+            pace=shop.pace, update_every=shop.settings.update_every,
+            every=shop.settings.report_seconds,
         )
         done = asyncio.Event()
         reporting = asyncio.create_task(reporter.run(done))
         try:
-            await _complete(shop, task, journal, runner, tally, stop)
+            is_delivered = await self._made(runner, stop) and await self._delivered(stop)
         finally:
             done.set()
             await reporting  # never cut off: an older word must not overtake the last one
-        await reporter.last_word(stop)
-    finally:
-        journal.close()
+        if not task.orders.over or is_delivered:
+            await reporter.last_word(stop)
+
+    async def _made(self, runner: Runner | None, stop: asyncio.Event) -> bool:
+        """Whether the share is to be delivered: it is complete, or ended by order."""
+        orders = self._task.orders
+        if runner and self._journal.left and self._is_first:
+            await take_over(self._journal, runner.reader, self._tally, stop)
+        if runner and self._journal.left and not orders.halt.is_set():
+            if self._is_first:
+                await self._pace.aside(take_back, self._journal)
+            made = asyncio.Event()
+            storing = asyncio.create_task(self._store(made))
+            try:
+                await runner.run(orders.halt)
+            finally:
+                made.set()
+                await storing
+        return not orders.over and (orders.ended or not self._journal.left)
+
+    async def _delivered(self, stop: asyncio.Event) -> bool:
+        backoff = Backoff(self._pace, cap=LONGEST_PAUSE)
+        while not self._task.orders.over:
+            try:
+                await self._deliver()
+            except JournalError:
+                raise
+            except StoreError as exc:
+                self._tally.trouble("files", str(exc))
+                await self._pace.pause(backoff.next(), stop)
+                if stop.is_set():
+                    return False
+            else:
+                self._tally.trouble("files", None)
+                return True
+        return False
+
+    async def _deliver(self) -> None:
+        if not self._is_first:
+            await self._pace.aside(self._stock.finish)
+            return
+        shop = self._shop
+        receipt = await self._pace.aside(
+            deliver, self._journal, shop.files, job_id=self._task.job.id,
+            peer_id=shop.settings.peer_id, now=self._pace.clock.now(),
+        )
+        self._stock.delivered(receipt.result_cid)
+        self._tally.finished(receipt.result_cid, receipt.errors_cid, receipt.finished_at)
+
+    async def _store(self, made: asyncio.Event) -> None:
+        """While records are made, store those that are there, and take what others stored."""
+        if len(self._task.job.peers) == 1:
+            return  # nobody else reads parts of it
+        clock, records, since = self._pace.clock, 0, self._pace.clock.monotonic()
+        while not made.is_set():
+            new = self._tally.records - records
+            if new >= EVERY_RECORDS or clock.monotonic() - since >= EVERY_SECONDS:
+                records, since = self._tally.records, clock.monotonic()
+                try:
+                    await self._pace.aside(self._stock.grow)
+                    await self._carry(await self._pace.aside(self._look))
+                except StoreError as exc:
+                    self._tally.trouble("files", str(exc))
+                else:
+                    self._tally.trouble("files", None)
+            await self._pace.pause(LOOK_EVERY, made)
+
+    def _look(self) -> Case:
+        job = self._task.job
+        return Case(job=job, states=heard(job, self._shop.board.states(job.id)))
+
+    async def _carry(self, case: Case) -> None:
+        """Take what others stored of this share and we lack; what can't be read is left out."""
+        for part, ours in self._stock.wanted(case):
+            lines = self._shop.shelf.lines(part, ours=ours)
+            try:
+                while batch := await self._pace.aside(self._lacking, lines):
+                    for line in batch:
+                        self._journal.append(written(line))
+                        self._tally.recorded()
+            except FileError:
+                continue
+
+    def _lacking(self, lines: Iterator[ResultLine]) -> list[ResultLine]:
+        return list(islice((line for line in lines if self._journal.lacks(line.i)), AT_ONCE))
+
+    async def _runner(self, details: JobDetails) -> Runner:
+        shop, task = self._shop, self._task
+        look_up = partial(_endpoint, shop, task.job.owner, details.inference)
+        line = Line(
+            model=shop.chat, endpoint=await shop.pace.aside(look_up), slots=shop.slots,
+            tally=self._tally, pace=shop.pace, look_up=look_up,
+        )
+        return Runner(
+            details=details, total=task.job.total_records, journal=self._journal, line=line,
+            tally=self._tally, pace=shop.pace, max_in_flight=shop.settings.max_in_flight,
+            attempts=shop.settings.attempts, backwards=task.of != shop.settings.peer_id,
+        )
 
 
 def _report_upload(shop: Workshop, task: Assignment, done: Upload) -> None:
@@ -115,6 +285,8 @@ def _report_upload(shop: Workshop, task: Assignment, done: Upload) -> None:
         generated_failed=done.failed, started_at=started_at or done.finished_at,
         last_update_at=shop.pace.clock.now(), finished_at=done.finished_at,
         result_cid=done.result_cid, errors_cid=done.errors_cid, owner=task.job.owner,
+        parts=(Part(start=task.share.start, end=task.share.end, cid=done.result_cid,
+                    ok=done.ok, failed=done.failed),),
     ))
 
 
@@ -122,53 +294,3 @@ def _endpoint(shop: Workshop, owner: str, inference: Inference) -> Endpoint:
     """Where the calls go as of now (blocking). Raises StoreError, Conflict."""
     profiles = shop.board.profiles(owner) if inference.use_external_api else None
     return endpoint_for(inference, shop.settings.endpoint, profiles)
-
-
-async def _runner(
-    shop: Workshop, task: Assignment, details: JobDetails, journal: Journal, tally: Tally
-) -> Runner:
-    look_up = partial(_endpoint, shop, task.job.owner, details.inference)
-    line = Line(
-        model=shop.chat, endpoint=await shop.pace.aside(look_up), slots=shop.slots, tally=tally,
-        pace=shop.pace, look_up=look_up,
-    )
-    return Runner(
-        details=details, total=task.job.total_records, journal=journal, line=line,
-        tally=tally, pace=shop.pace, max_in_flight=shop.settings.max_in_flight,
-        attempts=shop.settings.attempts,
-    )
-
-
-async def _complete(
-    shop: Workshop,
-    task: Assignment,
-    journal: Journal,
-    runner: Runner | None,
-    tally: Tally,
-    stop: asyncio.Event,
-) -> None:
-    orders = task.orders
-    if runner and journal.left:
-        await take_over(journal, runner.reader, tally, stop)
-    if runner and journal.left and not orders.ended:
-        await shop.pace.aside(take_back, journal)
-        if not await runner.run(orders.halt) and not orders.ended:
-            return
-    tally.follows(orders.asked)
-    backoff = Backoff(shop.pace, cap=LONGEST_PAUSE)
-    while True:
-        try:
-            receipt = await shop.pace.aside(
-                deliver, journal, shop.files, job_id=task.job.id,
-                peer_id=shop.settings.peer_id, now=shop.pace.clock.now(),
-            )
-        except JournalError:
-            raise
-        except StoreError as exc:
-            tally.trouble("files", str(exc))
-            await shop.pace.pause(backoff.next(), stop)
-            if stop.is_set():
-                return
-        else:
-            tally.finished(receipt.result_cid, receipt.errors_cid, receipt.finished_at)
-            return

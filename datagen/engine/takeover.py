@@ -57,7 +57,10 @@ def uploaded(folder: Path, share: Share, files: FileStore) -> Upload | None:
         )
         if found.ok + found.failed != len(share):
             return None
-        files.open(found.result_cid).close()
+        with files.open(found.result_cid) as stream:
+            lines = sum(share.start <= line.i < share.end for line in result_lines(stream))
+        if lines != len(share):  # a torn one is made again
+            return None
     except (ValueError, NotThere):
         return None
     return found

@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 
-from datagen.domain.asked import NOTHING, Asked
 from datagen.domain.chat import ChatReply
 from datagen.domain.jobs import (
     MAX_COERCED,
     MAX_IN_FLIGHT,
     MAX_LATEST_ERRORS,
+    MAX_PARTS,
+    Effort,
     InFlight,
+    Part,
     PeerState,
     RecordError,
     Share,
@@ -42,12 +45,17 @@ class Tally:
         clock: Clock,
         before: PeerState | None,
         begun: bool = True,
+        of: str | None = None,
+        number: int = 0,
     ) -> None:
-        """``before``: what this peer said of the share before it was started again.
+        """``share``: this peer's; ``before``: what it said of the job when it last did.
 
-        ``begun``: False for a share that is ended without a start.
+        ``begun``: False for a share that is ended without a start; ``of`` and ``number``: the
+        peer whose share the journal is of, and the round; None = this peer's, the first.
         """
         self._peer_id, self._owner, self._share = peer_id, owner, share
+        self._before, self._of, self._round = before, of, number
+        self.parts: tuple[Part, ...] = before.parts if before else ()
         self._journal, self._clock = journal, clock
         self._started_at = (before and before.started_at) or (clock.now() if begun else None)
         self._calls = before.calls if before else 0
@@ -56,7 +64,6 @@ class Tally:
         self._coerced = Counter(before.coerced if before else {})
         self._in_flight: dict[int, InFlight] = {}
         self._troubles: dict[str, str] = {}
-        self._asked = NOTHING
         self._finish: tuple[str | None, str | None, datetime] | None = None
         self.records = 0  # journalled since the start
         self.changes = 0  # grows with everything a reader could see
@@ -95,10 +102,11 @@ class Tally:
             self._troubles[kind] = sentence
             self.changes += 1
 
-    def follows(self, asked: Asked) -> None:
-        """From now on the share does what was asked."""
-        self._asked = asked
-        self.changes += 1
+    def stored(self, parts: tuple[Part, ...]) -> None:
+        """These are in the file store now."""
+        if parts != self.parts:
+            self.parts = parts[-MAX_PARTS:]
+            self.changes += 1
 
     def finished(self, result_cid: str | None, errors_cid: str | None, at: datetime) -> None:
         """The share is complete and its files are stored."""
@@ -108,16 +116,29 @@ class Tally:
 
     def state(self) -> PeerState:
         """The next PeerState to write."""
-        now = self._clock.now()
-        result_cid, errors_cid, finished_at = self._finish or (None, None, None)
         waiting = sorted(self._in_flight.values(), key=lambda item: (item.started_at, item.index))
+        own = self._own() if self._of is None else self._beside()
+        return replace(
+            own,
+            last_update_at=self._clock.now(),
+            in_flight=tuple(waiting[:MAX_IN_FLIGHT]),
+            calls=self._calls,
+            prompt_tokens=self._prompt_tokens,
+            completion_tokens=self._completion_tokens,
+            coerced=self._most_coerced(),
+            trouble=clip(" ".join(self._troubles.values())) or None,
+            parts=self.parts,
+            owner=self._owner,
+        )
+
+    def _own(self) -> PeerState:
+        result_cid, errors_cid, finished_at = self._finish or (None, None, None)
         return PeerState(
             peer_id=self._peer_id,
             share=self._share,
             generated_ok=self._journal.ok,
             generated_failed=self._journal.failed,
             started_at=self._started_at,
-            last_update_at=now,
             finished_at=finished_at,
             result_cid=result_cid,
             errors_cid=errors_cid,
@@ -125,15 +146,15 @@ class Tally:
                 RecordError(index=error.index, message=clip(error.message))
                 for error in self._journal.latest_errors[-MAX_LATEST_ERRORS:]
             ),
-            in_flight=tuple(waiting[:MAX_IN_FLIGHT]),
-            calls=self._calls,
-            prompt_tokens=self._prompt_tokens,
-            completion_tokens=self._completion_tokens,
-            coerced=self._most_coerced(),
-            trouble=clip(" ".join(self._troubles.values())) or None,
-            asked=self._asked,
-            owner=self._owner,
         )
+
+    def _beside(self) -> PeerState:
+        """What it said of its own share stands."""
+        before = self._before or PeerState(peer_id=self._peer_id, share=self._share)
+        return replace(before, started_at=self._started_at, effort=Effort(
+            of=self._of or self._peer_id, round=self._round, ok=self._journal.ok,
+            failed=self._journal.failed,
+        ))
 
     def _most_coerced(self) -> Mapping[str, int]:
         """Converted values by field, the most frequent first; the rest in one sum."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from datagen.domain.asked import Asked
+from datagen.domain.editions import Word
 from datagen.domain.errors import StoreError, StoreUnconfirmed
 from datagen.domain.jobs import PEER_ID, Job, PeerState
 from datagen.domain.profiles import Profiles
@@ -21,9 +21,7 @@ from datagen.domain.totals import Totals
 from datagen.ports import HashStore
 from datagen.protocol import keys
 from datagen.protocol.codec import (
-    control_record,
     job_record,
-    load_control,
     load_job,
     load_peer,
     load_totals,
@@ -34,9 +32,12 @@ from datagen.protocol.foreign import Foreign
 from datagen.protocol.said import Place, Said
 from datagen.protocol.seal import Seal
 from datagen.protocol.settings import load_profiles
+from datagen.protocol.words import load_word, word_record
 
 _LOG = logging.getLogger(__name__)
 T = TypeVar("T")
+Marked = TypeVar("Marked", PeerState, Word)
+MAX_SEEN = 500  # hashes of which the newest that was seen is remembered
 _TRIES = 3  # of a write
 
 
@@ -75,6 +76,7 @@ class Board:
         self._inc = 1
         self._revs = itertools.count(1)
         self._alone = False  # no other node confirmed the last write
+        self._seen: dict[str, dict[str, Any]] = {}  # by hash, the last read at the end; by field
         self._decoded: dict[str, Job] = {}  # by stored text, as of the last ``jobs()``
 
     @property
@@ -123,7 +125,7 @@ class Board:
                 self._check(hkey, peer, text)
             return _own(state, state.peer_id, peer)
 
-        return dict(self._readable(hkey, load))
+        return self._newest(hkey, dict(self._readable(hkey, load)))
 
     def publish(self, job: Job) -> None:
         """Write the job and its projection in the owner's list.
@@ -143,33 +145,43 @@ class Board:
         self._write(keys.job_peers(job_id), state.peer_id, peer_record(state),
                     last_word=True)
 
-    def asked(self, job_id: str) -> dict[str, Asked]:
-        """What was asked of a job on each replica, by peer id."""
+    def words(self, job_id: str) -> dict[str, Word]:
+        """What each replica says of a job beside its share, by peer id."""
         hkey = keys.job_control(job_id)
 
-        def load(peer: str, text: str) -> Asked:
+        def load(peer: str, text: str) -> Word:
             self._check(hkey, peer, text)
-            writer, asked = load_control(text)
-            return _own(asked, writer, peer)
+            word = load_word(text)
+            return _own(word, word.peer_id, peer)
 
-        return dict(self._readable(hkey, load))
+        return self._newest(hkey, dict(self._readable(hkey, load)))
 
-    def ask(self, job_id: str, peer_id: str, asked: Asked) -> None:
+    def say(self, job_id: str, word: Word) -> None:
         """Write a peer's own field; only that peer's worker may, and only more than before."""
-        self._write(keys.job_control(job_id), peer_id, control_record(peer_id, asked),
-                    last_word=True)
+        self._write(keys.job_control(job_id), word.peer_id, word_record(word), last_word=True)
 
-    def adopt(self, job_id: str, state: PeerState) -> None:
-        """Take what the board shows of this peer for its last word, unless there is one."""
-        place = Place(hkey=keys.job_peers(job_id), field=state.peer_id)
-        if self.said is not None and self.said.record(place) is None:
-            self.said.keep(place, peer_record(state))
+    def adopt(self, job_id: str, *, state: PeerState | None, word: Word | None) -> None:
+        """Take what the board shows of this peer for its last words, where there are none."""
+        said = [(keys.job_peers(job_id), state.peer_id, peer_record(state))] if state else []
+        if word:
+            said.append((keys.job_control(job_id), word.peer_id, word_record(word)))
+        for hkey, field, record in said:
+            place = Place(hkey=hkey, field=field)
+            if self.said is not None and self.said.record(place) is None:
+                self.said.keep(place, record)
 
-    def last_word(self, job_id: str, peer_id: str) -> PeerState | None:
-        """What this peer last said of its share, from our own disk."""
-        place = Place(hkey=keys.job_peers(job_id), field=peer_id)
+    def last_state(self, job_id: str, peer_id: str) -> PeerState | None:
+        """What this peer last said of its work on a job, from our own disk."""
+        return self._last(keys.job_peers(job_id), peer_id, load_peer)
+
+    def last_word(self, job_id: str, peer_id: str) -> Word | None:
+        """What this peer last said of a job beside that, from our own disk."""
+        return self._last(keys.job_control(job_id), peer_id, load_word)
+
+    def _last(self, hkey: str, field: str, load: Callable[[str], T]) -> T | None:
+        place = Place(hkey=hkey, field=field)
         record = self.said.record(place) if self.said is not None else None
-        return load_peer(dumps({**record, "inc": self._inc})) if record else None
+        return load(dumps({**record, "inc": self._inc})) if record else None
 
     def say_again(self, place: Place) -> None:
         """Write our last word there once more."""
@@ -181,6 +193,7 @@ class Board:
 
     def take_away(self, job_id: str, peer_id: str) -> None:
         """Remove what a peer said of a deleted job."""
+        self._seen.pop(keys.job_peers(job_id), None)
         self._remove(keys.job_peers(job_id), peer_id)
 
     def take_down(self, job: Job) -> None:
@@ -263,6 +276,18 @@ class Board:
             self._alone = True
         else:
             self._alone = False
+
+    def _newest(self, hkey: str, found: dict[str, Marked]) -> dict[str, Marked]:
+        """What was seen with the highest marks: a node may show an older version again."""
+        seen = self._seen.pop(hkey, {})
+        for peer, value in found.items():
+            before = seen.get(peer)
+            if before is None or (value.inc, value.rev) > (before.inc, before.rev):
+                seen[peer] = value
+        self._seen[hkey] = {peer: value for peer, value in seen.items() if value.inc}
+        while len(self._seen) > MAX_SEEN:
+            del self._seen[next(iter(self._seen))]
+        return {**found, **self._seen[hkey]}
 
     def _readable(
         self, hkey: str, load: Callable[[str, str], T]

@@ -9,19 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from datagen.domain.asked import Asked, Request
 from datagen.domain.jobs import (
     JOB_ID,
     MAX_COERCED,
     MAX_IN_FLIGHT,
     MAX_LATEST_ERRORS,
+    MAX_PARTS,
     MAX_PEERS,
     MAX_RECORDS,
     PEER_ID,
+    Effort,
     Inference,
     InFlight,
     Job,
     JobDetails,
+    Part,
     PeerState,
     RecordError,
     Share,
@@ -44,15 +46,13 @@ from datagen.protocol.fields import (
     text_of,
     to_iso,
     whole,
+    without_none,
 )
+from datagen.protocol.words import edition_record, load_edition
 
 _STATUSES = frozenset({"queued", "running", "succeeded", "failed"})
 MAX_DETAILS = 4 * 1024 * 1024  # characters; a schema is far smaller, more is not ours
 _MAX_NAME = 100  # characters of a field's path
-
-
-def _without_none(record: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in record.items() if value is not None}
 
 
 def _counts(record: Mapping[str, Any], name: str) -> dict[str, int]:
@@ -65,7 +65,7 @@ def _counts(record: Mapping[str, Any], name: str) -> dict[str, int]:
 
 def job_record(job: Job) -> dict[str, Any]:
     """The Job as the API and the store show it."""
-    return _without_none({
+    return without_none({
         "id": job.id,
         "owner": job.owner,
         "title": job.title,
@@ -89,6 +89,10 @@ def job_record(job: Job) -> dict[str, Any]:
         "error": job.error,
         "cancelledAt": job.cancelled_at and to_iso(job.cancelled_at),
         "cancelledBy": job.cancelled_by,
+        "creator": job.creator or None,
+        "round": job.edition and job.edition.round,
+        "manifestCid": job.edition and job.edition.manifest_cid,
+        "edition": job.edition and edition_record(job.edition),
         "inc": job.inc or None,
         "rev": job.rev or None,
     })
@@ -100,6 +104,7 @@ def load_job(text: str) -> Job:
     status = record.get("status")
     if not isinstance(status, str) or status not in _STATUSES:
         raise ValueError("unknown status")
+    inc = whole(record, "inc", 0)
     return Job(
         id=id_of(record, "id", JOB_ID),
         owner=id_of(record, "owner", USER_NAME),
@@ -123,7 +128,9 @@ def load_job(text: str) -> Job:
         error=message_of(record, "error"),
         cancelled_at=optional_iso(record.get("cancelledAt")),
         cancelled_by=optional_text(record, "cancelledBy"),
-        inc=whole(record, "inc", 0),
+        creator=optional_text(record, "creator") or "",
+        edition=load_edition(record["edition"]) if inc and record.get("edition") else None,
+        inc=inc,
         rev=whole(record, "rev", 0),
     )
 
@@ -142,7 +149,7 @@ def _peers(record: Mapping[str, Any]) -> tuple[str, ...]:
 def peer_record(state: PeerState) -> dict[str, Any]:
     """The PeerState as the API and the store show it."""
     tokens = {"prompt": state.prompt_tokens, "completion": state.completion_tokens}
-    return _without_none({
+    return without_none({
         "peerId": state.peer_id,
         "assigned": len(state.share),
         "range": {"start": state.share.start, "end": state.share.end},
@@ -162,7 +169,11 @@ def peer_record(state: PeerState) -> dict[str, Any]:
         "tokens": tokens if any(tokens.values()) else None,
         "coerced": dict(state.coerced) or None,
         "trouble": state.trouble,
-        "asked": asked_record(state.asked) or None,
+        "parts": [_part_record(part) for part in state.parts] or None,
+        "effort": state.effort and {
+            "of": state.effort.of, "round": state.effort.round, "ok": state.effort.ok,
+            "failed": state.effort.failed,
+        },
         "owner": state.owner,
         "inc": state.inc,
         "rev": state.rev,
@@ -207,48 +218,37 @@ def load_peer(text: str) -> PeerState:
         completion_tokens=whole(tokens, "completion", 0),
         coerced=_counts(record, "coerced"),
         trouble=message_of(record, "trouble"),
-        asked=load_asked(record.get("asked") or {}),
+        parts=tuple(map(_load_part, objects(record, "parts")[:MAX_PARTS])),
+        effort=None if record.get("effort") is None else _load_effort(record["effort"]),
         owner=None if record.get("owner") is None else id_of(record, "owner", USER_NAME),
         inc=whole(record, "inc", 0),
         rev=whole(record, "rev", 0),
     )
 
 
-def asked_record(asked: Asked) -> dict[str, Any]:
-    """What was asked of a job, as the API and the store show it; {} = nothing."""
-    requests = {"cancel": asked.cancel, "delete": asked.delete}
-    return {name: request_record(one) for name, one in requests.items() if one}
+def _part_record(part: Part) -> dict[str, Any]:
+    return without_none({
+        "from": part.start, "to": part.end, "cid": part.cid or None, "round": part.round,
+        "ok": part.ok, "failed": part.failed, "partial": None if part.whole else True,
+    })
 
 
-def load_asked(record: object) -> Asked:
-    """Raises ValueError for anything that is not what ``asked_record`` makes."""
+def _load_part(record: Mapping[str, Any]) -> Part:
+    start, end = (whole(record, name, most=MAX_RECORDS) for name in ("from", "to"))
+    size = max(0, end - start)
+    ok = whole(record, "ok", most=size)
+    return Part(start=start, end=end, cid=optional_cid(record, "cid") or "",
+                round=whole(record, "round", 0), ok=ok,
+                failed=whole(record, "failed", most=size - ok),
+                whole=record.get("partial") is not True)
+
+
+def _load_effort(record: object) -> Effort:
     if not isinstance(record, dict):
-        raise ValueError("asked is not an object")  # noqa: TRY004 - as above
-    return Asked(**{name: load_request(record[name]) for name in ("cancel", "delete")
-                    if record.get(name) is not None})
-
-
-def request_record(request: Request) -> dict[str, Any]:
-    """Who asked, and when."""
-    return {"at": to_iso(request.at), "by": request.by}
-
-
-def load_request(record: object) -> Request:
-    """Raises ValueError for anything that is not a request."""
-    if not isinstance(record, dict):
-        raise ValueError("not a request")  # noqa: TRY004 - as above
-    return Request(at=from_iso(record.get("at")), by=id_of(record, "by", USER_NAME))
-
-
-def control_record(peer_id: str, asked: Asked) -> dict[str, Any]:
-    """One replica's field among what was asked of a job."""
-    return {"peerId": peer_id, **asked_record(asked)}
-
-
-def load_control(text: str) -> tuple[str, Asked]:
-    """Who says so, and what was asked. Raises ValueError."""
-    record = load_object(text)
-    return id_of(record, "peerId", PEER_ID), load_asked(record)
+        raise ValueError("effort is not an object")  # noqa: TRY004 - as above
+    return Effort(of=id_of(record, "of", PEER_ID), round=whole(record, "round", 0),
+                  ok=whole(record, "ok", most=MAX_RECORDS),
+                  failed=whole(record, "failed", most=MAX_RECORDS))
 
 
 def details_record(details: JobDetails) -> dict[str, Any]:
@@ -260,7 +260,7 @@ def details_record(details: JobDetails) -> dict[str, Any]:
         "description": details.description,
         "instructions": details.instructions,
         "schema": details.schema,
-        "inference": _without_none({
+        "inference": without_none({
             "useExternalApi": inference.use_external_api,
             "profileId": inference.profile_id,
             "baseUrl": inference.base_url,

@@ -77,6 +77,11 @@ def whole_characters(value: Any) -> Any:
     return value
 
 
+def without_none(record: dict[str, Any]) -> dict[str, Any]:
+    """The record without what is absent."""
+    return {key: value for key, value in record.items() if value is not None}
+
+
 def to_iso(moment: datetime) -> str:
     """ISO-8601 in UTC with milliseconds and ``Z``."""
     text = moment.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Callable, Mapping
 
 from datagen.domain.asked import NOTHING, Asked
 from datagen.ports import Desk
 from datagen.protocol import keys
-from datagen.protocol.codec import asked_record, load_asked
 from datagen.protocol.fields import dumps, load_object
+from datagen.protocol.words import asked_record, load_asked
 
 _LOG = logging.getLogger(__name__)
 
@@ -19,15 +18,15 @@ _LOG = logging.getLogger(__name__)
 def ask_here(desk: Desk, job_id: str, asked: Asked) -> None:
     """Note it; what was asked of the job before stands. Raises StoreError."""
     for what, record in asked_record(asked).items():
-        desk.put_once(keys.DESK_ASKED, f"{job_id}:{what}", dumps(record))
+        desk.put_once(keys.DESK_ASKED, f"{job_id}:{what}:{record.get('round', 0)}", dumps(record))
 
 
 def asked_here(desk: Desk) -> dict[str, Asked]:
     """What was asked and is not dealt with yet, by job id. Raises StoreError."""
     found: dict[str, Asked] = {}
     for key, text in desk.notes(keys.DESK_ASKED).items():
-        job_id, _, what = key.rpartition(":")
         try:
+            job_id, what, _ = key.rsplit(":", 2)
             asked = load_asked({what: load_object(text)})
         except ValueError:
             _complain(key)
@@ -38,16 +37,24 @@ def asked_here(desk: Desk) -> dict[str, Asked]:
 
 def dealt_with(desk: Desk, job_id: str) -> None:
     """Take away whatever was asked of this job. Raises StoreError."""
-    for field in fields(Asked):
-        desk.drop(keys.DESK_ASKED, f"{job_id}:{field.name}")
+    _drop(desk, lambda key, _: key.startswith(f"{job_id}:"))
 
 
-def nothing_to_cancel(desk: Desk, job_id: str) -> None:
-    """Take away that its end was asked for; a deletion, asked just now perhaps, stands.
+def past(desk: Desk, job_id: str, number: int) -> None:
+    """Take away what can't matter any more once round ``number`` has ended. Raises StoreError."""
+    def is_past(key: str, of: int) -> bool:
+        kind = key.rsplit(":", 2)[1]
+        late = of < number if kind == "retry" else of <= number and kind != "delete"
+        return late and key.startswith(f"{job_id}:")
 
-    Raises StoreError.
-    """
-    desk.drop(keys.DESK_ASKED, f"{job_id}:cancel")
+    _drop(desk, is_past)
+
+
+def _drop(desk: Desk, wanted: Callable[[str, int], bool]) -> None:
+    for key in desk.notes(keys.DESK_ASKED):
+        number = key.rpartition(":")[2]
+        if key.count(":") > 1 and number.isdecimal() and wanted(key, int(number)):
+            desk.drop(keys.DESK_ASKED, key)
 
 
 def deleted_here(desk: Desk) -> frozenset[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from datagen.domain.jobs import JobDetails, PeerState, shares
-from datagen.protocol.codec import asked_record, details_record, job_record, peer_record
+from datagen.protocol.codec import details_record, job_record, peer_record
 from datagen.protocol.fields import to_iso
+from datagen.protocol.words import asked_record
 from datagen.services.drafts import Draft
 from datagen.services.snapshots import JobView
 

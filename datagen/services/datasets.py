@@ -20,7 +20,9 @@ from datagen.domain.exports import (
     jsonl_chunks,
 )
 from datagen.domain.users import User
-from datagen.ports import FileStore
+from datagen.engine.shelf import Shelf
+from datagen.ports import Clock, FileStore
+from datagen.protocol.manifests import edition_lines
 from datagen.services import columns as columnar
 from datagen.services import results, tables
 from datagen.services.columns import Column, Table
@@ -53,9 +55,11 @@ class Datasets:
     and StoreError when its files can't be read.
     """
 
-    def __init__(self, *, jobs: Jobs, files: FileStore, cache_dir: Path) -> None:
+    def __init__(
+        self, *, jobs: Jobs, files: FileStore, cache_dir: Path, clock: Clock
+    ) -> None:
         self._jobs = jobs
-        self._files = files
+        self._files, self._clock = files, clock
         self._cache_dir = cache_dir
         self._locks = Locks()  # by job: its table is built once
         self._profiles: Recent[str, tuple[ColumnProfile, ...]] = Recent(32)
@@ -152,13 +156,17 @@ class Datasets:
 
     def _finished(self, user: User, job_id: str) -> JobView:
         view = self._jobs.get(user, job_id)
-        if not view.job.is_over:
+        if not view.job.is_over and view.edition is None and view.not_closed is None:
             raise Conflict(
                 "This job has not finished yet. Its dataset can be taken when it has."
             )
         return view
 
     def _lines(self, view: JobView) -> Iterator[ResultLine]:
+        if view.edition is not None:
+            return edition_lines(self._files, view.edition)
+        if view.case is not None:  # all is there, though it is not closed
+            return Shelf(self._files, self._clock).merged(view.case)
         return results.lines(view.job, view.states, self._files)
 
     def _schema(self, user: User, job_id: str) -> Mapping[str, Any]:
@@ -200,5 +208,11 @@ class Datasets:
 
 def _fingerprint(view: JobView) -> str:
     """Changes when the records do."""
-    said = [view.job.id, view.job.total_records, results.sources(view.job, view.states)]
+    said: list[Any] = [view.job.id, view.job.total_records]
+    if view.edition is not None:
+        said.append(view.edition.sha256)
+    elif view.case is not None:
+        said.append([(peer, part.cid) for peer, part in view.case.parts()])
+    else:
+        said.append(results.sources(view.job, view.states))
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()

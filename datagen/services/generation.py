@@ -12,13 +12,14 @@ from functools import partial
 import datagen
 from datagen.domain.asked import NOTHING, Asked
 from datagen.domain.errors import DatagenError, StoreError
-from datagen.domain.jobs import Job, PeerState, Share, heard, shares
+from datagen.domain.jobs import Job, PeerState, Share, heard
 from datagen.engine.errands import Errands
 from datagen.engine.journal import folder_of
 from datagen.engine.lock import alone, is_taken, keep_starts, read_starts
 from datagen.engine.pace import Backoff, Pace
 from datagen.engine.roster import Due, Roster
 from datagen.engine.share import Assignment, Orders, Workshop, work
+from datagen.engine.shelf import Shelf
 from datagen.engine.takeover import left_behind
 from datagen.engine.tally import clip
 from datagen.ports import ChatModel, Clock, Desk, FileStore
@@ -66,9 +67,12 @@ class Generation:
         self._desk = desk
         self._pace = pace or Pace(clock=clock)
         self._errands = Errands(self._pace)
-        self._roster = Roster(peer_id=settings.peer_id, cache=settings.cache_dir, board=board,
-                              desk=desk, files=files, clock=clock, errands=self._errands,
-                              forget_table=partial(forget, settings.cache_dir))
+        self._shelf = Shelf(files, clock)
+        self._roster = Roster(
+            peer_id=settings.peer_id, cache=settings.cache_dir, board=board, desk=desk,
+            files=files, clock=clock, errands=self._errands, shelf=self._shelf,
+            forget_table=partial(forget, settings.cache_dir), dead_after=dead_after(settings),
+        )
 
     def is_running(self) -> bool:
         """Whether some process of this replica does the work now. Raises StoreError."""
@@ -114,8 +118,8 @@ class Generation:
     async def _serve(self, stop: asyncio.Event) -> None:
         _LOG.info("The worker of peer '%s' is ready.", self._settings.peer_id)
         shop = Workshop(
-            settings=self._settings, board=self._board, files=self._files, chat=self._chat,
-            pace=self._pace, slots=asyncio.Semaphore(self._settings.max_in_flight),
+            settings=self._settings, board=self._board, files=self._files, shelf=self._shelf,
+            chat=self._chat, pace=self._pace, slots=asyncio.Semaphore(self._settings.max_in_flight),
         )
         async with asyncio.TaskGroup() as group:
             shift = _Shift(shop=shop, group=group, stop=stop)
@@ -168,10 +172,14 @@ class Generation:
         handed_over = await pace.aside(self._roster.is_handed_something)
         if not handed_over and pace.clock.monotonic() < shift.look_at:
             return
-        for due in await pace.aside(self._roster.survey, frozenset(shift.running)):
+        survey = await pace.aside(self._roster.survey, frozenset(shift.running))
+        for job_id, orders in shift.running.items():
+            if job_id in survey.over or survey.open.get(job_id, orders.round) != orders.round:
+                orders.drop()
+        for due in survey.due:
             if shift.stop.is_set():
                 break
-            if due.asked.end or len(shift.running) < self._settings.max_concurrent_jobs:
+            if due.is_ended or len(shift.running) < self._settings.max_concurrent_jobs:
                 waiting = shift.waiting.get(due.job.id)
                 if waiting is None or pace.clock.monotonic() >= waiting.until:
                     await self._take_up(shift, due)
@@ -202,33 +210,33 @@ class Generation:
 
     async def _take_up(self, shift: _Shift, due: Due) -> None:
         job = due.job
-        share = shares(job.total_records, job.peers)[self._settings.peer_id]
-        if not len(share):
-            await self._pace.aside(self._report_empty, job, share)
+        if not len(due.share):
+            await self._pace.aside(self._report_empty, job, due.share)
             shift.wake.set()
             return
-        orders = shift.running[job.id] = Orders(due.asked)
-        shift.group.create_task(self._work(shift, job, share, due.before, orders))
+        orders = shift.running[job.id] = Orders(due.case.asked, due.case.round)
+        shift.group.create_task(self._work(shift, due, orders))
 
-    async def _work(
-        self, shift: _Shift, job: Job, share: Share, before: PeerState | None, orders: Orders
-    ) -> None:
+    async def _work(self, shift: _Shift, due: Due, orders: Orders) -> None:
         """Work on one share; whatever happens to it, the others go on."""
+        job = due.job
         try:
             details = None
             folder = folder_of(self._settings.cache_dir, job.id, self._settings.peer_id)
             if not orders.ended or left_behind(folder):
                 details = await self._pace.aside(read_details, self._files, job)
-            _LOG.info("Job %s: %s records %d to %d.", job.id,
-                      "working on" if details else "ending", share.start + 1, share.end)
-            task = Assignment(job=job, share=share, details=details, before=before, orders=orders)
+            _LOG.info("Job %s: %s records %d to %d%s.", job.id,
+                      "working on" if details else "ending", due.share.start + 1, due.share.end,
+                      "" if due.of == self._settings.peer_id else f", in place of peer {due.of}")
+            task = Assignment(job=job, of=due.of, number=due.case.round, case=due.case,
+                              share=due.share, details=details, before=due.before, orders=orders)
             await work(shift.shop, task, shift.stop)
         except DatagenError as exc:
-            await self._put_off(shift, job, share, str(exc))
+            await self._put_off(shift, due, str(exc))
         except Exception as exc:  # noqa: BLE001 - a fault in one job must not end the others
             _LOG.exception("Job %s met a fault in DataGen itself", job.id)
             await self._put_off(
-                shift, job, share,
+                shift, due,
                 f"DataGen met a fault of its own ({type(exc).__name__}); the worker's log "
                 "tells more.",
             )
@@ -237,24 +245,28 @@ class Generation:
         del shift.running[job.id]
         shift.wake.set()
 
-    async def _put_off(self, shift: _Shift, job: Job, share: Share, problem: str) -> None:
+    async def _put_off(self, shift: _Shift, due: Due, problem: str) -> None:
         """Say why a share waits, and try again later."""
+        job = due.job
         waiting = shift.waiting.setdefault(job.id, _Waiting(backoff=Backoff(self._pace)))
         _LOG.log(logging.DEBUG if waiting.backoff.failing else logging.WARNING,
                  "Job %s waits and is tried again: %s", job.id, problem)
         waiting.until = self._pace.clock.monotonic() + waiting.backoff.next()
         try:
-            await self._pace.aside(self._report_trouble, job, share, problem)
+            await self._pace.aside(self._report_trouble, due, problem)
         except StoreError as exc:
             _LOG.warning("That job %s waits is not written: %s", job.id, exc)
 
-    def _report_trouble(self, job: Job, share: Share, problem: str) -> None:
-        said = heard(job, self._board.states(job.id)).get(self._settings.peer_id)
-        state = said or PeerState(peer_id=self._settings.peer_id, share=share)
+    def _report_trouble(self, due: Due, problem: str) -> None:
+        job, me = due.job, self._settings.peer_id
+        said = self._board.last_state(job.id, me) or heard(job, self._board.states(job.id)).get(me)
+        own = due.case.shares.get(me, Share(start=0, end=0))
+        state = said or PeerState(peer_id=me, share=own)
+        if not state.finished_at:  # said by whom? What has files does not wait
+            state = replace(state, result_cid=None, errors_cid=None)
         self._board.report(job.id, replace(
             state, trouble=clip(f"{problem} DataGen keeps trying."), in_flight=(),
             last_update_at=self._pace.clock.now(), owner=job.owner,
-            result_cid=None, errors_cid=None,  # said by whom? What has files does not wait
         ))
 
     def _report_empty(self, job: Job, share: Share) -> None:
@@ -263,6 +275,13 @@ class Generation:
             peer_id=self._settings.peer_id, share=share, started_at=now, last_update_at=now,
             finished_at=now, owner=job.owner,
         ))
+
+
+def dead_after(settings: Settings) -> float:
+    """Seconds without progress from which on a share is helped; 0 = never."""
+    if not settings.peer_dead_seconds:
+        return 0.0
+    return max(settings.peer_dead_seconds, 3 * settings.inference_timeout)
 
 
 async def _halt_at_the_stop(shift: _Shift) -> None:

@@ -152,9 +152,39 @@ class Jobs:
 
         Raises NotThere, Conflict when it is over already, StoreError.
         """
-        if self._own(user, job_id).job.is_over:
+        view = self._own(user, job_id)
+        if view.job.is_over:
             raise Conflict("This job is over: there is nothing left to cancel.")
-        self._ask(job_id, Asked(cancel=self._request(user)))
+        self._ask(job_id, Asked(cancel=self._request(user, view.round)))
+
+    def retry(self, user: User, job_id: str) -> None:
+        """Ask for the records that failed, or were never made, to be made again in a new round.
+
+        What there is stays as it is until the round has ended. Raises NotThere, Conflict,
+        StoreError.
+        """
+        view = self._own(user, job_id)
+        if not view.job.is_over:
+            raise Conflict("This job has not finished yet. It can be retried when it has.")
+        if view.edition is None:
+            raise Conflict("This job was made by an earlier version and can't be retried. "
+                           "Create the dataset again.")
+        if not view.retryable:
+            raise Conflict("Every record of this job is good: there is nothing to retry.")
+        self._ask(job_id, Asked(retry=self._request(user, view.round)))
+
+    def close(self, user: User, job_id: str) -> None:
+        """Have a job end as it is where too few of its peers are left to agree on it.
+
+        Raises NotThere, Conflict when it is over or can end by itself, StoreError.
+        """
+        view = self._own(user, job_id)
+        if view.job.is_over:
+            raise Conflict("This job is over: there is nothing left to close.")
+        if view.not_closed is None:
+            raise Conflict("This job is not complete, or closes by itself: cancel it if it should "
+                           "end now.")
+        self._ask(job_id, Asked(close=self._request(user, view.round)))
 
     def delete(self, user: User, job_id: str) -> None:
         """Delete a job with all it holds, for good; nobody sees it from now on.
@@ -202,8 +232,8 @@ class Jobs:
             raise StoreError("This job is not among what was last known of yours.")
         raise NotThere("There is no such job among yours.")
 
-    def _request(self, user: User) -> Request:
-        return Request(at=self._clock.now(), by=user.name)
+    def _request(self, user: User, number: int = 0) -> Request:
+        return Request(at=self._clock.now(), by=user.name, round=number)
 
     def _ask(self, job_id: str, asked: Asked) -> None:
         ask_here(self._desk, job_id, asked)
@@ -254,7 +284,8 @@ class Jobs:
             peers=self._peers, details_cid=cid,
             created_at=details.created_at, schema_generated_at=details.schema_generated_at,
             schema_duration_ms=details.schema_duration_ms,
-            schema_refreshes=details.schema_refreshes, updated_at=details.created_at, inc=1,
+            schema_refreshes=details.schema_refreshes, updated_at=details.created_at,
+            creator=self._peer_id, inc=1,
         )
 
     def _final_states(self, job: Job) -> Mapping[str, PeerState]:

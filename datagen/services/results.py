@@ -1,4 +1,7 @@
-"""The peers' result files as one ordered stream: each index once, whatever is damaged."""
+"""The result files of jobs that the earlier application made, as one ordered stream.
+
+Each index once, whatever is damaged. Ours end with an edition (``protocol/manifests.py``).
+"""
 
 from __future__ import annotations
 

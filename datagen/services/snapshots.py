@@ -14,9 +14,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from datagen.domain.asked import NOTHING, Asked
+from datagen.domain.editions import is_quorum
 from datagen.domain.errors import StoreError
-from datagen.domain.jobs import Job, PeerState, Progress, fold, heard, shares
+from datagen.domain.folds import Case, Progress, ended
+from datagen.domain.jobs import Edition, Job, PeerState, heard
 from datagen.domain.peers import peer_name
+from datagen.engine.stillness import Stillness
 from datagen.ports import Clock, Desk
 from datagen.protocol import keys
 from datagen.protocol.board import Beat, Board
@@ -42,15 +45,29 @@ class JobView:
     job: Job  # of an open job, status, totals and times are the fold's, not the stored ones
     progress: Progress
     states: Mapping[str, PeerState] = field(default_factory=dict)  # by peer id
+    counts: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # good, failed by share
+    helpers: Mapping[str, str] = field(default_factory=dict)  # who works on whose share
+    still: Mapping[str, float] = field(default_factory=dict)  # seconds without progress by share
     rate: float | None = None  # records per second of late; None = can't be told, or over
     eta: float | None = None  # seconds until the last record; None = can't be told
     waiting: str | None = None  # why nothing moves, in a sentence; None = a worker is alive
-    asked: Asked = NOTHING  # of an open job: what was asked here, and what its peers follow
+    not_closed: str | None = None  # why a job that is complete does not end, in a sentence
+    asked: Asked = NOTHING  # of an open job: what was asked, here or elsewhere
+    known_by: int = 0  # peers other than this one that know of what was asked
+    edition: Edition | None = None  # the latest sealed one: what can be downloaded
+    case: Case | None = None  # of an open job: all that its peers say
+    round: int = 0  # that is worked on, or was the last one
 
     @property
     def is_ending(self) -> bool:
         """Whether somebody asked for its end, which has not come yet."""
-        return self.asked.end is not None and not self.job.is_over
+        return self.asked.ends(self.round) is not None and not self.job.is_over
+
+    @property
+    def retryable(self) -> int:
+        """Records that a new round would make again: those that failed or were never made."""
+        over = self.job.is_over and self.edition is not None
+        return self.job.total_records - self.edition.ok if over and self.edition else 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +107,7 @@ class Snapshots:
         self._begun: float | None = None  # monotonic start of the read that goes on
         self._wanted = object()  # the latest ``invalidate``
         self._pulse = _Pulse()
+        self._still = Stillness()
         self._paces: dict[str, _Pace] = {}
 
     def invalidate(self) -> None:
@@ -153,7 +171,7 @@ class Snapshots:
         since = last.stale_since or self._late_since()
         made_here = self._on_desk(keys.DESK_JOBS) | self._on_desk(keys.DESK_CREATED)
         asked = asked_here(self._desk)
-        views = {job_id: JobView(job=job, progress=fold(job, {}))
+        views = {job_id: _view_of(Case(job=job))
                  for job_id, job in made_here.items()} | {
                      job_id: replace(view, rate=None, eta=None) if since and view.rate else view
                      for job_id, view in last.views.items()}
@@ -178,13 +196,20 @@ class Snapshots:
         # Before the board: a job leaves the desk after it is there.
         handed_over = self._on_desk(keys.DESK_JOBS)
         asked, deleted = asked_here(self._desk), deleted_here(self._desk)
+        reopened = {job_id for job_id, one in asked.items() if one.retry}
         seen = look(self._board, self._patience, beside=handed_over, without=deleted,
-                    likely=self._paces)
+                    likely=self._paces, reopened=reopened)
         self._pulse.feel(seen.beats, self._clock, blind=last is not None and last.stale)
+        for job_id in self._paces.keys() - seen.states.keys():
+            self._still.forget(job_id)
         self._paces = {job_id: self._paces.get(job_id, _Pace()) for job_id in seen.states}
-        views = {job.id: self._view(job, seen.states[job.id], asked.get(job.id, NOTHING))
-                 if job.id in seen.states else self._at_rest(job, last)
-                 for job in seen.jobs.values()}
+        views = {}
+        for job in seen.jobs.values():
+            views[job.id] = self._at_rest(job, last)
+            if job.id in seen.states:
+                case = Case(job=job, states=heard(job, seen.states[job.id]),
+                            words=seen.words[job.id], here=asked.get(job.id, NOTHING))
+                views[job.id] = self._view(case) if case.is_open else _view_of(case)
         return JobsSnapshot(
             views=views, by_owner=_by_owner(views), active=bool(seen.states),
             read_at=self._clock.now(), order=order,
@@ -208,26 +233,41 @@ class Snapshots:
         before = last.views.get(job.id) if last else None
         if before is not None and before.job is job:
             return before
-        return JobView(job=job, progress=fold(job, {}))
+        return _view_of(Case(job=job))
 
-    def _view(self, job: Job, said: Mapping[str, PeerState], asked: Asked) -> JobView:
-        states = heard(job, said)
-        progress = fold(job, states)
-        rate = self._paces[job.id].rate(progress, self._clock)
-        updates = [s.last_update_at for s in states.values() if s.last_update_at]
-        shown = replace(
+    def _view(self, case: Case) -> JobView:
+        view, progress = _view_of(case), case.progress
+        rate = self._paces[case.job.id].rate(progress, self._clock)
+        left = max(progress.total - progress.done, 0)
+        now = self._clock.monotonic()
+        still = {peer: self._still.of((case.job.id, case.round, peer), case.counts(peer), now)
+                 for peer, share in case.shares.items() if not case.is_covered(share)}
+        return replace(
+            view, rate=rate, eta=left / rate if rate else None, still=still,
+            waiting=self._pulse.missing(case, self._peers),
+            not_closed=self._pulse.not_closed(case),
+        )
+
+
+def _view_of(case: Case) -> JobView:
+    """What can be told of a job without having watched it."""
+    job, progress = case.job, case.progress
+    if case.is_open:
+        updates = [s.last_update_at for s in case.states.values() if s.last_update_at]
+        job = replace(
             job, status=progress.status, total_generated=progress.done, total_ok=progress.ok,
             total_failed=progress.failed, started_at=progress.started_at or job.started_at,
-            updated_at=max([job.updated_at, *updates]),
+            updated_at=max([job.updated_at, *updates]), edition=case.edition,
         )
-        for state in states.values():
-            asked = asked.joined(state.asked)
-        left = max(progress.total - progress.done, 0)
-        return JobView(
-            job=shown, progress=progress, states=states, rate=rate,
-            eta=left / rate if rate else None,
-            waiting=self._pulse.missing(job, states, self._peers), asked=asked,
-        )
+    elif case.edition is not None:
+        job = ended(job, case.edition)
+    return JobView(
+        job=job, progress=progress, states=case.states if case.is_open else {},
+        counts={peer: case.counts(peer) for peer in case.shares} if case.is_open else {},
+        helpers=case.helpers(), asked=case.asked if case.is_open else NOTHING,
+        known_by=sum(word.asked != NOTHING for word in case.words.values()),
+        edition=case.edition, round=case.round, case=case if case.is_open else None,
+    )
 
 
 def _by_owner(views: Mapping[str, JobView]) -> dict[str, tuple[JobView, ...]]:
@@ -293,26 +333,37 @@ class _Pulse:
         if beats:  # while nothing runs nobody looks: then a beat's own time counts again
             self._felt_at = self._now
 
-    def missing(
-        self, job: Job, states: Mapping[str, PeerState], peers: Collection[str]
-    ) -> str | None:
+    def not_closed(self, case: Case) -> str | None:
+        """A sentence when all is there and too few peers live to agree on it."""
+        if not (case.is_complete() or case.asked.ends(case.round)):
+            return None
+        peers = case.job.peers
+        silent = [peer for peer in peers if self._age(peer) >= GONE_AFTER]
+        if is_quorum(case.job, [peer for peer in peers if peer not in silent]):
+            return None
+        what = "Complete" if case.is_complete() else "Cancelled"
+        return (f"{what}, not closed: {len(silent)} of {len(peers)} peers can't be reached. It "
+                "closes by itself once more of them are back; or close it here as it is.")
+
+    def _age(self, peer: str) -> float:
+        """Seconds since its last sign of life; infinite where there was none."""
+        return self._now - self._seen[peer][1] if peer in self._seen else float("inf")
+
+    def missing(self, case: Case, peers: Collection[str]) -> str | None:
         """A sentence when a peer that still has work shows no sign of life."""
-        busy = [
-            peer for peer, share in shares(job.total_records, job.peers).items()
-            if len(share) and not (peer in states and states[peer].finished_at)
-        ]
-        ages = {peer: self._now - self._seen[peer][1] for peer in busy if peer in self._seen}
+        job = case.job
+        busy = [peer for peer, share in case.shares.items() if not case.is_covered(share)]
+        ages = {peer: self._age(peer) for peer in busy if peer in self._seen}
         silent = [peer for peer in busy if ages.get(peer, GONE_AFTER) >= GONE_AFTER]
         if not silent:
             return None
-        strange = [peer for peer in silent if peer not in peers]
-        if strange:
-            return (f"Records of this job are left to {', '.join(map(peer_name, strange))}, "
-                    "which is no peer any more (R1EN_HOST_ADDR, R1EN_CHAINSTORE_PEERS). "
-                    "Name it again, or create the dataset again.")
         if len(job.peers) > 1:
             return (f"No sign of life from {', '.join(map(peer_name, silent))}. "
-                    "Those records wait until the worker there runs again.")
+                    "The other peers take over what is left to it, by and by.")
+        if silent[0] not in peers:
+            return (f"This job is left to {peer_name(silent[0])}, which is no peer any more "
+                    "(R1EN_HOST_ADDR, R1EN_CHAINSTORE_PEERS). Name it again, or create the "
+                    "dataset again.")
         if not ages:
             return ("No worker has been seen yet. `python -m datagen up` runs one; "
                     "`python worker.py` is one alone.")

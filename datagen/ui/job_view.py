@@ -47,8 +47,7 @@ def figures(view: JobView, now: datetime) -> None:
     if view.job.is_over:
         return
     if view.is_ending:
-        heard = any(state.asked.end for state in view.states.values())
-        st.info("The job is being ended; what was generated is kept." if heard else
+        st.info("The job is being ended; what was generated is kept." if view.known_by else
                 "The worker was asked to end the job. What was generated is kept.",
                 icon=":material/stop_circle:")
     if view.waiting:

@@ -85,7 +85,8 @@ class Api:
         services: Any = SimpleNamespace(
             settings=SimpleNamespace(endpoint=ENDPOINT, max_records_per_job=100),
             drafts=drafts, jobs=jobs,
-            datasets=Datasets(jobs=jobs, files=self.files, cache_dir=folder),
+            datasets=Datasets(jobs=jobs, files=self.files, cache_dir=folder,
+                              clock=self.clock),
         )
         self.client = TestClient(Starlette(
             routes=task_routes(services),

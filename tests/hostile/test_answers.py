@@ -50,7 +50,8 @@ class Wild(World):
         self.wild = self.store = OpenStore()  # type: ignore[assignment]  # reads are not counted here
         self.board = type(self.board)(self.wild)
         self.jobs = self.another_process()
-        self.datasets = Datasets(jobs=self.jobs, files=self.files, cache_dir=folder)
+        self.datasets = Datasets(jobs=self.jobs, files=self.files, cache_dir=folder,
+                                 clock=self.clock)
 
     def client(self) -> TestClient:
         services: Any = SimpleNamespace(

@@ -71,7 +71,8 @@ class World:
             peer_id=peers[0],
         )
         self.jobs = self.another_process()
-        self.datasets = Datasets(jobs=self.jobs, files=self.files, cache_dir=cache_dir)
+        self.datasets = Datasets(jobs=self.jobs, files=self.files, cache_dir=cache_dir,
+                                 clock=self.clock)
 
     def another_process(self) -> Jobs:
         return Jobs(

@@ -9,10 +9,8 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 
 from tests.simulation.history import Outcome, command, happen
-from tests.simulation.plan import MISSING
 
 _SHOWN = 10  # failing seeds that are told
 
@@ -20,29 +18,23 @@ _SHOWN = 10  # failing seeds that are told
 def main() -> int:
     options = _options()
     if options.only is not None:
-        return _one(options.only, frozenset(options.on), options.events)
-    return _many(range(options.first, options.first + options.seeds), sorted(set(options.on)))
+        return _one(options.only, options.events)
+    return _many(range(options.first, options.first + options.seeds))
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.simulation", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="What today's protocol can't survive, and is off unless it is asked for:\n"
-               + "".join(f"  {name}: {one.why}\n" for name, one in MISSING.items()),
-    )
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seeds", type=int, default=1000, help="how many histories")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--only", type=int, metavar="SEED", help="tell one history, made short")
-    parser.add_argument("--with", dest="on", action="append", default=[], choices=sorted(MISSING))
     parser.add_argument("--events", type=int, default=40, help="events of it that are told")
     return parser.parse_args()
 
 
-def _one(seed: int, switches: frozenset[str], events: int) -> int:
-    outcome = happen(seed, switches=switches)
+def _one(seed: int, events: int) -> int:
+    outcome = happen(seed)
     if outcome.problem is not None:
-        outcome, left_out = _shortened(seed, switches, outcome)
+        outcome, left_out = _shortened(seed, outcome)
         _say(f"It fails as well without {left_out} of what befalls this world; what is left:")
     for job in outcome.plan.jobs:
         _say(f"{job.at:9.2f}  {job.creator:<4} confirms a job of {job.total} records")
@@ -54,32 +46,28 @@ def _one(seed: int, switches: frozenset[str], events: int) -> int:
     return 0 if outcome.problem is None else 1
 
 
-def _shortened(
-    seed: int, switches: frozenset[str], outcome: Outcome
-) -> tuple[Outcome, int]:
+def _shortened(seed: int, outcome: Outcome) -> tuple[Outcome, int]:
     """The history without the faults that it does not take, and how many those are."""
     left_out: frozenset[int] = frozenset()
     for number in reversed(range(len(outcome.plan.faults))):
-        shorter = happen(seed, switches=switches, left_out=left_out | {number})
+        shorter = happen(seed, left_out=left_out | {number})
         if shorter.problem is not None:
             outcome, left_out = shorter, left_out | {number}
     return outcome, len(left_out)
 
 
-def _many(seeds: Sequence[int], switches: list[str]) -> int:
+def _many(seeds: Sequence[int]) -> int:
     began = time.perf_counter()
     counts: Counter[str] = Counter()
     virtual, bad = 0.0, []
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        for seed, problem, befallen, took in pool.map(
-            partial(_summary, frozenset(switches)), seeds, chunksize=10
-        ):
+        for seed, problem, befallen, took in pool.map(_summary, seeds, chunksize=10):
             counts += befallen
             virtual += took
             if problem is not None:
                 bad.append(seed)
                 if len(bad) <= _SHOWN:
-                    _say(f"Seed {seed}: {problem.splitlines()[-1]}\n    {command(seed, switches)}")
+                    _say(f"Seed {seed}: {problem.splitlines()[-1]}\n    {command(seed)}")
     spent = time.perf_counter() - began
     _say("\n".join(f"{number:8,}  {what}" for what, number in counts.most_common()))
     _say(f"{len(seeds):,} histories of {virtual / len(seeds):.0f} virtual seconds each in "
@@ -87,10 +75,8 @@ def _many(seeds: Sequence[int], switches: list[str]) -> int:
     return 1 if bad else 0
 
 
-def _summary(
-    switches: frozenset[str], seed: int
-) -> tuple[int, str | None, Counter[str], float]:
-    outcome = happen(seed, switches=switches)
+def _summary(seed: int) -> tuple[int, str | None, Counter[str], float]:
+    outcome = happen(seed)
     return seed, outcome.problem, outcome.counts, outcome.took
 
 

@@ -9,12 +9,13 @@ import logging
 import tempfile
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
+from datagen.domain.editions import is_quorum
 from datagen.domain.errors import Conflict, NotThere
 from datagen.domain.jobs import Job
 from datagen.protocol import keys
@@ -51,21 +52,18 @@ class Outcome:
         if self.problem is not None:
             raise Broken(
                 f"\n{self.watch.story(most)}\n\nSeed {self.plan.seed}: {self.problem}\n"
-                f"Again: {command(self.plan.seed, sorted(self.plan.switches))}"
+                f"Again: {command(self.plan.seed)}"
             )
 
 
-def command(seed: int | str, switches: Sequence[str] = ()) -> str:
+def command(seed: int | str) -> str:
     """What shows this history again."""
-    on = "".join(f" --with {name}" for name in switches)
-    return f".venv/bin/python -m tests.simulation --only {seed}{on}"
+    return f".venv/bin/python -m tests.simulation --only {seed}"
 
 
-def happen(
-    seed: int, *, switches: frozenset[str] = frozenset(), left_out: frozenset[int] = frozenset()
-) -> Outcome:
+def happen(seed: int, *, left_out: frozenset[int] = frozenset()) -> Outcome:
     """The history of this seed; ``left_out``: numbers of faults that don't befall it."""
-    plan = drawn(str(seed), switches).without(left_out)
+    plan = drawn(str(seed)).without(left_out)
     loop = VirtualLoop()
     watch = Watch(loop.time)
     try:
@@ -107,6 +105,7 @@ class _History:
         self._plan, self._loop, self._watch = plan, loop, watch
         self._world = World(plan, loop=loop, watch=watch, folder=folder)
         self._jobs: dict[int, Job] = {}  # by number, those that were confirmed
+        self._numbers: dict[str, int] = {}  # of the jobs, by id
         self._ended = Ended()
 
     async def pass_by(self) -> None:
@@ -153,12 +152,14 @@ class _History:
         job = Job(
             id=f"job_{1000 + number}_{number:06d}", owner=OWNER.name, title=f"Job {number}",
             status="queued", total_records=wish.total, peers=self._plan.peers, details_cid="",
-            created_at=now, schema_generated_at=START, updated_at=now, inc=1,
+            created_at=now, schema_generated_at=START, updated_at=now, creator=wish.creator,
+            inc=1,
         )
         content = dumps(details_record(details_of(job))).encode()
         cid = pages_of(replica).stores.add(io.BytesIO(content), f"{job.id}_details.json")
         job = self._jobs[number] = replace(job, details_cid=cid)
         self._watch.creators[job.id] = wish.creator
+        self._numbers[job.id] = number
         self._watch.note(wish.creator, "confirms", job.id, f"of {wish.total} records")
         replica.desk.put_once(keys.DESK_JOBS, f"draft-{number}", dumps(job_record(job)))
 
@@ -170,9 +171,8 @@ class _History:
         if fault.what == "delete":
             self._watch.to_delete.add(job.id)
         pages = pages_of(replica)
-        act = pages.jobs.cancel if fault.what == "cancel" else pages.jobs.delete
         try:
-            act(OWNER, job.id)
+            getattr(pages.jobs, fault.what)(OWNER, job.id)
         except (NotThere, Conflict) as exc:  # not here yet, or over
             self._watch.note(fault.who, "says no:", exc)
             return
@@ -182,7 +182,7 @@ class _History:
     # What happens.
 
     def _befall(self, fault: Fault) -> None:
-        if fault.what in {"cancel", "delete"}:
+        if fault.what in {"cancel", "delete", "retry", "close"}:
             self._ask(fault)
             return
         if self._world.healed and fault.what != "start":
@@ -203,8 +203,9 @@ class _History:
         open_ = None
         while self._watch.problem is None:
             self._world.keep_alive()
-            open_ = self._ended.open_on(self._watch, self._world.net, self._jobs.values(),
-                                        self._world.replicas)
+            open_ = self._ended.open_on(self._watch, self._world, self._jobs.values())
+            if self._loop.time() >= deadline - LONGEST / 2:
+                self._close_by_hand()
             if open_ is None or self._loop.time() >= deadline:
                 break
             await asyncio.sleep(5.0)
@@ -216,18 +217,24 @@ class _History:
                 replica.clock.ahead += WEEK
             await self._rest(week_later=True)
 
+    def _close_by_hand(self) -> None:
+        """Where too few peers are left to agree, a person closes what is complete."""
+        for job in self._jobs.values():
+            living = [peer for peer in self._plan.peers if peer not in self._world.dead]
+            if living and not is_quorum(job, living):
+                self._befall(Fault(at=0.0, what="close", who=living[0],
+                                   value=float(self._numbers[job.id])))
+
     async def _rest(self, *, week_later: bool) -> None:
         """Look on until nothing is left to tidy up, and judge."""
-        strictly = "late_parts" in self._plan.switches
         calm, latest = self._loop.time() + CALM, self._loop.time() + UNTIDY
         while self._watch.problem is None:
             self._world.keep_alive()
-            left = left_over(self._ended, self._world.net, self._jobs.values(),
-                             self._world.replicas, week_later=week_later, strictly=strictly)
+            left = left_over(self._ended, self._world, self._jobs.values(),
+                             week_later=week_later)
             if self._loop.time() >= (calm if left is None else latest):
                 if left is not None:
                     self._watch.fail(left)
-                judge(self._watch, self._ended, self._jobs.values(), self._world.replicas,
-                      strictly=strictly)
+                judge(self._watch, self._ended, self._world, self._jobs.values())
                 return
             await asyncio.sleep(5.0)

@@ -82,8 +82,8 @@ class Network:
         self._flush()
 
     def calm_down(self) -> None:
-        """Every message arrives from now on."""
-        self._loses = self.keeps = 0.0
+        """Every message arrives from now on, and every new file."""
+        self._loses = self.keeps = self._dead_files = 0.0
 
     def cut_off(self, names: frozenset[str]) -> None:
         """Let these and the others hear nothing of each other; an empty set heals it."""

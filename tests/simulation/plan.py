@@ -3,35 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
-
-
-@dataclass(frozen=True, kw_only=True)
-class Missing:
-    """What today's protocol can't survive. It befalls no world unless it is asked for."""
-
-    why: str  # the rule of the protocol that is not there yet
-    seed: int  # of a history that breaks on it
-
-
-# The rules are those of the protocol to come: what is written is said again until it is known
-# (3), results are parts that others fetch and carry (4), idle peers help (6), and a job ends with
-# a sealed manifest, by whoever lives (7, 8).
-MISSING = {
-    "dead_files": Missing(seed=1, why=(
-        "Rules 4 and 7: a job ends though not every part was fetched and read.")),
-    "dead_for_good": Missing(seed=6, why=(
-        "Rules 6 and 7: nobody helps the share of a peer that never comes back, and nobody closes "
-        "in the creator's place.")),
-    "creators_disk_lost": Missing(seed=2, why=(
-        "Rule 7: that a job is to be closed here is a note on one disk, and nobody closes in the "
-        "creator's place.")),
-    "late_parts": Missing(seed=98, why=(
-        "Rules 7 and 8: no manifest says what a closed job holds, so what a peer brings after a "
-        "cancelled job's end is added to its dataset, not to its numbers; and what it never brings "
-        "stays in its journal for ever.")),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +42,7 @@ class Plan:
     keeps: float  # rate of writes that stay on their node
     forgets: bool  # what a node misses while it is away never comes
     overtakes: bool  # a later message may come before an earlier one of the same field
-    switches: frozenset[str] = field(default=frozenset())  # of MISSING, those that are on
+    dead_files: float  # rate of files that nobody but their own node can fetch
 
     def without(self, left_out: frozenset[int]) -> Plan:
         """The same world without the faults of these numbers."""
@@ -77,7 +50,7 @@ class Plan:
         return Plan(**{**self.__dict__, "faults": kept})
 
 
-def drawn(seed: str, switches: frozenset[str] = frozenset()) -> Plan:
+def drawn(seed: str) -> Plan:
     """The world of this seed."""
     luck = Random(f"{seed}:plan")
     peers = tuple("ABCDE"[: luck.choice((1, 1, 2, 2, 3, 3, 4, 5))])
@@ -87,7 +60,6 @@ def drawn(seed: str, switches: frozenset[str] = frozenset()) -> Plan:
                 total=luck.choice((luck.randint(1, 5), luck.randint(1, 25), luck.randint(1, 60))))
         for _ in range(luck.choice((1, 1, 1, 2, 3)))
     )
-    creators = {job.creator for job in jobs}
     begins_at = min(job.at for job in jobs)  # before, there is little to break
     faults = [fault for peer in peers for fault in _of_peer(luck, peer, begins_at, heals_at)]
     faults += _of_network(luck, peers, heals_at)
@@ -99,9 +71,10 @@ def drawn(seed: str, switches: frozenset[str] = frozenset()) -> Plan:
     if on_time and messages.random() < 0.15:
         faults.append(Fault(at=messages.uniform(0, heals_at), what="wipe node",
                             who=messages.choice(on_time)))
-    faults += _of_switches(luck, peers, creators, heals_at, switches)
+    faults += _for_good(Random(f"{seed}:losses"), peers, heals_at)
     return Plan(
-        seed=seed, peers=peers, jobs=jobs, heals_at=heals_at, switches=switches,
+        seed=seed, peers=peers, jobs=jobs, heals_at=heals_at,
+        dead_files=messages.choice((0.0, 0.0, 0.1)),
         loses=messages.choice((0.0, 0.0, 0.1)), keeps=messages.choice((0.0, 0.0, 0.1)),
         forgets=messages.random() < 0.5, overtakes=messages.random() < 0.5,
         floor=luck.choice((2.0, 4.0, 6.0)), answer_seconds=luck.choice((0.5, 2.0, 6.0)),
@@ -140,18 +113,18 @@ def _of_network(luck: Random, peers: tuple[str, ...], end: float) -> Iterator[Fa
 
 def _asked(luck: Random, job: int, peers: tuple[str, ...]) -> Iterator[Fault]:
     """A person who asks for the end of job number ``job``, on any replica, and perhaps another."""
-    for what, rate in (("cancel", 0.25), ("cancel", 0.05), ("delete", 0.15), ("delete", 0.05)):
+    for what, rate in (("cancel", 0.25), ("cancel", 0.05), ("delete", 0.15), ("delete", 0.05),
+                       ("retry", 0.3)):
         if luck.random() < rate:
             yield Fault(at=luck.uniform(1, 150), what=what, who=luck.choice(peers), value=job)
 
 
-def _of_switches(
-    luck: Random, peers: tuple[str, ...], creators: set[str], end: float, on: frozenset[str]
-) -> Iterator[Fault]:
-    losers = [peer for peer in peers if peer not in creators or "creators_disk_lost" in on]
-    if losers and luck.random() < (0.5 if "creators_disk_lost" in on else 0.15):
-        at, who = luck.uniform(0, end), luck.choice(losers)
+def _for_good(luck: Random, peers: tuple[str, ...], end: float) -> Iterator[Fault]:
+    """A disk that is lost; a worker, or a whole machine, that never comes back."""
+    if luck.random() < 0.2:
+        at, who = luck.uniform(0, end), luck.choice(peers)
         yield Fault(at=at, what="lose disk", who=who)
         yield Fault(at=at + luck.uniform(0.5, 40), what="start", who=who)
-    if "dead_for_good" in on and len(peers) > 1:
-        yield Fault(at=luck.uniform(0, end), what="die", who=luck.choice(peers))
+    if len(peers) > 1 and luck.random() < 0.25:
+        yield Fault(at=luck.uniform(0, end), what=luck.choice(("die", "die with its node")),
+                    who=luck.choice(peers))

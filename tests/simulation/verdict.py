@@ -19,9 +19,10 @@ from datagen.services.datasets import Datasets
 from datagen.services.drafts import Drafts
 from datagen.services.jobs import Jobs
 from tests.services.job_world import NoModel
-from tests.simulation.network import Network, NodeStores
+from tests.simulation.network import Node, NodeStores
 from tests.simulation.replica import SEAL, Replica
 from tests.simulation.watch import Watch
+from tests.simulation.world import World
 
 OWNER = User(name="ada", role="user")
 
@@ -48,7 +49,8 @@ def pages_of(replica: Replica) -> Pages:
         active_poll=1.0, idle_poll=10.0,
     )
     return Pages(stores=stores, jobs=jobs,
-                 datasets=Datasets(jobs=jobs, files=stores, cache_dir=replica.folder))
+                 datasets=Datasets(jobs=jobs, files=stores, cache_dir=replica.folder,
+                                   clock=clock))
 
 
 @dataclass(kw_only=True)
@@ -68,15 +70,15 @@ class Ended:
     def wants(self, job: str, what: str) -> bool:
         return bool(self._asked.get((job, what)))
 
-    def open_on(
-        self, watch: Watch, net: Network, jobs: Iterable[Job], replicas: Mapping[str, Replica]
-    ) -> str | None:
-        """What is not over yet somewhere; None = all is."""
+    def open_on(self, watch: Watch, world: World, jobs: Iterable[Job]) -> str | None:
+        """What is not over yet on some replica that lives; None = all is."""
         for job in jobs:
             gone = self.wants(job.id, "delete")
-            for name, node in net.nodes.items():
-                text = node.hashes.get(keys.JOBS, {}).get(job.id)
-                known = job.id in deleted_here(replicas[name].desk)
+            for name, replica in world.replicas.items():
+                if name in world.dead:
+                    continue
+                text = world.net.nodes[name].hashes.get(keys.JOBS, {}).get(job.id)
+                known = job.id in deleted_here(replica.desk)
                 if gone and (name, job.id) not in watch.shown:  # deleted before it came here
                     continue
                 if gone and not known:
@@ -87,69 +89,65 @@ class Ended:
                     return f"{name} knows nothing of {job.id}."
                 if not load_job(text).is_over:
                     return f"{job.id} is not over on {name}."
+                if not known and not pages_of(replica).jobs.known(OWNER, job.id).job.is_over:
+                    return f"{job.id} is open again on {name}."
         return None
 
 
 def left_over(
-    ended: Ended, net: Network, jobs: Iterable[Job], replicas: Mapping[str, Replica], *,
-    week_later: bool, strictly: bool,
+    ended: Ended, world: World, jobs: Iterable[Job], *, week_later: bool
 ) -> str | None:
-    """What should be gone by now and is not; None = nothing. ``strictly``: see ``judge``."""
+    """What should be gone by now and is not, or there and is not; None = nothing."""
+    living = {name: world.net.nodes[name] for name in world.replicas if name not in world.dead}
     for job in jobs:
-        missed = None if ended.wants(job.id, "delete") else _missed(net, job)
+        missed = None if ended.wants(job.id, "delete") else _missed(living, job)
         if missed:
             return missed
-        if any((replica.folder / job.id).exists() and (strictly or _has_finished(replica, job))
-               for replica in replicas.values()):
+        if any((world.replicas[name].folder / job.id).exists() for name in living):
             return f"Journals of {job.id}, which is over, still lie about."
         if week_later and ended.wants(job.id, "delete"):
             places = ((keys.JOBS, {job.id}), (keys.user_jobs(job.owner), {job.id}),
-                      (keys.job_peers(job.id), set(replicas)))
-            for node in net.nodes.values():
+                      (keys.job_peers(job.id), set(world.replicas)))
+            for node in living.values():
                 for hkey, names in places:
                     if any(node.hashes.get(hkey, {}).get(name) for name in names):
                         return f"A week later {node.name} holds {hkey} of {job.id}, deleted."
     return None
 
 
-def _missed(net: Network, job: Job) -> str | None:
+def _missed(living: Mapping[str, Node], job: Job) -> str | None:
     """Whose last word has not come to every node."""
-    for peer in job.peers:
-        fields = {name: node.hashes.get(keys.job_peers(job.id), {}).get(peer) or ""
-                  for name, node in net.nodes.items()}
-        lacking = [name for name, text in fields.items() if "finishedAt" not in text]
-        if 0 < len(lacking) < len(fields):
-            return f"{lacking[0]} lacks what {peer} said of {job.id}."
+    for peer in living:
+        for hkey, mark in ((keys.job_peers(job.id), "finishedAt"),
+                           (keys.job_control(job.id), "ended")):
+            fields = {name: node.hashes.get(hkey, {}).get(peer) or ""
+                      for name, node in living.items()}
+            lacking = [name for name, text in fields.items() if mark not in text]
+            if 0 < len(lacking) < len(fields):
+                return f"{lacking[0]} lacks what {peer} said of {job.id} ({mark})."
     return None
 
 
-def _has_finished(replica: Replica, job: Job) -> bool:
-    """Whether it said so; else a job that was cancelled has ended without its records."""
-    fields = replica.network.nodes[replica.name].hashes.get(keys.job_peers(job.id), {})
-    return "finishedAt" in (fields.get(replica.name) or "finishedAt")
-
-
-def judge(
-    watch: Watch, ended: Ended, jobs: Iterable[Job], replicas: Mapping[str, Replica], *,
-    strictly: bool,
-) -> None:
-    """Tell ``watch`` of what people see that they must not; ``strictly``: ``late_parts`` too."""
-    for replica in replicas.values():
+def judge(watch: Watch, ended: Ended, world: World, jobs: Iterable[Job]) -> None:
+    """Tell ``watch`` of what people see that they must not."""
+    living = {name: replica for name, replica in world.replicas.items()
+              if name not in world.dead}
+    for replica in living.values():
         if replica.life is not None and replica.life.foreign.counts():
             watch.fail(f"{replica.name} takes a value of ours for foreign: "
                        f"{replica.life.foreign.counts()}")
     for job in jobs:
         copies = {}
-        for name, replica in replicas.items():
+        for name, replica in living.items():
             if any(view.job.id == job.id for view in pages_of(replica).jobs.list(OWNER)):
                 if ended.wants(job.id, "delete"):
                     watch.fail(f"{job.id} was deleted, and {name} shows it.")
-                copies[name] = _dataset(watch, replica, job, strictly=strictly)
+                copies[name] = _dataset(watch, replica, job)
         if len(set(copies.values())) > 1:
             watch.fail(f"{job.id} is not the same everywhere: {sorted(copies)}.")
 
 
-def _dataset(watch: Watch, replica: Replica, job: Job, *, strictly: bool) -> bytes:
+def _dataset(watch: Watch, replica: Replica, job: Job) -> bytes:
     """The export of a finished job on one replica."""
     pages = pages_of(replica)
     try:
@@ -166,9 +164,7 @@ def _dataset(watch: Watch, replica: Replica, job: Job, *, strictly: bool) -> byt
         watch.fail(f"{job.id} has an index twice or out of order: {indices}")
     if not over.was_cancelled and indices != list(range(job.total_records)):
         watch.fail(f"{job.id} {over.status} without every index: {indices}")
-    exact = (len(good), len(lines)) == (over.total_ok, over.total_generated)
-    late_parts = over.was_cancelled and not strictly  # see plan.MISSING
-    if not (exact or (late_parts and len(good) >= over.total_ok)):
+    if (len(good), len(lines)) != (over.total_ok, over.total_generated):
         watch.fail(f"{job.id} says {over.total_ok} good of {over.total_generated} records, "
                    f"and holds {len(good)} of {len(lines)}.")
     for line in good:

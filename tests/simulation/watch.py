@@ -12,7 +12,6 @@ from tests.simulation.network import Place
 
 _SHOWN = 90  # characters of a value
 _FINAL = ("succeeded", "failed")
-_END = ("status", "totalOk", "totalFailed", "jobFinishedAt", "error", "cancelledAt")
 _GROWING = ("generatedOk", "generatedFailed", "calls")
 
 
@@ -35,7 +34,7 @@ class Watch(logging.Handler):
         self.answers: list[int] = []  # the index that was asked for, by what was answered
         self.creators: dict[str, str] = {}  # job -> the replica where it was confirmed
         self.to_delete: set[str] = set()  # jobs that somebody asked to delete
-        self.ends: dict[tuple[str, str], Any] = {}  # node, job -> the end that it showed
+        self.sealed: dict[tuple[str, int], str] = {}  # job, round -> the manifest agreed on
         self.shown: set[tuple[str, str]] = set()  # node, job: it was seen there
         self.marks: dict[tuple[str, Place], tuple[int, int]] = {}
         self.said: dict[tuple[str, str], dict[str, Any]] = {}  # job, peer -> its last words
@@ -85,7 +84,7 @@ class Watch(logging.Handler):
             self.fail(f"{writer} writes the plain key {name}.")
             return
         record = json.loads(text)
-        if _owner(hkey, name, self.creators) != writer:
+        if not self._may_write(writer, hkey, name, record):
             self.fail(f"{writer} writes {_brief(place)}, which is another's.")
         mark = (record.get("inc", 0), record.get("rev", 0))
         if mark <= self.marks.get((writer, place), (0, 0)):
@@ -110,31 +109,33 @@ class Watch(logging.Handler):
                 self.fail(f"{peer} takes back that it finished its share of {job}.")
         self.said[job, peer] = record
 
+    def _may_write(self, writer: str, hkey: str, name: str, record: dict[str, Any]) -> bool:
+        """Only its owner writes a field; the end of a job may be told in the list by others."""
+        if hkey == JOBS or (hkey.startswith("datagen:user:") and hkey.endswith(":jobs")):
+            by = record.get("edition", {}).get("by")
+            return writer in {self.creators.get(name), by} or record["status"] in _FINAL
+        return name == writer
+
     # What is seen.
 
     def arrived(self, node: str, place: Place, before: str | None, text: str | None) -> None:
-        if place[0] == JOBS:
-            self._shown(node, place[1], text)
-
-    def _shown(self, node: str, job: str, text: str | None) -> None:
-        end = self.ends.get((node, job))
-        if text is None:
+        hkey, name = place
+        if text is None or hkey is None:
             return
-        self.shown.add((node, job))
-        record = json.loads(text)
-        if record["status"] in _FINAL:
-            shown = tuple(record.get(key) for key in _END)
-            if end is not None and shown != end:
-                self.fail(f"The end of {job} changes on {node}: {end} becomes {shown}.")
-            self.ends[node, job] = shown
-        elif end is not None:
-            self.fail(f"{job} had ended on {node} and is {record['status']} again.")
+        if hkey == JOBS:
+            self.shown.add((node, name))
+            self._agreed(name, json.loads(text).get("edition"))
+        elif hkey.endswith(":control"):
+            self._agreed(hkey.split(":")[2], json.loads(text).get("ended"))
 
-
-def _owner(hkey: str, name: str, creators: dict[str, str]) -> str | None:
-    if hkey == JOBS or (hkey.startswith("datagen:user:") and hkey.endswith(":jobs")):
-        return creators.get(name)
-    return name
+    def _agreed(self, job: str, edition: dict[str, Any] | None) -> None:
+        """A round has one end, unless a person closed it."""
+        if edition is None or edition.get("forced"):
+            return
+        known = self.sealed.setdefault((job, edition["round"]), edition["manifestCid"])
+        if known != edition["manifestCid"]:
+            self.fail(f"Round {edition['round']} of {job} ended with {known}, and with "
+                      f"{edition['manifestCid']}.")
 
 
 def _brief(place: Place) -> str:

@@ -30,7 +30,7 @@ class World:
             plan.peers, loop=loop, seed=plan.seed, watch=watch,
             loses=plan.loses, forgets=plan.forgets, keeps=plan.keeps,
             overtakes=plan.overtakes,
-            dead_files=0.1 if "dead_files" in plan.switches else 0.0,
+            dead_files=plan.dead_files,
         )
         settings = replace(_settings(), peers=plan.peers, listed_peers=plan.peers)
         self.replicas: dict[str, Replica] = {}
@@ -42,12 +42,13 @@ class World:
                 floor=plan.floor,
             )
         self.healed = False
-        self._dead: set[str] = set()  # for good
+        self.dead: set[str] = set()  # replicas without a worker, for good
+        self.gone: set[str] = set()  # of these, those without their node
 
     def keep_alive(self) -> None:
         """Start every worker that is not running, as its supervisor does."""
         for name, replica in self.replicas.items():
-            if name not in self._dead:
+            if name not in self.dead:
                 replica.start()
 
     def befall(self, fault: Fault) -> None:
@@ -67,7 +68,7 @@ class World:
         self.net.calm_down()
         self.moods.errors = self.moods.hangs = self.moods.unusable = 0.0
         for name in self.replicas:
-            self.net.set_up(name, True)
+            self.net.set_up(name, name not in self.gone)
         self.net.cut_off(frozenset())
         for replica in self.replicas.values():
             if replica.life is not None:
@@ -77,7 +78,7 @@ class World:
     def _befall_one(self, fault: Fault, replica: Replica) -> None:  # noqa: C901 - a table of faults
         match fault.what:
             case "start":
-                if fault.who not in self._dead:
+                if fault.who not in self.dead:
                     replica.start()
             case "kill" | "power cut":
                 replica.kill(self._luck, power=fault.what == "power cut")
@@ -88,14 +89,18 @@ class World:
                 if replica.life is not None:
                     replica.life.stop.set()
                     self._loop.create_task(replica.shut_down())
-            case "die":
-                self._dead.add(fault.who)
+            case "die" | "die with its node":
+                self.dead.add(fault.who)
                 replica.kill(self._luck, power=False)
+                if fault.what != "die":
+                    self.gone.add(fault.who)
+                    self.net.set_up(fault.who, False)
             case "lose disk":
                 replica.kill(self._luck, power=False)
                 replica.lose_disk()
             case "node down" | "node up":
-                self.net.set_up(fault.who, fault.what == "node up")
+                self.net.set_up(fault.who,
+                                fault.what == "node up" and fault.who not in self.gone)
             case "wipe node":
                 self.net.nodes[fault.who].hashes.clear()
             case "clock jumps":
@@ -125,4 +130,5 @@ class World:
 @functools.cache
 def _settings() -> Settings:
     return settings_of(Path("/nowhere"), DATAGEN_JOB_POLL_SECONDS="5",
-                       DATAGEN_UPDATE_EVERY_K_REQUESTS="5", RETRY_INFERENCE_ON_FAILURE="true")
+                       DATAGEN_UPDATE_EVERY_K_REQUESTS="5", RETRY_INFERENCE_ON_FAILURE="true",
+                       DATAGEN_PEER_DEAD_SECONDS="60", DATAGEN_INFERENCE_TIMEOUT_SECONDS="20")

@@ -1,0 +1,114 @@
+"""What of a share is in the file store: parts that grow with the journal and merge as they grow.
+
+A machine may die with its disk; what it stored before is carried on by the others.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from typing import BinaryIO, cast
+
+from datagen.domain.folds import Case, parts_of
+from datagen.domain.jobs import Part, Share
+from datagen.engine.journal import Journal, disk_faults
+from datagen.engine.tally import Tally
+from datagen.ports import FileStore
+
+EVERY_SECONDS, EVERY_RECORDS = 60.0, 500  # of which the first leads to a new part
+
+
+class Stock:
+    """The parts of one journal. All methods block; one thread at a time. Raises StoreError."""
+
+    def __init__(
+        self, *, journal: Journal, share: Share, number: int, backwards: bool, tally: Tally,
+        files: FileStore, name: str,
+    ) -> None:
+        """``number``: the round; ``backwards``: it grows from the far end; ``name``: of files."""
+        self._journal, self._share, self._round = journal, share, number
+        self._backwards, self._tally, self._files, self._name = backwards, tally, files, name
+        chain = [part for part in tally.parts if part.whole and self._is_ours(part)
+                 and journal.counts(Share(start=part.start, end=part.end))
+                 == (part.ok, part.failed)]
+        self._chain = list(self._connected(chain))  # from the end where it begins to grow
+        self._tell()
+
+    def wanted(self, case: Case) -> Iterator[tuple[Part, bool]]:
+        """Parts of any peer with records that the journal lacks; whether they are ours."""
+        for state in case.states.values():
+            for part in parts_of(state):
+                if part.round == self._round and part.cid and self._lacks_some_of(part):
+                    yield part, bool(state.inc)
+
+    def grow(self, *, least: int = 1) -> bool:
+        """Store what the journal has beyond the parts, if that is ``least`` records or more."""
+        run = self._journal.run(backwards=self._backwards)
+        if self._chain:
+            last = self._chain[-1]
+            new = (Share(start=run.start, end=last.start) if self._backwards
+                   else Share(start=last.end, end=run.end))
+        else:
+            new = run
+        if new.end <= new.start or sum(self._journal.counts(new)) < least:
+            return False
+        chain = list(self._chain)
+        while chain and sum(self._journal.counts(new)) >= chain[-1].ok + chain[-1].failed:
+            part = chain.pop()  # so there are few, and no record is stored often
+            new = Share(start=min(new.start, part.start), end=max(new.end, part.end))
+        chain.append(self._stored(new, whole=True))
+        self._chain = chain
+        self._tell()
+        return True
+
+    def finish(self) -> None:
+        """Store all there is as one part; of a share that ends early, a partial one."""
+        whole = not self._journal.left
+        if [(p.start, p.end) for p in self._chain] == [(self._share.start, self._share.end)]:
+            return
+        self._chain = [self._stored(self._share, whole=whole)]
+        self._tell()
+
+    def delivered(self, cid: str | None) -> None:
+        """The whole journal is in the file with this id."""
+        self._chain = [self._part(self._share, cid or "", whole=not self._journal.left)]
+        self._tell()
+
+    def _lacks_some_of(self, part: Part) -> bool:
+        first, last = max(part.start, self._share.start), min(part.end, self._share.end)
+        return any(self._journal.lacks(index) for index in range(first, last))
+
+    def _is_ours(self, part: Part) -> bool:
+        return (part.round == self._round and self._share.start <= part.start
+                and part.end <= self._share.end)
+
+    def _connected(self, parts: list[Part]) -> Iterator[Part]:
+        at = self._share.end if self._backwards else self._share.start
+        for part in sorted(parts, key=lambda part: part.start, reverse=self._backwards):
+            first, last = (part.end, part.start) if self._backwards else (part.start, part.end)
+            if first == at:
+                yield part
+                at = last
+
+    def _stored(self, span: Share, *, whole: bool) -> Part:
+        cid = ""
+        if sum(self._journal.counts(span)):  # there are file stores that refuse an empty file
+            with disk_faults(self._journal.folder):
+                scratch = tempfile.TemporaryFile(dir=self._journal.folder)  # noqa: SIM115 - closed below, outside the translation of its own errors
+            with scratch:
+                stream = cast("BinaryIO", scratch)
+                self._journal.ordered(stream, span)
+                with disk_faults(self._journal.folder):
+                    stream.seek(0)
+                cid = self._files.add(
+                    stream, f"{self._name}_round{self._round}_{span.start}-{span.end}.jsonl")
+        return self._part(span, cid, whole=whole)
+
+    def _part(self, span: Share, cid: str, *, whole: bool) -> Part:
+        ok, failed = self._journal.counts(span)
+        return Part(start=span.start, end=span.end, cid=cid, round=self._round, ok=ok,
+                    failed=failed, whole=whole)
+
+    def _tell(self) -> None:
+        kept = [part for part in self._tally.parts if not self._is_ours(part)]
+        self._tally.stored((*kept, *self._chain))

@@ -1,0 +1,86 @@
+"""A sealed edition's two files: the manifest, and the dataset that it names.
+
+The manifest is JSON; the dataset holds one result line per record, in order of the index. Who
+has read both and found their checksums right can give the edition to anybody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from datagen.domain.errors import NotThere, StoreError
+from datagen.domain.exports import ResultLine
+from datagen.domain.jobs import Edition
+from datagen.ports import FileStore
+from datagen.protocol.fields import load_object, optional_cid, text_of
+from datagen.protocol.lines import result_lines
+
+MAX_MANIFEST = 1024 * 1024  # bytes
+_CHUNK = 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """Where an edition's records are."""
+
+    cid: str | None  # None: it holds no record
+    sha256: str  # of the dataset's bytes, hex
+
+
+def manifest_record(job_id: str, edition: Edition, dataset: Manifest) -> dict[str, Any]:
+    """The manifest as its file holds it; the edition's own id and checksum are not known yet."""
+    return {"job": job_id, "round": edition.round, "by": edition.by, "ok": edition.ok,
+            "failed": edition.failed, "dataset": {"cid": dataset.cid, "sha256": dataset.sha256}}
+
+
+def read_manifest(files: FileStore, edition: Edition) -> Manifest:
+    """Raises StoreError while it can't be read, or is not what was sealed."""
+    content = b""
+    with _opened(files, edition.manifest_cid, most=MAX_MANIFEST) as stream:
+        content = stream.read()
+    if hashlib.sha256(content).hexdigest() != edition.sha256:
+        raise StoreError("The manifest of this dataset is not the one that was sealed.")
+    try:
+        dataset = load_object(content.decode(), MAX_MANIFEST)["dataset"]
+        return Manifest(cid=optional_cid(dataset, "cid"), sha256=text_of(dataset, "sha256"))
+    except (ValueError, KeyError, TypeError, AttributeError) as exc:
+        raise StoreError("The manifest of this dataset can't be read.") from exc
+
+
+def check_edition(files: FileStore, edition: Edition) -> None:
+    """Read all that an edition holds, so that this replica can give it. Raises StoreError."""
+    dataset = read_manifest(files, edition)
+    if dataset.cid and checksum(files, dataset.cid) != dataset.sha256:
+        raise StoreError("The records of this dataset are not those that were sealed.")
+
+
+def checksum(files: FileStore, cid: str) -> str:
+    """SHA-256 of a file, hex. Raises StoreError."""
+    digest = hashlib.sha256()
+    with _opened(files, cid) as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def edition_lines(files: FileStore, edition: Edition) -> Iterator[ResultLine]:
+    """The edition's records in order, read as they are asked for. Raises StoreError at once."""
+    cid = read_manifest(files, edition).cid
+    return _all_of(_opened(files, cid)) if cid else iter(())
+
+
+def _all_of(stream: BinaryIO) -> Iterator[ResultLine]:
+    with stream:
+        yield from result_lines(stream)
+
+
+def _opened(files: FileStore, cid: str, *, most: int | None = None) -> BinaryIO:
+    try:
+        return files.open(cid, most=most)
+    except NotThere as exc:
+        raise StoreError(
+            "A file with records of this job can't be found here. Try again in a moment."
+        ) from exc
