@@ -19,6 +19,7 @@ from typing import BinaryIO, cast
 from datagen.domain import editions
 from datagen.domain.asked import Request
 from datagen.domain.editions import Vote, Word, votes_of
+from datagen.domain.errors import StoreError
 from datagen.domain.folds import Case
 from datagen.domain.jobs import Edition, PeerState
 from datagen.engine.errands import Errands
@@ -87,12 +88,11 @@ class Closing:
         mine = editions.heard(votes.get(me, Vote(round=case.round)), votes)
         votes[me] = mine
         up = editions.proposal(mine, votes)
-        if up is not None:
-            if self.carry(job.id, up[1]):
-                mine = editions.take(mine, *up)
+        if up is not None and self.carry(job.id, up[1]):
+            mine = editions.take(mine, *up)
         elif self._may_end(case):
-            first = made_here or not job.inc
-            first = first and editions.creator(job) == me
+            first = (made_here or len(job.peers) == 1 or not job.inc) and (
+                editions.creator(job) == me)
             if editions.may_propose(job, me, mine, votes, first=first):
                 edition = editions.bound_to(votes, mine.promised)
                 if edition is None:
@@ -228,8 +228,10 @@ def _only_file(case: Case) -> str | None:
 def _edition(case: Case, counts: _Counts, *, by: str, clock: Clock) -> Edition:
     total, end = case.job.total_records, case.asked.ends(case.round)
     covered = counts.ok + counts.failed == total
+    if not covered and end is None:
+        raise StoreError("Some records of this job can't be read here any more.")
     error = None
-    if not covered:
+    if not covered and end:
         error = _why_some(total, counts, end)
     elif not counts.ok:
         error = _why_none(counts)
@@ -251,10 +253,8 @@ def _started_at(states: Mapping[str, PeerState]) -> datetime | None:
     return min((state.started_at for state in states.values() if state.started_at), default=None)
 
 
-def _why_some(total: int, counts: _Counts, end: Request | None) -> str:
+def _why_some(total: int, counts: _Counts, end: Request) -> str:
     done = counts.ok + counts.failed
-    if end is None:
-        return f"Only {done} of {total} records were generated. Retry the others."
     if not done:
         return f"Cancelled by {end.by} before the first record."
     kept = " What was generated is kept." if counts.ok else ""

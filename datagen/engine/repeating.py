@@ -31,6 +31,7 @@ class Repeating:
         self._peer_id, self._board, self._said, self._clock = peer_id, board, said, clock
         self._pulses: dict[str, _Pulse] = {}  # of the other peers
         self._look_at = self._not_before = -math.inf  # monotonic seconds
+        self._entries: set[str] = set()  # ids of jobs whose entry their creator may have lost
         self._knows_all: bool | None = None  # False: our disk is new, and perhaps not the peer
 
     def begin(self) -> None:
@@ -52,13 +53,13 @@ class Repeating:
             self._remember(jobs)
             self._knows_all = True
         if now >= self._look_at:
-            self._look_for_who_is_back(now)
+            self._look_for_who_is_back(now, jobs)
             self._look_at = now + BEATS_EVERY
         lost = self._said.jobs() - jobs.keys() - set(leaving)
         self._said.at_once(lambda place: place.hkey == keys.JOBS and place.field in lost)
         if now < self._not_before:
             return
-        left = PER_LOOK
+        left = PER_LOOK - self._put_back_entries(jobs, {*gone, *leaving})
         for place in self._said.due({job.id for job in jobs.values() if not job.is_over}):
             job_id = place.job_id
             if not place.hkey.endswith(keys.CONTROL) and (
@@ -68,7 +69,7 @@ class Repeating:
             elif not (job_id in running and place.field == self._peer_id):
                 self._board.say_again(place)
                 left -= 1
-            if not left or self._board.is_alone:
+            if left <= 0 or self._board.is_alone:
                 break
         if self._board.is_alone:
             self._not_before = now + ALONE
@@ -82,12 +83,28 @@ class Repeating:
                 self._board.adopt(job.id, state=state if state and state.inc else None,
                                   word=self._board.words(job.id).get(self._peer_id))
 
-    def _look_for_who_is_back(self, now: float) -> None:
+    def _put_back_entries(self, jobs: Mapping[str, Job], away: Collection[str]) -> int:
+        """Write entries of jobs again whose creator came back, and may have come with nothing."""
+        written = 0
+        for job_id in sorted(self._entries)[: PER_LOOK - 1]:
+            if job_id in jobs and job_id not in away:
+                self._board.publish(jobs[job_id], again=True)
+                written += 2
+            self._entries.discard(job_id)
+        return written
+
+    def _look_for_who_is_back(self, now: float, jobs: Mapping[str, Job]) -> None:
         for peer, beat in self._board.beats().items():
             if peer == self._peer_id:
                 continue
             before = self._pulses.get(peer)
             if before is None or (beat.inc, beat.seq) != (before.beat.inc, before.beat.seq):
                 self._pulses[peer] = _Pulse(beat=beat, since=now)
-                if before and (beat.inc != before.beat.inc or now - before.since >= SILENT):
+                is_new = before is not None and beat.inc != before.beat.inc
+                if is_new:
+                    since = self._clock.now() - KEPT
+                    self._entries.update(
+                        job.id for job in jobs.values()
+                        if job.creator == peer and job.inc and job.created_at > since)
+                if is_new or (before and now - before.since >= SILENT):
                     self._said.at_once()

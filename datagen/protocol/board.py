@@ -127,8 +127,10 @@ class Board:
 
         return self._newest(hkey, dict(self._readable(hkey, load)))
 
-    def publish(self, job: Job) -> None:
+    def publish(self, job: Job, *, again: bool = False) -> None:
         """Write the job and its projection in the owner's list.
+
+        ``again``: for its creator, which may have lost it; it is not our word.
 
         A job of the earlier application (``inc`` 0) stays one: it gets no mark and no seal.
         """
@@ -136,7 +138,7 @@ class Board:
                  "createdAt": to_iso(job.created_at), "updatedAt": to_iso(job.updated_at)}
         for hkey, record in ((keys.JOBS, job_record(job)), (keys.user_jobs(job.owner), short)):
             if job.inc:
-                self._write(hkey, job.id, record, last_word=True)
+                self._write(hkey, job.id, record, last_word=not again)
             else:
                 self._put(hkey, job.id, dumps(record))
 

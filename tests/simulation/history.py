@@ -218,12 +218,21 @@ class _History:
             await self._rest(week_later=True)
 
     def _close_by_hand(self) -> None:
-        """Where too few peers are left to agree, a person closes what is complete."""
+        """Where too few peers are left to agree, a person closes what is complete.
+
+        What can't get complete, since what it should make is lost with a machine, they cancel.
+        """
+        living = [peer for peer in self._plan.peers if peer not in self._world.dead]
         for job in self._jobs.values():
-            living = [peer for peer in self._plan.peers if peer not in self._world.dead]
-            if living and not is_quorum(job, living):
-                self._befall(Fault(at=0.0, what="close", who=living[0],
-                                   value=float(self._numbers[job.id])))
+            for what in ("cancel", "close"):
+                if living and (not is_quorum(job, living) if what == "close"
+                               else not self._can_be_read(job)):
+                    self._befall(Fault(at=0.0, what=what, who=living[0],
+                                       value=float(self._numbers[job.id])))
+
+    def _can_be_read(self, job: Job) -> bool:
+        return any(job.details_cid in self._world.net.nodes[name].files
+                   for name in self._world.replicas if name not in self._world.gone)
 
     async def _rest(self, *, week_later: bool) -> None:
         """Look on until nothing is left to tidy up, and judge."""

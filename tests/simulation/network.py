@@ -142,8 +142,8 @@ class Network:
         node.files[cid] = content
         late = self.luck.random() * self.weather.file_delay
         if self._dead_files and self.luck.random() < self._dead_files:
-            self.watch.count("file nobody else can fetch")
-            late = float("inf")
+            self.watch.count("file nobody else can fetch for long")
+            late = 600.0
         self._seen_at[cid] = self.loop.time() + late
         self.watch.note(node.name, "stores", name, cid)
         return cid

@@ -42,7 +42,7 @@ class Plan:
     keeps: float  # rate of writes that stay on their node
     forgets: bool  # what a node misses while it is away never comes
     overtakes: bool  # a later message may come before an earlier one of the same field
-    dead_files: float  # rate of files that nobody but their own node can fetch
+    dead_files: float  # rate of files that for long nobody but their own node can fetch
 
     def without(self, left_out: frozenset[int]) -> Plan:
         """The same world without the faults of these numbers."""

@@ -72,25 +72,31 @@ class Ended:
 
     def open_on(self, watch: Watch, world: World, jobs: Iterable[Job]) -> str | None:
         """What is not over yet on some replica that lives; None = all is."""
+        living = [name for name in world.replicas if name not in world.dead]
         for job in jobs:
-            gone = self.wants(job.id, "delete")
-            for name, replica in world.replicas.items():
-                if name in world.dead:
-                    continue
-                text = world.net.nodes[name].hashes.get(keys.JOBS, {}).get(job.id)
-                known = job.id in deleted_here(replica.desk)
-                if gone and (name, job.id) not in watch.shown:  # deleted before it came here
-                    continue
-                if gone and not known:
-                    return f"{name} has not heard that {job.id} is deleted."
-                if known and text is None:
-                    continue
-                if text is None:
-                    return f"{name} knows nothing of {job.id}."
-                if not load_job(text).is_over:
-                    return f"{job.id} is not over on {name}."
-                if not known and not pages_of(replica).jobs.known(OWNER, job.id).job.is_over:
-                    return f"{job.id} is open again on {name}."
+            if any((name, job.id) in watch.shown for name in living):  # else it was lost with
+                for name in living:  # the replica where it was made
+                    problem = self._open_here(watch, world, job, name)
+                    if problem is not None:
+                        return problem
+        return None
+
+    def _open_here(self, watch: Watch, world: World, job: Job, name: str) -> str | None:
+        gone, replica = self.wants(job.id, "delete"), world.replicas[name]
+        text = world.net.nodes[name].hashes.get(keys.JOBS, {}).get(job.id)
+        known = job.id in deleted_here(replica.desk)
+        if gone and (name, job.id) not in watch.shown:  # deleted before it came here
+            return None
+        if gone and not known:
+            return f"{name} has not heard that {job.id} is deleted."
+        if known and text is None:
+            return None
+        if text is None:
+            return f"{name} knows nothing of {job.id}."
+        if not load_job(text).is_over:
+            return f"{job.id} is not over on {name}."
+        if not known and not pages_of(replica).jobs.known(OWNER, job.id).job.is_over:
+            return f"{job.id} is open again on {name}."
         return None
 
 

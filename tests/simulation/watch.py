@@ -12,6 +12,7 @@ from tests.simulation.network import Place
 
 _SHOWN = 90  # characters of a value
 _FINAL = ("succeeded", "failed")
+_MARKS = {"inc", "rev", "mac"}
 _GROWING = ("generatedOk", "generatedFailed", "calls")
 
 
@@ -34,6 +35,7 @@ class Watch(logging.Handler):
         self.answers: list[int] = []  # the index that was asked for, by what was answered
         self.creators: dict[str, str] = {}  # job -> the replica where it was confirmed
         self.to_delete: set[str] = set()  # jobs that somebody asked to delete
+        self.entries: set[tuple[str, str]] = set()  # what was written of jobs by their owners
         self.sealed: dict[tuple[str, int], str] = {}  # job, round -> the manifest agreed on
         self.shown: set[tuple[str, str]] = set()  # node, job: it was seen there
         self.marks: dict[tuple[str, Place], tuple[int, int]] = {}
@@ -110,11 +112,17 @@ class Watch(logging.Handler):
         self.said[job, peer] = record
 
     def _may_write(self, writer: str, hkey: str, name: str, record: dict[str, Any]) -> bool:
-        """Only its owner writes a field; the end of a job may be told in the list by others."""
-        if hkey == JOBS or (hkey.startswith("datagen:user:") and hkey.endswith(":jobs")):
-            by = record.get("edition", {}).get("by")
-            return writer in {self.creators.get(name), by} or record["status"] in _FINAL
-        return name == writer
+        """Only its owner writes a field. A job's entry others may repeat, and tell its end."""
+        if hkey.startswith("datagen:user:") and hkey.endswith(":jobs"):
+            return True  # a copy of that
+        if hkey != JOBS:
+            return name == writer
+        text = json.dumps({key: record[key] for key in record.keys() - _MARKS}, sort_keys=True)
+        by = record.get("edition", {}).get("by")
+        own = writer in {self.creators.get(name), by} or record["status"] in _FINAL
+        if own:
+            self.entries.add((hkey, text))
+        return own or (hkey, text) in self.entries
 
     # What is seen.
 
@@ -147,7 +155,14 @@ def _short(item: Any) -> str:
     if text.startswith("{"):
         record = json.loads(text)
         kept = ("status", "generatedOk", "generatedFailed", "finishedAt", "resultCid", "trouble",
-                "asked", "totalOk", "error", "inc", "rev")
+                "cancel", "delete", "retry", "close", "totalOk", "error", "effort", "inc", "rev")
+        for name in ("ended", "vote"):
+            kept += (name,) if name in record else ()
+        vote = record.get("vote")
+        if vote and "taken" in vote:
+            vote["taken"] = vote["taken"]["manifestCid"]
+        if "ended" in record:
+            record["ended"] = record["ended"]["manifestCid"]
         return " ".join(f"{key}={record[key]}" for key in kept if key in record)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
