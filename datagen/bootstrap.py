@@ -28,6 +28,7 @@ from datagen.protocol.people import People
 from datagen.protocol.said import Said
 from datagen.protocol.seal import Seal
 from datagen.services.accounts import Accounts
+from datagen.services.contact import Contact
 from datagen.services.datasets import Datasets
 from datagen.services.drafts import Drafts
 from datagen.services.first_admin import FirstAdmin
@@ -100,6 +101,7 @@ def build(settings: Settings, *, for_pages: bool = False) -> Services:
         store=store, desk=desk, clock=clock, signer=signer, hkey=settings.auth_hkey,
         patience=patience, foreign=foreign, seal=seal,
         hasher=Argon2Hasher(pepper),
+        contact=Contact(desk=desk, clock=clock) if _must_hear(settings) else None,
     )
     if settings.mock_store:
         _make_mock_accounts(accounts)
@@ -126,6 +128,11 @@ def build(settings: Settings, *, for_pages: bool = False) -> Services:
         illustrate=illustrate, foreign=foreign,
         close=partial(_close, store, desk),
     )
+
+
+def _must_hear(settings: Settings) -> bool:
+    """Whether nobody is let in while no other peer is heard."""
+    return settings.fail_closed and not settings.local and len(settings.peers) > 1
 
 
 @cache

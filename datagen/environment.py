@@ -38,6 +38,8 @@ VARIABLES: tuple[Variable, ...] = (
              default="/_local_cache/datagen (<data dir>/cache in local mode)"),
     Variable(name="DATAGEN_SESSION_SECRET", secret=True,
              doc="signs sessions and drafts; at least 32 bytes; made and kept in local mode"),
+    Variable(name="DATAGEN_FAIL_CLOSED", doc="answer 503 while no other listed peer is heard: a "
+             "session may have been ended there", default="0"),
     Variable(name="DATAGEN_TRUSTED_PROXIES", doc="addresses or networks, comma separated, "
              "whose X-Forwarded-Proto counts"),
     Variable(name="DATAGEN_INFERENCE_HOST", doc="host of the model server; with the port, "

@@ -52,6 +52,7 @@ class Settings:
     data_dir: Path
     cache_dir: Path
     session_secret: str | None = field(repr=False)  # None only in local mode: made and kept
+    fail_closed: bool  # 503 while no other listed peer is heard
     trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
     endpoint: Endpoint  # the server's own model endpoint, key included
     own_model: bool  # nothing configured: the local model process answers
@@ -209,6 +210,7 @@ def load(environ: Mapping[str, str] | None = None, *, in_container: bool | None 
         data_dir=data_dir,
         cache_dir=cache_dir,
         session_secret=session_secret,
+        fail_closed=env.flag("DATAGEN_FAIL_CLOSED"),
         trusted_proxies=env.checked("DATAGEN_TRUSTED_PROXIES", _networks,
                                     "addresses or networks, comma separated") or (),
         endpoint=endpoint,

@@ -9,8 +9,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from datagen import bootstrap, settings
 from datagen.bootstrap import Services
+from datagen.domain.errors import SessionEnded
 from datagen.domain.requests import DraftRequest
 from datagen.domain.users import User
 from datagen.sandbox import Plan, Sandbox, running
@@ -131,3 +134,24 @@ async def test_three_peers_make_their_shares_and_all_export_the_same(tmp_path: P
             assert len({json.dumps(record) for record in json.loads(files[0])}) == 31
             view = await asyncio.to_thread(peers[1].jobs.get, ANN, job_id)
             assert sorted(len(state.share) for state in view.states.values()) == [10, 10, 11]
+
+
+async def _while_holds(services: Services, token: str) -> None:
+    while await asyncio.to_thread(services.accounts.verify, token):
+        await asyncio.sleep(0.2)
+
+
+async def test_a_session_that_ends_on_one_replica_ends_on_another(tmp_path: Path) -> None:
+    with running(Plan(nodes=2)) as sandbox:
+        async with AsyncExitStack() as stack:
+            here, there = [await stack.enter_async_context(replica(sandbox, tmp_path, node))
+                           for node in range(2)]
+            await asyncio.to_thread(here.accounts.create, "ann", "her password")
+            token, _ = await asyncio.to_thread(here.accounts.sign_in, "ann", "her password")
+            other, _ = await asyncio.to_thread(there.accounts.sign_in, "ann", "her password")
+            await asyncio.to_thread(there.accounts.verify, token)
+
+            await asyncio.to_thread(here.accounts.sign_out, token)
+            with pytest.raises(SessionEnded):
+                await asyncio.wait_for(_while_holds(there, token), WITHIN / 2)
+            assert await asyncio.to_thread(there.accounts.verify, other)

@@ -29,7 +29,7 @@ from datagen.api.headers import (
     token_of,
 )
 from datagen.api.signin import trouble_page
-from datagen.domain.errors import SessionEnded, StoreError
+from datagen.domain.errors import CutOff, SessionEnded, StoreError
 from datagen.domain.users import Session
 
 if TYPE_CHECKING:
@@ -109,9 +109,9 @@ class Gate:
             session = await self._session(token)
         except SessionEnded:
             session = None
-        except StoreError:
+        except StoreError as exc:
             if not is_open:
-                await _unavailable(scope)(scope, receive, send)
+                await _unavailable(scope, exc)(scope, receive, send)
                 return
             session = None
         if session is not None:
@@ -220,10 +220,11 @@ def _stranger(scope: Scope, *, had_token: bool) -> Response:
     return response
 
 
-def _unavailable(scope: Scope) -> Response:
+def _unavailable(scope: Scope, exc: StoreError) -> Response:
+    reason = str(exc) if isinstance(exc, CutOff) else ACCOUNTS_AWAY
     if _is_navigation(scope):
-        return trouble_page("DataGen can't look up your session now.", ACCOUNTS_AWAY)
-    return failure(503, ACCOUNTS_AWAY)
+        return trouble_page("DataGen can't look up your session now.", reason)
+    return failure(503, reason)
 
 
 def _bounded(receive: Receive, limit: int) -> Receive:

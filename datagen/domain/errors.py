@@ -12,7 +12,8 @@
     ├── Conflict             409  the state of things forbids it
     ├── StoreError           503  the store can't be read or written now
     │   ├── StoreFull        503  no room left on its disk
-    │   └── StoreUnconfirmed 503  stored on this node; no other has confirmed it yet
+    │   ├── StoreUnconfirmed 503  stored on this node; no other has confirmed it yet
+    │   └── CutOff           503  no other replica is heard, and nobody let in meanwhile
     └── ModelError           502  the model server; ``advice`` says what to do
         ├── ModelUnreachable      no connection, or no answer in time
         ├── ModelOverloaded       429, 503, "rate_limited"; ``retry_after`` seconds
@@ -91,6 +92,10 @@ class StoreFull(StoreError):
 
 class StoreUnconfirmed(StoreError):
     """The value is stored on this node, but no other node has confirmed it yet."""
+
+
+class CutOff(StoreError):
+    """No other replica is heard, and this one shall let nobody in meanwhile."""
 
 
 class ModelError(DatagenError):

@@ -6,6 +6,7 @@ our keys. A value speaks for the field it lies in, or it is not ours.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -29,6 +30,7 @@ from datagen.protocol.codec import (
 )
 from datagen.protocol.fields import dumps, from_iso, load_object, text_of, to_iso, whole
 from datagen.protocol.foreign import Foreign
+from datagen.protocol.revoked import load_revoked, revoked_record
 from datagen.protocol.said import Place, Said
 from datagen.protocol.seal import Seal
 from datagen.protocol.settings import load_profiles
@@ -43,13 +45,15 @@ _TRIES = 3  # of a write
 
 @dataclass(frozen=True, kw_only=True)
 class Beat:
-    """A peer's sign of life, written by its worker every 30 s."""
+    """A peer's sign of life, written by its worker every 30 s, or sooner with news."""
 
     peer_id: str
     inc: int = 1  # as read; a write carries its process's own
     seq: int
     version: str
     at: datetime  # by that peer's own clock
+    # Sessions that were ended, and when each would be over (protocol/revoked.py).
+    revoked: Mapping[str, datetime] = dataclasses.field(default_factory=dict)
 
 
 class Board:
@@ -206,6 +210,7 @@ class Board:
     def beat(self, beat: Beat) -> None:
         self._write(keys.PEERS, beat.peer_id, {
             "seq": beat.seq, "version": beat.version, "at": to_iso(beat.at),
+            "revoked": revoked_record(beat.revoked),
         })
 
     def beats(self) -> dict[str, Beat]:
@@ -313,4 +318,5 @@ def _load_beat(peer_id: str, text: str) -> Beat:
     if not PEER_ID.fullmatch(peer_id):
         raise ValueError("not a peer")
     return Beat(peer_id=peer_id, inc=whole(record, "inc"), seq=whole(record, "seq"),
-                version=text_of(record, "version"), at=from_iso(record.get("at")))
+                version=text_of(record, "version"), at=from_iso(record.get("at")),
+                revoked=load_revoked(record.get("revoked", {})))

@@ -29,6 +29,7 @@ from datagen.ports import Clock, Desk, HashStore, PasswordHasher, TokenSigner
 from datagen.protocol.fields import dumps, to_iso
 from datagen.protocol.foreign import Foreign
 from datagen.protocol.seal import Seal
+from datagen.services.contact import Contact
 from datagen.services.patience import Patience
 from datagen.services.sessions import (
     SESSION_LIFE,
@@ -71,11 +72,12 @@ class Accounts:
         patience: Patience | None = None,
         foreign: Foreign | None = None,
         seal: Seal | None = None,
+        contact: Contact | None = None,
     ) -> None:
         """``patience`` of who looks at a page; None = read on the spot.
 
         ``foreign``: where values that are no accounts are counted; ``seal``: None where nobody
-        else writes.
+        else writes; ``contact``: without which no session holds, None = they do all the same.
         """
         self._foreign = foreign or Foreign()
         self._store = store
@@ -89,7 +91,7 @@ class Accounts:
         self._level = Level(store=store, clock=clock, hkey=hkey, waiting=self._waiting)
         self._patience = patience or Patience(None, clock=clock)
         self._sessions = Sessions(desk=desk, clock=clock, signer=signer, read=self._read,
-                                  patience=self._patience)
+                                  patience=self._patience, contact=contact)
 
     def init(self, password: str | None) -> str | None:
         """Create ``admin`` when there is none; an existing one is never rewritten.
@@ -139,7 +141,7 @@ class Accounts:
         return token, self._sessions.opened(token, record)
 
     def verify(self, token: str) -> Session:
-        """The session of a token. Raises SessionEnded; may read the store."""
+        """The session of a token. Raises SessionEnded, CutOff; may read the store."""
         return self._sessions.verify(token)
 
     def remembered(self, token: str) -> Session | None:
@@ -147,7 +149,7 @@ class Accounts:
         return self._sessions.remembered(token)
 
     def session_alive(self, session_id: str, username: str, expires_at: datetime) -> bool:
-        """Whether a session that was verified when a page opened still holds."""
+        """Whether a session that was verified when a page opened still holds. Raises CutOff."""
         return self._sessions.alive(session_id, username, expires_at)
 
     def sign_out(self, token: str) -> None:

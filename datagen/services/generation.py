@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 import math
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-import datagen
 from datagen.domain.asked import NOTHING, Asked
 from datagen.domain.errors import DatagenError, StoreError
 from datagen.domain.jobs import Job, PeerState, Share, heard
@@ -20,10 +18,11 @@ from datagen.engine.pace import Backoff, Pace
 from datagen.engine.roster import Due, Roster
 from datagen.engine.share import Assignment, Orders, Workshop, work
 from datagen.engine.shelf import Shelf
+from datagen.engine.signs import Signs
 from datagen.engine.takeover import left_behind
 from datagen.engine.tally import clip
 from datagen.ports import ChatModel, Clock, Desk, FileStore
-from datagen.protocol.board import Beat, Board
+from datagen.protocol.board import Board
 from datagen.protocol.details import read_details
 from datagen.protocol.requests import asked_here
 from datagen.services.columns import forget
@@ -32,7 +31,6 @@ from datagen.settings import Settings
 _LOG = logging.getLogger(__name__)
 DESK_EVERY = 0.3  # seconds between two looks at the desk, which is local and cheap
 BUSY_POLL = 10.0  # seconds between two looks at the board while there is no room for a job
-BEAT_EVERY = 30.0  # seconds between two signs of life
 
 
 @dataclass(kw_only=True)
@@ -67,6 +65,8 @@ class Generation:
         self._desk = desk
         self._pace = pace or Pace(clock=clock)
         self._errands = Errands(self._pace)
+        self._signs = Signs(peer_id=settings.peer_id, peers=settings.peers, board=board,
+                            desk=desk, pace=self._pace)
         self._shelf = Shelf(files, clock)
         self._roster = Roster(
             peer_id=settings.peer_id, cache=settings.cache_dir, board=board, desk=desk,
@@ -123,27 +123,11 @@ class Generation:
         )
         async with asyncio.TaskGroup() as group:
             shift = _Shift(shop=shop, group=group, stop=stop)
-            group.create_task(self._beat(stop))
+            group.create_task(self._signs.run(stop))
             group.create_task(self._listen(shift))
             group.create_task(_halt_at_the_stop(shift))
             group.create_task(self._errands.run(stop, shift.wake))
             await self._watch(shift)
-
-    async def _beat(self, stop: asyncio.Event) -> None:
-        backoff = Backoff(self._pace)
-        for seq in itertools.count(1):
-            if stop.is_set():
-                return
-            beat = Beat(peer_id=self._settings.peer_id, seq=seq,
-                        version=datagen.__version__, at=self._pace.clock.now())
-            pause = BEAT_EVERY
-            try:
-                await self._pace.aside(self._board.beat, beat)
-                backoff.reset()
-            except StoreError as exc:
-                _warn_once(backoff, "The sign of life is not written yet: %s", exc)
-                pause = backoff.next()
-            await self._pace.pause(pause, stop)
 
     async def _watch(self, shift: _Shift) -> None:
         """Look for work until the stop; a store that fails is waited out."""

@@ -1,7 +1,7 @@
 """What a session token means now: read accounts and revocations, remembered for a moment.
 
-Revocations live on the desk (session id -> end of the session), so that they survive a
-restart; each is dropped once its session would be over anyway.
+Revocations live on the desk, where they survive a restart and the worker puts those of other
+replicas (protocol/revoked.py).
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from typing import Any
 from datagen.domain.errors import SessionEnded, StoreError
 from datagen.domain.users import USER_NAME, Account, Role, Session, User
 from datagen.ports import Clock, Desk, TokenSigner
-from datagen.protocol import keys
-from datagen.protocol.fields import from_iso, load_object, to_iso
+from datagen.protocol.fields import from_iso, load_object
+from datagen.protocol.revoked import Revoked, mark_of
+from datagen.services.contact import Contact
 from datagen.services.patience import Patience
 from datagen.services.waiting import Waiting, without
 
@@ -109,14 +110,17 @@ class Sessions:
         signer: TokenSigner,
         patience: Patience,
         read: Callable[[str], AccountRecord | None],
+        contact: Contact | None = None,
     ) -> None:
-        self._desk = desk
+        """``contact``: without which no session holds; None = they do all the same."""
+        self._revoked = Revoked(desk=desk, clock=clock)
+        self._contact = contact
         self._clock = clock
         self._signer = signer
         self._patience = patience
         self._read = read
         self._accounts: dict[str, _Remembered] = {}
-        self._ended: dict[str, str] = {}  # session id -> end of its life
+        self._ended: dict[str, datetime] = {}  # mark -> end of the session's life
         self._ended_read_at: float | None = None  # monotonic seconds
         self._stamps: dict[str, tuple[str, float]] = {}  # session id -> stamp, end
         self._writes = 0  # by this process, to any account
@@ -124,18 +128,24 @@ class Sessions:
         self._lock = threading.Lock()
 
     def verify(self, token: str) -> Session:
-        """Raises SessionEnded; StoreError only where nothing was ever read."""
+        """Raises SessionEnded, CutOff; StoreError only where nothing was ever read."""
         claims = self._claims(token)
-        return self._session(token, claims, self._account(claims["username"]))
+        record = self._account(claims["username"])
+        self._check_contact()
+        return self._session(token, claims, record)
 
     def remembered(self, token: str) -> Session | None:
-        """The session, or None where something must be read first. Raises SessionEnded."""
+        """The session, or None where something must be read first.
+
+        Raises SessionEnded, CutOff.
+        """
         claims = self._claims(token)
         known, now = self._accounts.get(claims["username"]), self._clock.monotonic()
         if known is None or self._is_old(known.read_at, now) or self._is_old(
             self._ended_read_at, now
         ):
             return None
+        self._check_contact()
         return self._session(token, claims, known.record)
 
     def opened(self, token: str, record: AccountRecord) -> Session:
@@ -148,10 +158,11 @@ class Sessions:
         return self._session(token, claims, record)
 
     def alive(self, identity: str, username: str, expires_at: datetime) -> bool:
-        """Whether a session verified earlier by this process still holds."""
+        """Whether a session verified earlier by this process still holds. Raises CutOff."""
         if self._clock.now() >= expires_at:
             return False
         record = self._account(username)
+        self._check_contact()
         stamp, _ = self._stamps.get(identity, ("", 0.0))
         return self._holds(identity, record, stamp)
 
@@ -161,21 +172,25 @@ class Sessions:
             claims = self._claims(token)
         except SessionEnded:
             return
-        identity = session_id(token)
-        until = to_iso(datetime.fromtimestamp(claims["exp"], UTC))
+        mark = mark_of(session_id(token))
+        until = datetime.fromtimestamp(claims["exp"], UTC)
         with self._lock:
-            self._ended = {**self._ended, identity: until}
-        self._desk.put_once(keys.DESK_REVOKED, identity, until)
+            self._ended = {**self._ended, mark: until}
+        self._revoked.add(mark, until)
 
     def was_ended(self, token: str) -> bool:
         """Whether the token's session was revoked; as far as is remembered."""
-        return session_id(token) in self._ended
+        return mark_of(session_id(token)) in self._ended
 
     def forget(self, username: str) -> None:
         """Read the account again at the next question."""
         with self._lock:
             self._accounts.pop(username, None)
             self._writes += 1
+
+    def _check_contact(self) -> None:
+        if self._contact is not None:
+            self._contact.check()
 
     def _claims(self, token: str) -> dict[str, Any]:
         """Claims of a session token, ours or the earlier application's. Raises SessionEnded."""
@@ -208,7 +223,7 @@ class Sessions:
         )
 
     def _holds(self, identity: str, record: AccountRecord | None, stamp: str) -> bool:
-        if identity in self._ended or record is None or not record.account.active:
+        if mark_of(identity) in self._ended or record is None or not record.account.active:
             return False
         return not stamp or stamp == password_stamp(record.password)
 
@@ -261,18 +276,17 @@ class Sessions:
         return record
 
     def _refresh_ended(self, now: float) -> None:
-        present = to_iso(self._clock.now())  # one fixed form: compares as text
-        notes: dict[str, str] = {}
+        present = self._clock.now()
+        known: dict[str, datetime] = {}
         try:
-            notes = self._desk.notes(keys.DESK_REVOKED)
-            for identity, until in notes.items():
-                if until <= present:
-                    self._desk.drop(keys.DESK_REVOKED, identity)
+            known = self._revoked.known()
+            if self._contact is not None:
+                self._contact.look()
         except StoreError as exc:
             if self._ended_read_at is None:
                 raise
             _LOG.warning("Ended sessions can't be read; those last known count. %s", exc)
         with self._lock:
-            merged = {**self._ended, **notes}
-            self._ended = {i: until for i, until in merged.items() if until > present}
+            merged = {**self._ended, **known}
+            self._ended = {mark: until for mark, until in merged.items() if until > present}
             self._ended_read_at = now

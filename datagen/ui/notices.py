@@ -6,7 +6,7 @@ import logging
 
 import streamlit as st
 
-from datagen.domain.errors import DatagenError, StoreError
+from datagen.domain.errors import CutOff, DatagenError, StoreError
 from datagen.domain.users import User
 from datagen.ui import session
 from datagen.ui.words import count, plain, when
@@ -29,7 +29,11 @@ def say_broken(exc: Exception) -> bool:
 @st.fragment(run_every=5)
 def watch(user: User) -> None:
     """Every few seconds: leave if the session ended, tell what finished meanwhile."""
-    if not session.is_alive():
+    try:
+        alive = session.is_alive()
+    except CutOff:
+        st.rerun()  # the whole page, which tells why it shows nothing
+    if not alive:
         st.logout()
         return
     try:

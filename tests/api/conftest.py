@@ -23,6 +23,7 @@ from datagen.adapters.crypto import JwtSigner
 from datagen.adapters.memory import MemoryStore
 from datagen.api.routes import build_middleware, build_routes
 from datagen.services.accounts import Accounts
+from datagen.services.contact import Contact
 
 SCRIPT = """
 import streamlit as st
@@ -51,7 +52,7 @@ class Site:
 
     def __init__(
         self, script: Path | None = None, *, clock: HandClock | None = None,
-        secret: str = "a secret of at least thirty-two bytes",
+        secret: str = "a secret of at least thirty-two bytes", fail_closed: bool = False,
     ) -> None:
         self.store = MemoryStore()
         self.clock = clock or HandClock()
@@ -59,6 +60,7 @@ class Site:
         self.accounts = Accounts(
             store=self.store, desk=self.store, clock=self.clock, hasher=PlainHasher(),
             signer=signer, hkey="datagen:auth",
+            contact=Contact(desk=self.store, clock=self.clock) if fail_closed else None,
         )
         self.accounts.create("ann", "her password")
         claims = {"username": "ann", "role": "user", "iat": 1767225600, "exp": 1767225600 + 60}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from typing import Any
 
@@ -11,6 +12,9 @@ from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
 from datagen.api.gate import MAX_BODY, MAX_SIGN_IN, Gate
+from datagen.protocol import keys
+from datagen.protocol.fields import to_iso
+from datagen.services.contact import CUT_OFF_AFTER
 from datagen.services.sessions import FRESH, SESSION_LIFE
 
 ORIGIN = "http://localhost:8501"
@@ -181,6 +185,34 @@ def test_the_gate_reads_no_store_per_request(site: Any, ann: TestClient) -> None
         assert ann.get("/api/auth/me").status_code == 200
     site.clock.advance(FRESH)
     assert ann.get("/api/auth/me").status_code == 200  # as last known
+
+
+def test_who_is_cut_off_and_shall_fail_closed_lets_nobody_in_and_says_why(
+    make_site: Any
+) -> None:
+    site = make_site(fail_closed=True)
+    cookie = {"cookie": f"datagen_session={site.token}"}
+
+    def hear() -> None:
+        site.store.keep(keys.DESK_HEARD, "beat", to_iso(site.clock.now()))
+        site.clock.advance(FRESH)
+
+    with site.client() as client:
+        page = client.get("/", headers={**HTML, **cookie})
+        call = client.get("/api/auth/me", headers=cookie)
+        assert (page.status_code, call.status_code) == (503, 503)
+        for text in (html.unescape(page.text), call.json()["error"]):
+            assert "has not heard from another one for 45 seconds" in text
+            assert "Try again in a minute" in text
+        with pytest.raises((WebSocketDisconnect, WebSocketDenialResponse)), \
+                client.websocket_connect(STREAM, headers=cookie):
+            pass
+        assert client.get("/health").status_code == client.get("/login").status_code == 200
+
+        hear()
+        assert client.get("/api/auth/me", headers=cookie).status_code == 200
+        site.clock.advance(CUT_OFF_AFTER.total_seconds())
+        assert client.get("/api/auth/me", headers=cookie).status_code == 503
 
 
 async def test_handlers_get_the_session_and_no_header_of_the_client(site: Any) -> None:

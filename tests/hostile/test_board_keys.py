@@ -48,7 +48,8 @@ from tests.hostile.wicked import NAMES, OpenStore, bent, changed, damaged
 JOB = {**json.loads(golden.stored_jobs()[-1]), "id": "job_1_good", "owner": "ann",
        "peers": ["local", "other"], "jobDetailsCid": "cid1"}
 STATE = {**json.loads(golden.stored_states()[0]), "peerId": "local"}
-BEAT = {"inc": 1, "seq": 2, "version": "1", "at": "2026-01-01T00:00:00.000Z"}
+BEAT = {"inc": 1, "seq": 2, "version": "1", "at": "2026-01-01T00:00:00.000Z",
+        "revoked": {"a" * 24: 1_800_000_000}}
 CONTROL = {"peerId": "local", "cancel": {"at": "2026-01-01T00:00:00.000Z", "by": "ann"}}
 DETAILS = json.loads(golden.stored_details()[0])
 OF_JOBS = ("error", "cancelledAt", "cancelledBy", "inc", "rev")
@@ -103,7 +104,7 @@ class Planted:
             (keys.JOBS, JOB, "job_1_good", wicked_jobs()),
             (JOB_PEERS, STATE, "local", wicked_states()),
             (JOB_CONTROL, CONTROL, "local", wicked(CONTROL, "delete", "at", "by")),
-            (keys.PEERS, BEAT, "local", wicked(BEAT, "rev", "mac")),
+            (keys.PEERS, BEAT, "local", wicked(BEAT, "rev", "mac", "revoked")),
         ):
             for name, text in values:
                 self.store.plant(hkey, name, text)

@@ -15,6 +15,7 @@ from datagen.adapters.crypto import Argon2Hasher, JwtSigner
 from datagen.adapters.memory import MemoryStore
 from datagen.domain.errors import (
     Conflict,
+    CutOff,
     InputError,
     NotThere,
     SessionEnded,
@@ -23,7 +24,10 @@ from datagen.domain.errors import (
 )
 from datagen.domain.users import User
 from datagen.protocol import keys
+from datagen.protocol.fields import to_iso
+from datagen.protocol.revoked import Revoked, mark_of
 from datagen.services.accounts import Accounts
+from datagen.services.contact import CUT_OFF_AFTER, Contact
 from datagen.services.sessions import FRESH, SESSION_LIFE
 
 HKEY = "datagen:auth"
@@ -312,6 +316,52 @@ def test_signing_out_elsewhere_is_seen_within_seconds(bench: Bench) -> None:
     bench.clock.advance(FRESH)
     with pytest.raises(SessionEnded):
         bench.accounts.verify(token)
+
+
+def test_a_session_that_ended_on_another_replica_ends_here_within_seconds(bench: Bench) -> None:
+    token, session = bench.accounts.sign_in("ann", "her password")
+    bench.accounts.verify(token)
+    # The worker heard of it.
+    heard = Revoked(desk=bench.store, clock=bench.clock)
+    heard.add(mark_of(session.id), session.expires_at)
+
+    bench.clock.advance(FRESH)
+    with pytest.raises(SessionEnded):
+        bench.accounts.verify(token)
+    assert not bench.accounts.session_alive(session.id, "ann", session.expires_at)
+
+
+def test_without_contact_no_session_holds_where_that_is_wanted(bench: Bench) -> None:
+    contact = Contact(desk=bench.store, clock=bench.clock)
+    accounts = Accounts(store=bench.store, desk=bench.store, clock=bench.clock,
+                        hasher=bench.hasher, signer=bench.signer, hkey=HKEY, contact=contact)
+    token, session = bench.accounts.sign_in("ann", "her password")
+
+    def holds(seconds: float) -> bool:
+        """Once the worker's note is so old, as everybody asks who can."""
+        bench.store.keep(keys.DESK_HEARD, "beat",
+                         to_iso(bench.clock.now() - timedelta(seconds=seconds)))
+        bench.clock.advance(FRESH)
+        answers = set()
+        for ask in (accounts.verify, accounts.remembered,
+                    lambda _: accounts.session_alive(session.id, "ann", session.expires_at)):
+            try:
+                answers.add(bool(ask(token)))
+            except CutOff:
+                answers.add(False)
+        (answer,) = answers
+        return answer
+
+    limit = CUT_OFF_AFTER.total_seconds() - FRESH
+    assert holds(0)
+    assert holds(limit)
+    assert not holds(limit + 1)
+    assert not holds(-3600)  # the clock was set back
+    assert holds(0)
+    bench.store.fail_next(1000)  # what was known ages
+    bench.clock.advance(CUT_OFF_AFTER.total_seconds())
+    with pytest.raises(CutOff):
+        accounts.verify(token)
 
 
 def test_a_revocation_is_dropped_once_the_session_would_be_over(bench: Bench) -> None:

@@ -9,7 +9,7 @@ from replica import ADA, BEN, ROOT, World, signed_in
 from streamlit.testing.v1 import AppTest
 
 from datagen.adapters.local import LocalStore
-from datagen.domain.errors import ModelUnreachable, StoreError
+from datagen.domain.errors import CutOff, ModelUnreachable, StoreError
 from datagen.domain.users import User
 
 PAGES = ("jobs", "new", "job", "dataset")
@@ -55,6 +55,21 @@ def test_an_expired_session_ends_the_run(world: World) -> None:
     at.run()
 
     assert "Your session ended" in at.info[0].value
+
+
+def test_a_replica_that_may_not_know_who_signed_out_shows_why_and_nothing_else(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> bool:
+        raise CutOff("Nobody is heard.")
+
+    at = world.open("jobs")
+    monkeypatch.setattr(world.services.accounts, "session_alive", refuse)
+
+    at.run()
+
+    assert at.exception  # streamlit_app.py has say_broken tell it
+    assert not at.button
 
 
 def test_a_user_without_jobs_is_offered_three_examples(world: World) -> None:

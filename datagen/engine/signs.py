@@ -1,0 +1,112 @@
+"""Signs of life: this peer's own, and what those of the others say (DATA.md, rule 13)."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Collection
+
+import datagen
+from datagen.domain.errors import StoreError
+from datagen.engine.pace import Backoff, Pace
+from datagen.ports import Desk
+from datagen.protocol import keys
+from datagen.protocol.board import Beat, Board
+from datagen.protocol.fields import to_iso
+from datagen.protocol.revoked import Revoked, worth_telling
+
+_LOG = logging.getLogger(__name__)
+BEAT_EVERY = 30.0  # seconds between two signs of life
+NEWS_EVERY = 0.5  # seconds between two looks for sessions that were ended on this replica
+HEAR_EVERY = 4.0  # seconds between two looks at the others' signs of life
+
+
+class Signs:
+    """One peer's; ``run`` is one life of its worker."""
+
+    def __init__(
+        self, *, peer_id: str, peers: Collection[str], board: Board, desk: Desk, pace: Pace
+    ) -> None:
+        """``peers``: all that are listed. Alone, there is nobody to tell or to hear."""
+        self._peer_id, self._others = peer_id, frozenset(peers) - {peer_id}
+        self._board, self._desk, self._pace = board, desk, pace
+        self._revoked = Revoked(desk=desk, clock=pace.clock)
+        self._told: frozenset[str] = frozenset()  # ended sessions no beat has to be hurried for
+        self._pulses: dict[str, tuple[int, int]] = {}  # (inc, seq) of the others' last beats
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until ``stop``; a store that fails is waited out."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._beat(stop))
+            if self._others:
+                group.create_task(self._hear(stop))
+
+    async def _beat(self, stop: asyncio.Event) -> None:
+        backoff = Backoff(self._pace)
+        for seq in itertools.count(1):
+            if stop.is_set():
+                return
+            try:
+                await self._pace.aside(self.say, seq)
+            except StoreError as exc:
+                _LOG.log(logging.DEBUG if backoff.failing else logging.WARNING,
+                         "The sign of life is not written yet: %s", exc)
+                await self._pace.pause(backoff.next(), stop)
+            else:
+                backoff.reset()
+                await self._rest(stop)
+
+    async def _rest(self, stop: asyncio.Event) -> None:
+        """Until the next beat is due, or something was ended here that the others must know."""
+        if not self._others:
+            await self._pace.pause(BEAT_EVERY, stop)
+            return
+        until = self._pace.clock.monotonic() + BEAT_EVERY
+        while not stop.is_set() and self._pace.clock.monotonic() < until:
+            await self._pace.pause(NEWS_EVERY, stop)
+            try:
+                if await self._pace.aside(self.has_news):
+                    return
+            except StoreError as exc:
+                _LOG.debug("Ended sessions can't be read now: %s", exc)  # the next beat warns
+
+    async def _hear(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                await self._pace.aside(self.hear)
+            except StoreError as exc:
+                _LOG.debug("Signs of life can't be read now: %s", exc)  # whoever writes warns
+            await self._pace.pause(HEAR_EVERY, stop)
+
+    def say(self, seq: int) -> None:
+        """Write beat number ``seq`` of this life. Blocks; raises StoreError."""
+        known = self._revoked.known() if self._others else {}
+        self._board.beat(Beat(
+            peer_id=self._peer_id, seq=seq, version=datagen.__version__,
+            at=self._pace.clock.now(), revoked=worth_telling(known, seq),
+        ))
+        self._told = frozenset(known)
+
+    def has_news(self) -> bool:
+        """Whether a session was ended here since the last beat. Blocks; raises StoreError."""
+        return not self._told.issuperset(self._revoked.known())
+
+    def hear(self) -> None:
+        """Note which sessions ended elsewhere, and that somebody was heard. Blocks.
+
+        Our next beat passes on what others told; our own last one counts too, for it may say
+        more than a disk that is new. Raises StoreError.
+        """
+        known, now = self._revoked.known(), self._pace.clock.now()
+        heard: dict[str, tuple[int, int]] = {}
+        for peer, beat in self._board.beats().items():
+            if peer in self._others:
+                heard[peer] = (beat.inc, beat.seq)
+            for mark, until in beat.revoked.items():
+                if mark not in known and until > now:
+                    self._told |= {mark}
+                    self._revoked.add(mark, until)
+        before, self._pulses = self._pulses, heard
+        if any(peer in before and before[peer] != pulse for peer, pulse in heard.items()):
+            self._desk.keep(keys.DESK_HEARD, "beat", to_iso(now))
