@@ -34,6 +34,7 @@ from datagen.services.drafts import Drafts
 from datagen.services.first_admin import FirstAdmin
 from datagen.services.generation import Generation
 from datagen.services.jobs import Jobs
+from datagen.services.metrics import ModelUse
 from datagen.services.patience import Patience
 from datagen.services.people import Directory
 from datagen.settings import Settings
@@ -64,6 +65,7 @@ class Services:
     jobs: Jobs
     datasets: Datasets
     generation: Generation
+    model_use: ModelUse
     patience: Patience  # of who looks at a page, for what may take a shared store long
     first_admin: FirstAdmin | None  # for the worker of a node; elsewhere ``up`` makes it
     illustrate: Callable[[Mapping[str, Any]], Any]  # an example record of a schema, at once
@@ -119,6 +121,7 @@ def build(settings: Settings, *, for_pages: bool = False) -> Services:
             jobs=jobs, files=files, cache_dir=settings.cache_dir, clock=clock),
         generation=Generation(settings=settings, board=board, desk=desk, files=files,
                               chat=chat, clock=clock),
+        model_use=ModelUse(board=board, patience=patience),
         patience=patience,
         first_admin=None if settings.local else FirstAdmin(
             accounts=accounts, store=store, hkey=settings.auth_hkey,

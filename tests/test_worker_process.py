@@ -21,7 +21,9 @@ from datagen.adapters.local import LocalFiles, LocalStore
 from datagen.domain.asked import Asked, Request
 from datagen.domain.chat import Message
 from datagen.domain.jobs import Inference, Job, JobDetails, PeerState
-from datagen.model.answers import Answer, Usage
+from datagen.domain.usage import Usage
+from datagen.model import answers
+from datagen.model.answers import Answer
 from datagen.model.sample.faults import Faults
 from datagen.model.server import create_app, run_in_thread
 from datagen.protocol import keys
@@ -29,6 +31,7 @@ from datagen.protocol.board import Board
 from datagen.protocol.codec import details_record, job_record
 from datagen.protocol.fields import dumps
 from datagen.protocol.requests import ask_here, asked_here, deleted_here
+from datagen.protocol.usage import load_usage
 from tests.engine.workbench import SCHEMA, START, job_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,7 +55,7 @@ class Numbers:
                max_tokens: int, temperature: float) -> Answer:
         found = re.search(r"Record (\d+) of", messages[-1].content)
         assert found
-        return Answer(json.dumps({"n": int(found.group(1)) - 1}), "stop", Usage(1, 1))
+        return Answer(json.dumps({"n": int(found.group(1)) - 1}), "stop", answers.Usage(1, 1))
 
 
 class Stubborn(Numbers):
@@ -63,7 +66,7 @@ class Stubborn(Numbers):
         said = super().answer(messages, schema, max_tokens=max_tokens, temperature=temperature)
         if json.loads(said.text)["n"] % 3:
             return said
-        return Answer(json.dumps({"n": "tell-tale"}), "stop", Usage(1, 1))
+        return Answer(json.dumps({"n": "tell-tale"}), "stop", answers.Usage(1, 1))
 
 
 class Site:
@@ -301,6 +304,29 @@ def test_a_second_worker_says_so_once_waits_and_takes_over(site: Site) -> None:
     first.kill()
     wait_for(lambda: "is ready" in site.log(1), "the second one's turn")
     assert site.log(1).count("Another worker") == 1
+
+
+def test_what_was_asked_of_models_outlives_a_kill_and_never_shrinks(site: Site) -> None:
+    def told() -> Usage:
+        return next(iter(site.board.usages().values()), Usage())
+
+    def on_the_disk() -> int:
+        return sum(load_usage(text).calls
+                   for text in site.store.notes(keys.DESK_COUNTED).values())
+
+    site.serve(latency=0.02)
+    job = site.hand_over(20)
+    worker = site.start()
+    wait_for(lambda: site.is_over(job) and on_the_disk() == site.app.state.calls, "the count")
+    before = told()
+    worker.kill()
+    worker.wait(10)
+    site.start()
+    calls = site.app.state.calls
+    wait_for(lambda: told().calls == calls, "the whole count")
+
+    assert before.joined(told()) == told() == Usage(
+        calls=calls, attempts=calls, prompt_tokens=calls, completion_tokens=calls)
 
 
 def test_settings_that_do_not_fit_are_told_and_end_it(site: Site) -> None:

@@ -148,9 +148,11 @@ class _Tasks:
         })
 
     async def metrics(self, request: Request) -> Response:
-        """Totals over the user's jobs."""
-        metrics = await run_in_threadpool(self._services.jobs.metrics, _user(request))
-        return JSONResponse({"metrics": metrics})
+        """Totals over the user's jobs; for an admin over all, and what was asked of models."""
+        user = _user(request)
+        metrics = await run_in_threadpool(self._services.jobs.metrics, user)
+        usage = await run_in_threadpool(self._services.model_use.seen_by, user)
+        return JSONResponse({"metrics": {**metrics, **usage}})
 
 
 def _user(request: Request) -> User:

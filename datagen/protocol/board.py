@@ -19,6 +19,7 @@ from datagen.domain.errors import StoreError, StoreUnconfirmed
 from datagen.domain.jobs import PEER_ID, Job, PeerState
 from datagen.domain.profiles import Profiles
 from datagen.domain.totals import Totals
+from datagen.domain.usage import Usage
 from datagen.ports import HashStore
 from datagen.protocol import keys
 from datagen.protocol.codec import (
@@ -34,6 +35,7 @@ from datagen.protocol.revoked import load_revoked, revoked_record
 from datagen.protocol.said import Place, Said
 from datagen.protocol.seal import Seal
 from datagen.protocol.settings import load_profiles
+from datagen.protocol.usage import load_usage_of, usage_record
 from datagen.protocol.words import load_word, word_record
 
 _LOG = logging.getLogger(__name__)
@@ -225,6 +227,18 @@ class Board:
         """The user's model profiles in the earlier application's form, keys included."""
         key = keys.user_settings(username)
         return self._plain(key, load_profiles) or Profiles()
+
+    def count(self, field: str, usage: Usage) -> None:
+        """Write what a worker counted; only that worker may, and never less than before."""
+        self._write(keys.METRICS, field, usage_record(usage))
+
+    def usages(self) -> dict[str, Usage]:
+        """What every peer counted on each of its disks, by field."""
+        def load(field: str, text: str) -> Usage:
+            self._check(keys.METRICS, field, text)
+            return load_usage_of(field, text)
+
+        return dict(self._readable(keys.METRICS, load))
 
     def metrics_baseline(self) -> Totals:
         """What the earlier application counted over all its jobs."""

@@ -14,6 +14,7 @@ from datagen.domain.jobs import Job, PeerState, Share, heard
 from datagen.engine.errands import Errands
 from datagen.engine.journal import folder_of
 from datagen.engine.lock import alone, is_taken, keep_starts, read_starts
+from datagen.engine.meter import Meter
 from datagen.engine.pace import Backoff, Pace
 from datagen.engine.roster import Due, Roster
 from datagen.engine.share import Assignment, Orders, Workshop, work
@@ -61,12 +62,14 @@ class Generation:
         self, *, settings: Settings, board: Board, desk: Desk, files: FileStore,
         chat: ChatModel, clock: Clock, pace: Pace | None = None,
     ) -> None:
-        self._settings, self._board, self._files, self._chat = settings, board, files, chat
+        self._settings, self._board, self._files = settings, board, files
         self._desk = desk
         self._pace = pace or Pace(clock=clock)
         self._errands = Errands(self._pace)
         self._signs = Signs(peer_id=settings.peer_id, peers=settings.peers, board=board,
                             desk=desk, pace=self._pace)
+        self._meter = Meter(peer_id=settings.peer_id, board=board, desk=desk, pace=self._pace)
+        self._chat = self._meter.counting(chat)
         self._shelf = Shelf(files, clock)
         self._roster = Roster(
             peer_id=settings.peer_id, cache=settings.cache_dir, board=board, desk=desk,
@@ -124,10 +127,12 @@ class Generation:
         async with asyncio.TaskGroup() as group:
             shift = _Shift(shop=shop, group=group, stop=stop)
             group.create_task(self._signs.run(stop))
+            group.create_task(self._meter.run(stop))
             group.create_task(self._listen(shift))
             group.create_task(_halt_at_the_stop(shift))
             group.create_task(self._errands.run(stop, shift.wake))
             await self._watch(shift)
+        await self._meter.keep()
 
     async def _watch(self, shift: _Shift) -> None:
         """Look for work until the stop; a store that fails is waited out."""

@@ -28,6 +28,8 @@ from datagen.protocol.codec import load_job
 from datagen.services.datasets import Datasets
 from datagen.services.drafts import Drafts
 from datagen.services.jobs import Jobs
+from datagen.services.metrics import ModelUse
+from datagen.services.patience import Patience
 from tests import golden as earlier
 from tests.golden import FINISHED, RUNNING
 
@@ -87,6 +89,7 @@ class Api:
             drafts=drafts, jobs=jobs,
             datasets=Datasets(jobs=jobs, files=self.files, cache_dir=folder,
                               clock=self.clock),
+            model_use=ModelUse(board=self.board, patience=Patience(None, clock=self.clock)),
         )
         self.client = TestClient(Starlette(
             routes=task_routes(services),

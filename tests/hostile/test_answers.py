@@ -21,6 +21,8 @@ from datagen.api.tasks import task_routes
 from datagen.domain.users import Session, User
 from datagen.protocol import keys
 from datagen.services.datasets import Datasets
+from datagen.services.metrics import ModelUse
+from datagen.services.patience import Patience
 from tests.hostile.test_board_keys import CONTROL, JOB, STATE, wicked, wicked_jobs, wicked_states
 from tests.hostile.wicked import FRAGMENTS, NAMES, NO_RECORDS, OpenStore, changed
 from tests.services.job_world import ANN, World
@@ -55,7 +57,8 @@ class Wild(World):
 
     def client(self) -> TestClient:
         services: Any = SimpleNamespace(
-            settings=None, drafts=self.drafts, jobs=self.jobs, datasets=self.datasets)
+            settings=None, drafts=self.drafts, jobs=self.jobs, datasets=self.datasets,
+            model_use=ModelUse(board=self.board, patience=Patience(None, clock=self.clock)))
         return TestClient(Starlette(routes=task_routes(services),
                                     middleware=[Middleware(SignedIn, world=self)]),
                           raise_server_exceptions=True)

@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from datagen.domain.errors import StoreError
+from datagen.domain.usage import Usage
 from datagen.domain.users import User
 from datagen.protocol import keys
+from datagen.services.metrics import ModelUse
+from datagen.services.patience import Patience
 from tests import golden
 from tests.services.job_world import ANN, BOB, World
 from tests.services.worker_lives import World as Worker
@@ -59,6 +62,23 @@ def test_a_baseline_that_can_not_be_read_counts_nothing(world: World, text: str 
         "totalJobs": 0, "totalRecordsRequested": 0, "totalRecordsGenerated": 0,
         "activeJobs": 1, "failedJobs": 0, "lastJobAt": None,
     }
+
+
+def test_an_admin_sees_what_all_workers_asked_of_models_on_all_their_disks(world: World) -> None:
+    use = ModelUse(board=world.board, patience=Patience(None, clock=world.clock))
+    nothing = {"modelCalls": 0, "modelAttempts": 0, "promptTokens": 0, "completionTokens": 0}
+    assert use.seen_by(BOB) == nothing  # the earlier application counted none
+    for field in ("p1:1", "p1:2", "p2:1"):
+        world.board.count(field, Usage(calls=4, attempts=3, prompt_tokens=20, completion_tokens=1))
+    world.board.count("p2:1", Usage(calls=5, attempts=3, prompt_tokens=20, completion_tokens=1))
+    assert use.seen_by(BOB) == {
+        "modelCalls": 13, "modelAttempts": 9, "promptTokens": 60, "completionTokens": 3,
+    }
+    assert use.seen_by(ANN) == {}
+    assert world.jobs.metrics(BOB) == BASELINE  # it lies beside, under the same name
+    world.store.fail_next()
+    with pytest.raises(StoreError):
+        use.seen_by(BOB)
 
 
 def test_a_store_that_is_away_is_told(world: World) -> None:

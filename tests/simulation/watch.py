@@ -86,7 +86,8 @@ class Watch(logging.Handler):
             self.fail(f"{writer} writes the plain key {name}.")
             return
         record = json.loads(text)
-        if not self._may_write(writer, hkey, name, record):
+        owner = name.partition(":")[0]  # of what is counted on each of its disks, too
+        if not self._may_write(writer, hkey, owner, record):
             self.fail(f"{writer} writes {_brief(place)}, which is another's.")
         mark = (record.get("inc", 0), record.get("rev", 0))
         if mark <= self.marks.get((writer, place), (0, 0)):
