@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,40 +21,18 @@ import pytest
 import requests
 
 from datagen import cli
-from datagen.domain.chat import Message
-from datagen.model.answers import Answer, Usage
 from datagen.model.server import create_app, run_in_thread
 from datagen.sandbox.behaviour import CSTORE_FORMS, R1FS_FORMS
+from tests.cluster.numbers import Numbers
+from tests.cluster.person import Person, wait_for
+from tests.cluster.replica import ROOT, answers, clean_environment, free_ports
 
-ROOT = Path(__file__).parents[1]
 RECORDS = 60
 IN_FLIGHT = 2  # model calls at once per replica, the command's default
 LATENCY = 0.2  # seconds a model call takes
-SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"],
-          "additionalProperties": False}
 
 
-class Numbers:
-    """An engine whose record says which one was asked for: mix-ups and losses show."""
-
-    def answer(self, messages: Sequence[Message], schema: Mapping[str, Any] | None, *,
-               max_tokens: int, temperature: float) -> Answer:
-        asked = re.search(r"Record (\d+) of", messages[-1].content)
-        said = ({"n": int(asked[1]) - 1} if asked
-                else {"fields": [{"name": "n", "type": "integer", "description": "a number"}]})
-        return Answer(json.dumps(said), "stop", Usage(1, 1))
-
-
-def wait_for(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
-    """The first true value of ``condition``."""
-    deadline, tick = time.monotonic() + seconds, threading.Event()
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        tick.wait(0.05)
-    return found
-
-
-class Cluster:
+class Cluster(Person):
     """The command as a person runs it, and what they see and do in a browser and a shell."""
 
     def __init__(self, process: subprocess.Popen[str], model: Any, folder: Path) -> None:
@@ -65,11 +43,8 @@ class Cluster:
         wait_for(lambda: "Ctrl-C stops all" in self.text() or process.poll() is not None,
                  "the ways in")
         assert process.poll() is None, self.text()
-        self.urls = re.findall(r"^  [A-Z]  +(http\S+)", self.text(), re.MULTILINE)
         self.control = re.findall(r"curl -s (http.*?)/stop", self.text())[0]
-        self.session = requests.Session()
-        self.session.trust_env = False
-        self.post(0, "/api/auth/login", username="admin", password="sandbox-only")
+        super().__init__(re.findall(r"^  [A-Z]  +(http\S+)", self.text(), re.MULTILINE))
 
     def _read(self) -> None:
         assert self.process.stdout
@@ -79,54 +54,17 @@ class Cluster:
     def text(self) -> str:
         return "".join(self.said)
 
-    def post(self, replica: int, path: str, **body: Any) -> Any:
-        return self._answer("POST", replica, path, json=body).json()
-
-    def get(self, replica: int, path: str) -> requests.Response:
-        return self._answer("GET", replica, path)
-
-    def _answer(self, method: str, replica: int, path: str, **more: Any) -> requests.Response:
-        """The answer to a person who tries again where a replica says that this may help."""
-        def tried() -> requests.Response | None:
-            try:
-                answer = self.session.request(method, self.urls[replica] + path, timeout=60, **more)
-            except requests.ConnectionError:
-                return None
-            assert answer.status_code in {200, 202, 404, 502, 503}, answer.text
-            return answer if answer.ok else None
-
-        return wait_for(tried, f"an answer to {path}")
-
     def ask(self, route: str, **body: Any) -> None:
         assert requests.post(self.control + route, json=body, timeout=20).ok
 
     def confirmed(self, records: int = RECORDS) -> str:
         """A job that was made on A."""
-        draft = self.post(0, "/api/tasks/schema", title="Numbers", totalRecords=records,
-                          description="A number.", instructions="Fields: n")
+        token = self.draft(0, records)
         self.model.state.calls = 0
-        return str(self.post(0, "/api/tasks/confirm", draftToken=draft["draftToken"],
-                             schema=SCHEMA)["jobId"])
+        return self.confirm(0, token)
 
     def calls_reach(self, number: int) -> None:
         wait_for(lambda: self.model.state.calls >= number, f"{number} model calls")
-
-    def job(self, replica: int, job_id: str) -> dict[str, Any]:
-        """What a replica tells of the job, once it has heard of it."""
-        return dict(self.get(replica, f"/api/tasks/{job_id}").json())
-
-    def ended(self, job_id: str, seconds: float = 60) -> list[dict[str, Any]]:
-        """What each replica says of the job once all say that it is over."""
-        def seen() -> list[dict[str, Any]] | None:
-            all_said = [self.job(replica, job_id)["job"] for replica in range(len(self.urls))]
-            over = all(said["status"] in {"succeeded", "failed"} for said in all_said)
-            return all_said if over else None
-
-        return list(wait_for(seen, "the end of the job on all replicas", seconds))
-
-    def exports(self, job_id: str) -> list[bytes]:
-        return [self.get(replica, f"/api/tasks/{job_id}/export?format=json").content
-                for replica in range(len(self.urls))]
 
     def worker_pid(self, replica: int) -> int:
         """Of the worker that holds the peer's lock."""
@@ -139,14 +77,12 @@ class Cluster:
 def cluster(folder: Path, *options: str) -> Iterator[Cluster]:
     app = create_app(Numbers(), latency=LATENCY)
     url, stop = run_in_thread(app)
-    ours = ("DATAGEN_", "NEXT_PUBLIC_", "R1EN_", "EE_", "CSTORE_", "R1FS_", "LOG_", "RETRY_")
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
     try:
         with subprocess.Popen(
             [sys.executable, "-m", "datagen", "cluster", "--port", str(free_ports(3)),
              "--keep", str(folder), *options],
             cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, env=clean | {
+            stderr=subprocess.STDOUT, text=True, env=clean_environment() | {
                 "DATAGEN_MOCK_INFERENCE_API": "0", "DATAGEN_INFERENCE_BASE_URL": url,
                 "DATAGEN_INFERENCE_PATH": "/v1/chat/completions"},
         ) as process:
@@ -164,34 +100,12 @@ def cluster(folder: Path, *options: str) -> Iterator[Cluster]:
         stop()
 
 
-def answers(url: str) -> bool:
-    with socket.socket() as probe:
-        return not probe.connect_ex(("127.0.0.1", int(url.rsplit(":", 1)[1])))
-
-
 def is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     return True
-
-
-def free_ports(count: int) -> int:
-    """The first of ``count`` ports in a row that nobody listens on."""
-    for first in range(18_501, 30_000, 10):
-        probes = [socket.socket() for _ in range(count)]
-        try:
-            for number, probe in enumerate(probes):
-                probe.bind(("127.0.0.1", first + number))
-        except OSError:
-            continue
-        else:
-            return first
-        finally:
-            for probe in probes:
-                probe.close()
-    raise AssertionError("no free ports")
 
 
 @pytest.fixture(scope="module")
