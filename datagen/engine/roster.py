@@ -155,6 +155,7 @@ class Roster:
         created = self._desk.notes(keys.DESK_CREATED)
         self._put_back(jobs, {job_id: text for job_id, text in created.items()
                               if text and job_id not in gone.keys() | wanted_away(asked)})
+        listed = dict(jobs)
         found: list[Due] = []
         still_open: dict[str, int] = {}
         for job in self._in_need(jobs, {*asked, *created, *running, *gone, *self._open}):
@@ -172,7 +173,7 @@ class Roster:
                 found.append(due)
         self._take_away_the_rest(jobs)
         if self._repeating is not None:
-            self._repeating.some(jobs, running, gone=gone.keys(), leaving=wanted_away(asked))
+            self._repeating.some(listed, running, gone=gone.keys(), leaving=wanted_away(asked))
         self._sweep(jobs, running)
         self._open = set(still_open)
         over = {job_id for job_id in running if job_id in jobs and job_id not in still_open}

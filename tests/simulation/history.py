@@ -177,7 +177,8 @@ class _History:
             self._watch.note(fault.who, "says no:", exc)
             return
         self._watch.count(fault.what)
-        self._ended.asked(job.id, fault.what, fault.who)
+        if fault.who not in self._world.dead:  # else nobody passes it on
+            self._ended.asked(job.id, fault.what, fault.who)
 
     # What happens.
 
@@ -192,7 +193,7 @@ class _History:
         if (fault.value or fault.names or fault.who) and fault.what not in {"start", "node up"}:
             self._watch.count(fault.what)
         self._world.befall(fault)
-        if fault.what == "lose disk":
+        if fault.what in {"lose disk", "die", "die with its node"}:
             self._ended.disk_lost(fault.who)
 
     # The end.

@@ -64,14 +64,14 @@ def drawn(seed: str) -> Plan:
     faults = [fault for peer in peers for fault in _of_peer(luck, peer, begins_at, heals_at)]
     faults += _of_network(luck, peers, heals_at)
     faults += [fault for number in range(len(jobs)) for fault in _asked(luck, number, peers)]
+    faults += _for_good(Random(f"{seed}:losses"), peers, heals_at)
     messages = Random(f"{seed}:messages")
     # Who loses the node, the disk and the time all at once can't know how often it started.
     on_time = [peer for peer in peers
                if not any(fault.what == "clock jumps" for fault in faults if fault.who == peer)]
-    if on_time and messages.random() < 0.15:
+    if on_time and messages.random() < 0.15 and (len(peers) > 1 or not _loses_all(faults)):
         faults.append(Fault(at=messages.uniform(0, heals_at), what="wipe node",
                             who=messages.choice(on_time)))
-    faults += _for_good(Random(f"{seed}:losses"), peers, heals_at)
     return Plan(
         seed=seed, peers=peers, jobs=jobs, heals_at=heals_at,
         dead_files=messages.choice((0.0, 0.0, 0.1)),
@@ -80,6 +80,10 @@ def drawn(seed: str) -> Plan:
         floor=luck.choice((2.0, 4.0, 6.0)), answer_seconds=luck.choice((0.5, 2.0, 6.0)),
         faults=tuple(sorted(faults, key=lambda fault: (fault.at, fault.what, fault.who))),
     )
+
+
+def _loses_all(faults: list[Fault]) -> bool:
+    return any(fault.what == "lose disk" for fault in faults)
 
 
 def _of_peer(luck: Random, peer: str, begin: float, end: float) -> Iterator[Fault]:
