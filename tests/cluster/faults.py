@@ -92,7 +92,9 @@ def _retried(world: World, job_id: str) -> None:
     assert failed == [RECORDS // 5] * 3, f"the first round ended with {failed} failed records"
     for model in world.models:
         model.mend()
+    edition = world.person.exports(job_id)
     world.person.post(B, f"/api/tasks/{job_id}/retry")
+    assert world.person.exports(job_id) == edition, "the old edition goes before there is a new one"
 
 
 SCENARIOS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ import requests
 from datagen.cli.sandbox import ADMIN_PASSWORD
 from tests.cluster.numbers import SCHEMA
 
+LETTERS = string.ascii_uppercase  # of the replicas, as the command names them
 ENDS = frozenset({"succeeded", "failed"})
 
 
@@ -51,7 +53,7 @@ class Person:
             nonlocal heard
             try:
                 answer = self.session.request(method, self.urls[replica] + path, timeout=60, **more)
-            except requests.ConnectionError as exc:
+            except requests.RequestException as exc:
                 heard = type(exc).__name__
                 return None
             assert answer.status_code in {200, 202, 404, 502, 503}, answer.text
@@ -59,7 +61,7 @@ class Person:
             return answer if answer.ok else None
 
         found: requests.Response = wait_for(tried, lambda: (
-            f"an answer of {'ABCDEFGH'[replica]} to {method} {path} (heard: {heard})"))
+            f"an answer of {LETTERS[replica]} to {method} {path} (heard: {heard})"))
         return found
 
     def draft(self, replica: int, records: int, description: str = "A number.") -> str:
@@ -91,7 +93,7 @@ class Person:
 
         def last() -> str:
             each = ", ".join(
-                f"{'ABCDEFGH'[replica]} {job['status']} {job['totalGenerated']}"
+                f"{LETTERS[replica]} {job['status']} {job['totalGenerated']}"
                 f"/{job['totalRecords']}" + (f" round {job['round']}" if "round" in job else "")
                 for replica, job in zip(asked, said, strict=True))
             return f"the end of {f'round {round_}' if round_ else 'the job'}; {each}"

@@ -17,7 +17,7 @@ from datagen.model.server import create_app, run_in_thread
 from datagen.sandbox import Plan, Sandbox, running
 from datagen.sandbox.plan import AUTH_HKEY
 from tests.cluster.numbers import Numbers
-from tests.cluster.person import Person, wait_for
+from tests.cluster.person import LETTERS, Person, wait_for
 from tests.cluster.replica import Replica, free_ports
 
 PEER_DEAD_SECONDS = 10
@@ -85,7 +85,7 @@ def world(
         port = free_ports(replicas)
         started = []
         for number, environment in enumerate(_environments(sandbox, replicas, ghost)):
-            replica = Replica(folder / "ABCDEFGH"[number], port + number, {
+            replica = Replica(folder / LETTERS[number], port + number, {
                 **environment, "DATAGEN_INFERENCE_BASE_URL": urls[number],
                 "DATAGEN_MAX_IN_FLIGHT": str(in_flight)})
             ends.callback(replica.end)
