@@ -69,7 +69,8 @@ class Closing:
         """
         self._cases[case.job.id] = case
         word = replace(mine, asked=case.asked, ended=case.edition)
-        if not case.is_open or self._peer_id not in case.job.peers:
+        if (not case.is_open or case.asked.delete
+                or self._peer_id not in case.job.peers):
             return word
         vote = self._vote(case, made_here=made_here)
         forced = self._forced(case, vote)

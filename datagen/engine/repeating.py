@@ -31,6 +31,7 @@ class Repeating:
         self._peer_id, self._board, self._said, self._clock = peer_id, board, said, clock
         self._pulses: dict[str, _Pulse] = {}  # of the other peers
         self._look_at = self._not_before = -math.inf  # monotonic seconds
+        self._began_at = math.inf  # when this life first looked
         self._entries: set[str] = set()  # ids of jobs whose entry their creator may have lost
         self._knows_all: bool | None = None  # False: our disk is new, and perhaps not the peer
 
@@ -54,6 +55,7 @@ class Repeating:
             self._knows_all = True
         if now >= self._look_at:
             self._look_for_who_is_back(now, jobs)
+            self._adopt_orphans(now, jobs, {*gone, *leaving})
             self._look_at = now + BEATS_EVERY
         lost = self._said.jobs() - jobs.keys() - set(leaving)
         self._said.at_once(lambda place: place.hkey == keys.JOBS and place.field in lost)
@@ -92,6 +94,20 @@ class Repeating:
                 written += 2
             self._entries.discard(job_id)
         return written
+
+    def _adopt_orphans(
+        self, now: float, jobs: Mapping[str, Job], away: Collection[str]
+    ) -> None:
+        """Repeat the entries of jobs whose creator is silent: nobody else does."""
+        self._began_at = min(self._began_at, now)
+        since, known = self._clock.now() - KEPT, self._said.jobs()
+        for job in jobs.values():
+            if (not job.inc or self._peer_id not in job.peers or job.created_at <= since
+                    or job.id in away or job.creator == self._peer_id or job.id in known):
+                continue
+            pulse = self._pulses.get(job.creator)
+            if now - (pulse.since if pulse else self._began_at) >= SILENT:
+                self._board.adopt_entry(job)
 
     def _look_for_who_is_back(self, now: float, jobs: Mapping[str, Job]) -> None:
         for peer, beat in self._board.beats().items():

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from datagen.domain import editions
-from datagen.domain.asked import NOTHING, Asked
+from datagen.domain.asked import NOTHING, Asked, Request
 from datagen.domain.editions import Word
 from datagen.domain.folds import Case, ended
 from datagen.domain.jobs import Edition, Job, PeerState, Share, in_turn, shares
@@ -164,7 +164,7 @@ class Roster:
                 continue
             case = self._tended(job, asked.get(job.id, NOTHING), made_here=job.id in created)
             jobs[job.id] = case.job
-            if not case.is_open:
+            if not case.is_open or case.asked.delete:
                 self._settle(case, is_running=job.id in running)
                 continue
             still_open[job.id] = case.round
@@ -228,6 +228,8 @@ class Roster:
         job, edition = case.job, case.edition
         if not case.is_open:
             moved = ended(job, edition) if edition else job
+        elif case.asked.delete:
+            moved = _given_up(case, case.asked.delete)
         elif case.progress.status == "running" and (job.status == "queued" or job.is_over):
             moved = replace(job, status="running", started_at=case.progress.started_at,
                             finished_at=None, updated_at=self._clock.now(), edition=edition,
@@ -248,8 +250,9 @@ class Roster:
         writers = {editions.creator(case.job), case.edition.by if case.edition else None}
         if self._peer_id in writers:
             return True
-        waited = self._still.of((case.job.id, "entry"), case.edition, self._clock.monotonic())
-        return not case.is_open and waited >= OTHERS_WRITE
+        waited = self._still.of(("entry", case.job.id), case.edition, self._clock.monotonic())
+        is_over = not case.is_open or case.asked.delete is not None
+        return is_over and waited >= OTHERS_WRITE
 
     def _due(self, case: Case) -> Due | None:
         """What this peer should do for an open job now."""
@@ -322,3 +325,14 @@ class Roster:
             self._unreadable.add(draft_id)
             _LOG.error("A job that was handed over can't be read (%s); it is left where it is.",
                        exc)
+
+
+def _given_up(case: Case, end: Request) -> Job:
+    """The entry of a job that was deleted before its end: it needs no dataset any more."""
+    progress = case.progress
+    return replace(
+        case.job, status="failed", total_generated=progress.done, total_ok=progress.ok,
+        total_failed=progress.failed, started_at=progress.started_at, finished_at=end.at,
+        updated_at=end.at, error=f"Deleted by {end.by}.", cancelled_at=end.at,
+        cancelled_by=end.by,
+    )

@@ -178,6 +178,11 @@ class Board:
             if self.said is not None and self.said.record(place) is None:
                 self.said.keep(place, record)
 
+    def adopt_entry(self, job: Job) -> None:
+        """Repeat the job's entry from now on, in the place of its creator."""
+        if self.said is not None:
+            self.said.keep(Place(hkey=keys.JOBS, field=job.id), job_record(job))
+
     def last_state(self, job_id: str, peer_id: str) -> PeerState | None:
         """What this peer last said of its work on a job, from our own disk."""
         return self._last(keys.job_peers(job_id), peer_id, load_peer)

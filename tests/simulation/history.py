@@ -30,7 +30,7 @@ from tests.simulation.world import World
 
 LONGEST = 1_500.0  # virtual seconds from the healing until all must be over
 CALM = 60.0  # virtual seconds that are looked at once all is over
-UNTIDY = 600.0  # at most, where something waits for the file store, with its pauses
+UNTIDY = 900.0  # at most, where something waits for the file store, with its pauses
 WEEK = timedelta(days=8)
 
 

@@ -148,6 +148,10 @@ class Network:
         self.watch.note(node.name, "stores", name, cid)
         return cid
 
+    def is_late(self, name: str) -> bool:
+        """Whether some file of that node can't be fetched by others yet."""
+        return any(self._seen_at[cid] > self.loop.time() for cid in self.nodes[name].files)
+
     def file(self, node: Node, cid: str) -> bytes:
         """Its content; what was fetched stays. Raises NotThere."""
         if cid not in node.files:

@@ -106,6 +106,8 @@ def left_over(
     """What should be gone by now and is not, or there and is not; None = nothing."""
     living = {name: world.net.nodes[name] for name in world.replicas if name not in world.dead}
     for job in jobs:
+        if any(world.net.is_late(name) for name in world.replicas if name not in world.gone):
+            return "Some files can't be fetched yet."
         missed = None if ended.wants(job.id, "delete") else _missed(living, job)
         if missed:
             return missed
@@ -128,6 +130,7 @@ def _missed(living: Mapping[str, Node], job: Job) -> str | None:
                            (keys.job_control(job.id), "ended")):
             fields = {name: node.hashes.get(hkey, {}).get(peer) or ""
                       for name, node in living.items()}
+            del fields[peer]  # its own node and its disk may both have lost it
             lacking = [name for name, text in fields.items() if mark not in text]
             if 0 < len(lacking) < len(fields):
                 return f"{lacking[0]} lacks what {peer} said of {job.id} ({mark})."
@@ -144,6 +147,8 @@ def judge(watch: Watch, ended: Ended, world: World, jobs: Iterable[Job]) -> None
                        f"{replica.life.foreign.counts()}")
     for job in jobs:
         copies = {}
+        if _is_lost(world, job):
+            continue
         for name, replica in living.items():
             if any(view.job.id == job.id for view in pages_of(replica).jobs.list(OWNER)):
                 if ended.wants(job.id, "delete"):
@@ -151,6 +156,17 @@ def judge(watch: Watch, ended: Ended, world: World, jobs: Iterable[Job]) -> None
                 copies[name] = _dataset(watch, replica, job)
         if len(set(copies.values())) > 1:
             watch.fail(f"{job.id} is not the same everywhere: {sorted(copies)}.")
+
+
+def _is_lost(world: World, job: Job) -> bool:
+    """Whether its records were on a machine alone that is gone: two peers don't promise more."""
+    files = [cid for node in world.net.nodes.values() for cid in node.files
+             if node.name not in world.gone]
+    texts = [text for node in world.net.nodes.values()
+             if (text := node.hashes.get(keys.JOBS, {}).get(job.id))]
+    editions = [edition for text in texts if (edition := load_job(text).edition)]
+    lost = any(edition.manifest_cid not in files for edition in editions)
+    return lost and len(job.peers) == 2 and bool(world.gone)
 
 
 def _dataset(watch: Watch, replica: Replica, job: Job) -> bytes:
