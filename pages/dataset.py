@@ -8,7 +8,7 @@ from datagen.domain.errors import Conflict, NotThere, StoreError
 from datagen.services.datasets import Column, ColumnProfile
 from datagen.ui import components, pages, table
 from datagen.ui.session import app, require_user
-from datagen.ui.words import count
+from datagen.ui.words import count, plain
 
 user = require_user()
 services = app()
@@ -22,6 +22,7 @@ def read() -> tuple[tuple[Column, ...], tuple[ColumnProfile, ...]]:
 
 try:
     view = services.jobs.known(user, job_id)
+    job = view.offered or view.job
     with st.spinner("Reading the dataset …"):
         columns, profiles = services.patience.ask(("dataset", user, job_id), read)
 except NotThere:
@@ -42,24 +43,28 @@ except StoreError as exc:
 with st.container(horizontal=True, vertical_alignment="center",
                   horizontal_alignment="distribute"):
     with st.container(width="content", gap=None):
-        components.title(view.job.title)
-        failed = f" · {count(view.job.total_failed, 'record')} failed and left out" \
-            if view.job.total_failed else ""
-        cut = f" · cancelled after {view.job.total_generated:,} of " \
-            f"{count(view.job.total_records, 'record')}" if view.job.was_cancelled else ""
-        components.quiet(f"{count(view.job.total_ok, 'row')} · "
+        components.title(job.title)
+        failed = f" · {count(job.total_failed, 'record')} failed and left out" \
+            if job.total_failed else ""
+        cut = f" · cancelled after {job.total_generated:,} of " \
+            f"{count(job.total_records, 'record')}" if job.was_cancelled else ""
+        components.quiet(f"{count(job.total_ok, 'row')} · "
                          f"{count(len(columns), 'column')}{failed}{cut}")
     with st.container(horizontal=True, width="content"):
         if st.button("Job", icon=":material/list_alt:"):
             st.switch_page(pages.JOB, query_params={"id": job_id})
         components.download_buttons(job_id)
+if view.not_closed:
+    st.warning(plain(view.not_closed), icon=":material/cloud_off:")
+elif not view.job.is_over:
+    components.quiet(f"Round {view.round + 1} makes other records; this is the dataset as it was.")
 components.quiet("In the downloaded CSV, a text that starts like a formula gets an apostrophe "
                  "in front, so that no spreadsheet runs it.")
 
-if not view.job.total_ok:
+if not job.total_ok:
     components.back_to_jobs(
         "This job was cancelled before it had a record, so there is no table."
-        if view.job.was_cancelled else
+        if job.was_cancelled else
         "No record of this job succeeded, so there is no table. "
         "Its page tells why each record failed.")
     st.stop()

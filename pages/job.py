@@ -9,7 +9,7 @@ import streamlit as st
 
 from datagen.domain.errors import NotThere, StoreError
 from datagen.services.jobs import JobView
-from datagen.ui import components, job_actions, job_view, pages
+from datagen.ui import components, job_actions, job_peers, job_view, pages
 from datagen.ui.session import app, require_user
 
 user = require_user()
@@ -38,14 +38,17 @@ with st.container(horizontal=True, vertical_alignment="center",
     with st.container(width="content"):
         components.title(view.job.title)
     with st.container(horizontal=True, width="content"):
-        if not view.job.is_over:
-            job_actions.cancel_button(view)
-        else:
+        if view.job.is_over:
             job_actions.delete_button(view)
-            if view.job.total_ok:
-                if st.button("Open table", icon=":material/table_chart:"):
-                    st.switch_page(pages.DATASET, query_params={"id": job_id})
-                components.download_buttons(job_id)
+            job_actions.retry_button(view)
+        elif view.not_closed:
+            job_actions.close_button(view)
+        else:
+            job_actions.cancel_button(view)
+        if view.offered and view.offered.total_ok:
+            if st.button("Open table", icon=":material/table_chart:"):
+                st.switch_page(pages.DATASET, query_params={"id": job_id})
+            components.download_buttons(job_id)
 
 
 def live(view: JobView) -> bool:
@@ -53,13 +56,18 @@ def live(view: JobView) -> bool:
     return not view.job.is_over or not view.states
 
 
+def stage(view: JobView) -> object:
+    """What the page around the live part depends on."""
+    return (view.job.is_over, view.is_ending, view.is_closing, live(view), view.round,
+            view.edition is None, view.not_closed is None)
+
+
 @st.fragment(run_every=services.settings.active_poll_seconds if live(view) else None)
 def draw_progress() -> None:
     """The live part; a job that ends, or is asked to, redraws the whole page once."""
     require_user()  # a fragment runs without the page, for as long as the tab asks
     latest, now = load(), services.jobs.as_of()
-    if (latest.job.is_over, latest.is_ending, live(latest)) != (
-            view.job.is_over, view.is_ending, live(view)):
+    if stage(latest) != stage(view):
         st.rerun()
     job_view.figures(latest, now)
     if latest.job.is_over:
@@ -70,14 +78,14 @@ def draw_progress() -> None:
             job_view.failures(services.patience.ask(
                 ("failures", user, job_id),
                 partial(services.datasets.failure_groups, user, job_id)))
-        job_view.peers(latest)
+        job_peers.peers(latest)
         job_view.converted(latest)
         return
     left, right = st.columns([2, 5])
     with left:
-        job_view.in_flight(latest, now)
+        job_peers.in_flight(latest, now)
     with right:
-        job_view.peers(latest)
+        job_peers.peers(latest)
         job_view.converted(latest)
         job_view.latest_failures(latest)
 

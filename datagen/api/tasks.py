@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,11 +16,11 @@ from datagen.domain.errors import InputError, Problem
 from datagen.domain.requests import DraftRequest, check, inference_for
 from datagen.domain.users import Session, User
 from datagen.services.answers import (
-    asked_answer,
     details_answer,
     draft_answer,
     job_answer,
     peer_answers,
+    round_answer,
 )
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ def task_routes(services: Services) -> list[Route]:
         _route("GET", "/api/tasks/{id}", tasks.get),
         _route("DELETE", "/api/tasks/{id}", tasks.delete),
         _route("POST", "/api/tasks/{id}/cancel", tasks.cancel),
+        _route("POST", "/api/tasks/{id}/retry", tasks.retry),
+        _route("POST", "/api/tasks/{id}/close", tasks.close),
         _route("GET", "/api/tasks/{id}/export", tasks.export),
         _route("GET", "/api/metrics", tasks.metrics),
     ]
@@ -109,14 +111,26 @@ class _Tasks:
         view = await run_in_threadpool(self._services.jobs.get, user, job_id)
         details = await run_in_threadpool(self._services.jobs.details, user, job_id)
         return JSONResponse({"job": job_answer(view), "peers": peer_answers(view),
-                             "details": details_answer(details), **asked_answer(view)})
+                             "details": details_answer(details), **round_answer(view)})
 
     async def cancel(self, request: Request) -> Response:
-        """202 with the job as it is now: the worker ends it within seconds."""
+        """The worker ends it within seconds."""
+        return await self._accepted(request, self._services.jobs.cancel)
+
+    async def retry(self, request: Request) -> Response:
+        """The records that it lacks are made in a new round."""
+        return await self._accepted(request, self._services.jobs.retry)
+
+    async def close(self, request: Request) -> Response:
+        """It ends as it is, though too few of its peers can be reached."""
+        return await self._accepted(request, self._services.jobs.close)
+
+    async def _accepted(self, request: Request, ask: Callable[[User, str], None]) -> Response:
+        """202 with the job as it is now, and with what was asked."""
         user, job_id = _user(request), request.path_params["id"]
-        await run_in_threadpool(self._services.jobs.cancel, user, job_id)
+        await run_in_threadpool(ask, user, job_id)
         view = await run_in_threadpool(self._services.jobs.get, user, job_id)
-        return JSONResponse({"job": job_answer(view), **asked_answer(view)}, status_code=202)
+        return JSONResponse({"job": job_answer(view), **round_answer(view)}, status_code=202)
 
     async def delete(self, request: Request) -> Response:
         """204: the job is not there any more."""

@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 0.1  # between two looks at replicas that are starting
 STOP_SECONDS = 15  # a replica has this long; it gives its own processes up to 12
 
-# Unless the environment says otherwise: jobs that run long enough to be watched, and quick looks.
+# Unless the environment says otherwise: jobs that run long enough to be watched, quick looks, and
+# help for who is gone (that takes both: three times the timeout may pass before it).
 WATCHABLE = {"DATAGEN_MOCK_INFERENCE_API": "1", "DATAGEN_MAX_IN_FLIGHT": "2",
              "DATAGEN_MAX_RECORDS_PER_JOB": "5000", "DATAGEN_ACTIVE_POLL_SECONDS": "1",
-             "DATAGEN_IDLE_POLL_SECONDS": "2", "DATAGEN_JOB_POLL_SECONDS": "1"}
+             "DATAGEN_IDLE_POLL_SECONDS": "2", "DATAGEN_JOB_POLL_SECONDS": "1",
+             "DATAGEN_PEER_DEAD_SECONDS": "40", "DATAGEN_INFERENCE_TIMEOUT_SECONDS": "10"}
 
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
@@ -202,6 +204,15 @@ def _wait_until_ready(
     return False
 
 
+def _help(settings: Settings) -> str:
+    """What becomes of the work of one that is gone."""
+    from datagen.services.generation import dead_after
+
+    seconds = dead_after(settings)
+    return (f"the others help its share after {seconds:g} s without progress." if seconds
+            else "its share waits for it.")
+
+
 def _again(place: _Place) -> str:
     """The line that starts a replica by hand."""
     from datagen.up import ourselves
@@ -224,7 +235,8 @@ def _text(replicas: Sequence[_Replica], control: str) -> str:
   Node      curl -s {control}/stop -d '{{"node": {node}}}'
             takes {letter}'s node away, /start brings it back; more: docs/sandbox.md
   Replica   kill {last.process.pid}
-            ends {letter} for good; this brings it back in another terminal:
+            ends {letter} for good; {_help(last.place.settings)}
+            This brings it back in another terminal:
             {_again(last.place)}
   Running   Ctrl-C stops all
 """])

@@ -1,4 +1,4 @@
-"""``jobs``, ``show``, ``export``, ``cancel`` and ``delete``: what was made, and its end."""
+"""``jobs``, ``show``, ``export``, ``cancel``, ``retry``, ``close``, ``delete``: after a start."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LATEST = "latest"
 
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
-    """The five commands."""
+    """The seven commands."""
     listing = command(commands, "jobs", _jobs, "list the jobs, newest first",
                       "jobs", "jobs --user admin --json")
     add_user(listing)
@@ -43,11 +43,17 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     cancel = command(commands, "cancel", _cancel,
                      "end a job that runs or waits; what was generated is kept",
                      "cancel latest")
+    retry = command(commands, "retry", _retry,
+                    "make the records of a finished job that failed or are missing once more",
+                    "retry latest")
+    close = command(commands, "close", _close,
+                    "end a complete job most of whose peers are gone, as this replica has it",
+                    "close latest")
     delete = command(commands, "delete", _delete,
                      "delete a job with its records, for good; one that runs is cancelled first",
                      "delete latest --yes")
     delete.add_argument("--yes", action="store_true", help="do not ask")
-    for parser in (show, export, cancel, delete):
+    for parser in (show, export, cancel, retry, close, delete):
         parser.add_argument("job", metavar="JOB", help=f"its id, or {LATEST}")
         add_user(parser)
     files.add_output(export)
@@ -73,7 +79,7 @@ def _jobs(asked: argparse.Namespace) -> None:
 
 
 def _show(asked: argparse.Namespace) -> None:
-    from datagen.services.answers import details_answer, job_answer, peer_answers
+    from datagen.services.answers import details_answer, job_answer, peer_answers, round_answer
 
     with opened() as services:
         user = acting(services, asked.user)
@@ -81,7 +87,7 @@ def _show(asked: argparse.Namespace) -> None:
         details = services.jobs.details(user, view.job.id)
     if asked.json:
         say_json({"job": job_answer(view), "peers": peer_answers(view),
-                  "details": details_answer(details)})
+                  "details": details_answer(details), **round_answer(view)})
         return
     say(columns(_facts(view, details)))
     say("\nSchema")
@@ -90,13 +96,18 @@ def _show(asked: argparse.Namespace) -> None:
 
 def _facts(view: JobView, details: JobDetails) -> list[tuple[str, str]]:
     from datagen.cli.progress import words
+    from datagen.domain.peers import peer_name
     from datagen.ui.words import when
 
     job = view.job
     rows = [("Job", job.id), ("Title", job.title), ("Status", status(view)),
             ("Progress", words(view))]
+    if view.round:
+        rows.append(("Round", f"{view.round + 1}"))
     if view.waiting:
         rows.append(("Waiting", view.waiting))
+    rows += [("Helping", f"{peer_name(helper)} helps {peer_name(helped)}")
+             for helped, helper in view.helpers.items()]
     times = (("Created", job.created_at), ("Started", job.started_at),
              ("Finished", job.finished_at))
     rows += [(name, when(moment, None)) for name, moment in times if moment]
@@ -119,7 +130,8 @@ def _export(asked: argparse.Namespace) -> None:
     files.check_place(output)
     with opened() as services:
         user = acting(services, asked.user)
-        job = found(services, user, asked.job).job
+        view = found(services, user, asked.job)
+        job = view.offered or view.job
         export = services.datasets.export(user, job.id, form, safe=asked.safe,
                                           skip_failed=asked.failed == "skip")
         size = files.write(export.chunks, output)
@@ -128,22 +140,38 @@ def _export(asked: argparse.Namespace) -> None:
                   "records": job.total_ok, "failed": job.total_failed})
     elif output != files.STDOUT:
         note(f"{output}: {job.total_ok:,} records, {size:,} bytes"
-             + (f"; {job.total_failed:,} failed" if job.total_failed else "") + ".")
+             + (f"; {job.total_failed:,} failed" if job.total_failed else "") + "."
+             + (f" {view.not_closed}" if view.not_closed else ""))
 
 
 def _cancel(asked: argparse.Namespace) -> None:
+    _ask(asked, "cancel", "The worker ends {job} and keeps what was generated.", "{job} ends")
+
+
+def _retry(asked: argparse.Namespace) -> None:
+    _ask(asked, "retry", "The worker makes what {job} lacks; what is there can be exported "
+         "meanwhile.", "{job} goes on")
+
+
+def _close(asked: argparse.Namespace) -> None:
+    _ask(asked, "close", "The worker closes {job} with all that it can read of it.",
+         "{job} is closed")
+
+
+def _ask(asked: argparse.Namespace, what: str, now: str, later: str) -> None:
+    """Ask for it, and say what comes of it: ``now`` where a worker runs, else ``later``."""
     with opened() as services:
         user = acting(services, asked.user)
-        job = found(services, user, asked.job).job
-        services.jobs.cancel(user, job.id)
+        job_id = found(services, user, asked.job).job.id
+        getattr(services.jobs, what)(user, job_id)
         works = services.generation.is_running()
     if asked.json:
-        say_json({"job": job.id, "asked": "cancel", "worker": works})
+        say_json({"job": job_id, "asked": what, "worker": works})
     elif works:
-        say(f"The worker ends {job.id} and keeps what was generated. "
-            f"{PROG} show {job.id} tells when it is over.")
+        say(f"{now.format(job=job_id)} {PROG} show {job_id} tells when it is over.")
     else:
-        say(f"{job.id} ends as soon as a worker runs: `python worker.py`, or `make run`.")
+        say(f"{later.format(job=job_id)} as soon as a worker runs: `python worker.py`, "
+            "or `make run`.")
 
 
 def _delete(asked: argparse.Namespace) -> int:
@@ -174,6 +202,8 @@ def _is_sure(job: Job) -> bool:
 
 def status(view: JobView) -> str:
     """The job's status in a word; of a failed one, whether people ended it."""
+    if view.not_closed:
+        return "not closed"
     if view.is_ending:
         return "cancelling"
     return "cancelled" if view.job.was_cancelled else view.job.status

@@ -58,6 +58,8 @@ def words(view: JobView) -> str:
     """``12 of 20 records, 3.1 per second, 2.6 s left``, then what stands in the way."""
     progress = view.progress
     parts = [f"{progress.done:,} of {count(progress.total, 'record')}"]
+    if view.round and not view.job.is_over:
+        parts.append(f"round {view.round + 1}")
     if view.is_ending:
         parts.append("being cancelled")
     elif progress.status == "queued":
@@ -77,5 +79,5 @@ def trouble(view: JobView) -> str | None:
     """Why it is slow or stands still, in a sentence."""
     if view.job.is_over:
         return None
-    said = (state.trouble for state in view.states.values())
+    said = (view.not_closed, *(state.trouble for state in view.states.values()))
     return next((one for one in said if one), None)

@@ -57,13 +57,17 @@ def csv_chunks(
     return _chunks(_csv_pieces(records, columns, safe))
 
 
-def attachment_name(title: str, ext: str) -> str:
-    """The Content-Disposition value for a download named after the title (RFC 6266)."""
+def attachment_name(title: str, ext: str, *, mark: str = "") -> str:
+    """The Content-Disposition value for a download named after the title (RFC 6266).
+
+    ``mark`` follows the title, however long that is.
+    """
     kept = _tidy(title)
     plain = _tidy(unicodedata.normalize("NFKD", kept).encode("ascii", "ignore").decode())
-    value = f'attachment; filename="{plain}.{ext}"'
+    ext = f"{mark}.{ext}"
+    value = f'attachment; filename="{plain}{ext}"'
     if plain != kept:
-        value += f"; filename*=UTF-8''{quote(f'{kept}.{ext}', safe='')}"
+        value += f"; filename*=UTF-8''{quote(f'{kept}{ext}', safe='')}"
     return value
 
 

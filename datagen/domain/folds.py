@@ -118,6 +118,11 @@ class Case:
         ok, failed = max(said, key=sum, default=(0, 0))
         return min(ok, len(share)), min(failed, len(share) - min(ok, len(share)))
 
+    @cached_property
+    def all_counts(self) -> Mapping[str, tuple[int, int]]:
+        """The same for every share, by peer."""
+        return {peer: self.counts(peer) for peer in self.shares}
+
     def helpers(self) -> Mapping[str, str]:
         """Who works on whose share instead of them: helper by helped."""
         return {state.effort.of: peer for peer, state in self.states.items()
@@ -133,7 +138,7 @@ class Case:
         if not self.is_open:
             return _over(job, edition)
         base = edition.ok if edition else 0
-        counts = [self.counts(peer) for peer in self.shares]
+        counts = self.all_counts.values()
         ok = min(base + sum(good for good, _ in counts), job.total_records)
         starts = [state.started_at for state in self.states.values() if state.started_at]
         return Progress(

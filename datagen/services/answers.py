@@ -20,9 +20,16 @@ def job_answer(view: JobView) -> dict[str, Any]:
     return {k: v for k, v in job_record(view.job).items() if k not in _INTERNAL}
 
 
-def asked_answer(view: JobView) -> dict[str, Any]:
-    """What people asked of a job that has not ended yet, to be put beside it; or {}."""
-    return {"asked": asked_record(view.asked)} if view.is_ending else {}
+def round_answer(view: JobView) -> dict[str, Any]:
+    """What is to be said beside a job that has not ended, of the round that runs; or {}.
+
+    What people asked, who helps whom, and why it does not end though it is complete.
+    """
+    if view.job.is_over:
+        return {}
+    said = {"round": view.round, "asked": asked_record(view.asked.after(view.round - 1)),
+            "helpers": dict(view.helpers), "notClosed": view.not_closed}
+    return {name: value for name, value in said.items() if value}
 
 
 def peer_answers(view: JobView) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -84,7 +84,8 @@ class Datasets:
         ``skip_failed`` is for JSON, which else holds ``null``; ``safe`` is for CSV.
         """
         view = self._finished(user, job_id)
-        disposition = attachment_name(view.job.title, kind)
+        disposition = attachment_name(view.job.title, kind,
+                                      mark="-not-closed" if view.not_closed else "")
         if kind == "json":
             return Export(
                 disposition=disposition, media_type="application/json",
@@ -156,17 +157,19 @@ class Datasets:
 
     def _finished(self, user: User, job_id: str) -> JobView:
         view = self._jobs.get(user, job_id)
-        if not view.job.is_over and view.edition is None and view.not_closed is None:
+        if view.offered is None:
             raise Conflict(
                 "This job has not finished yet. Its dataset can be taken when it has."
             )
         return view
 
     def _lines(self, view: JobView) -> Iterator[ResultLine]:
+        if view.not_closed and view.case is not None:
+            lines = Shelf(self._files, self._clock).merged(view.case)
+            first = list(islice(lines, 1))  # opens all files: better none than half a download
+            return chain(first, lines)
         if view.edition is not None:
             return edition_lines(self._files, view.edition)
-        if view.case is not None:  # all is there, though it is not closed
-            return Shelf(self._files, self._clock).merged(view.case)
         return results.lines(view.job, view.states, self._files)
 
     def _schema(self, user: User, job_id: str) -> Mapping[str, Any]:
@@ -209,10 +212,10 @@ class Datasets:
 def _fingerprint(view: JobView) -> str:
     """Changes when the records do."""
     said: list[Any] = [view.job.id, view.job.total_records]
-    if view.edition is not None:
+    if view.not_closed and view.case is not None:
+        said += [view.round, [(peer, part.cid) for peer, part in view.case.parts()]]
+    elif view.edition is not None:
         said.append(view.edition.sha256)
-    elif view.case is not None:
-        said.append([(peer, part.cid) for peer, part in view.case.parts()])
     else:
         said.append(results.sources(view.job, view.states))
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()

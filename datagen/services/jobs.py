@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from datagen.domain.asked import Asked, Request
 from datagen.domain.errors import Conflict, InputError, NotThere, Problem, StoreError
+from datagen.domain.folds import Case
 from datagen.domain.jobs import Job, JobDetails, PeerState, heard, job_id, shares
 from datagen.domain.schema import problems, sanitise
 from datagen.domain.totals import Totals
@@ -134,7 +135,9 @@ class Jobs:
         """One job with what each peer says of it. Raises NotThere, StoreError."""
         view = self._own(user, job_id)
         if view.job.is_over:
-            return replace(view, states=self._final_states(view.job))
+            states = self._final_states(view.job)
+            return replace(view, states=states,
+                           counts=Case(job=view.job, states=states).all_counts)
         return view
 
     def known(self, user: User, job_id: str) -> JobView:

@@ -48,12 +48,13 @@ class JobView:
     counts: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # good, failed by share
     helpers: Mapping[str, str] = field(default_factory=dict)  # who works on whose share
     still: Mapping[str, float] = field(default_factory=dict)  # seconds without progress by share
+    silent: Mapping[str, float] = field(default_factory=dict)  # seconds since a peer's last beat
     rate: float | None = None  # records per second of late; None = can't be told, or over
     eta: float | None = None  # seconds until the last record; None = can't be told
     waiting: str | None = None  # why nothing moves, in a sentence; None = a worker is alive
     not_closed: str | None = None  # why a job that is complete does not end, in a sentence
     asked: Asked = NOTHING  # of an open job: what was asked, here or elsewhere
-    known_by: int = 0  # peers other than this one that know of what was asked
+    known_by: int = 0  # peers, this one among them, that pass on all that was asked
     edition: Edition | None = None  # the latest sealed one: what can be downloaded
     case: Case | None = None  # of an open job: all that its peers say
     round: int = 0  # that is worked on, or was the last one
@@ -62,6 +63,33 @@ class JobView:
     def is_ending(self) -> bool:
         """Whether somebody asked for its end, which has not come yet."""
         return self.asked.ends(self.round) is not None and not self.job.is_over
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether somebody asked to have it closed as it is, which is not done yet."""
+        close = self.asked.close
+        return close is not None and close.round >= self.round and not self.job.is_over
+
+    @property
+    def is_known(self) -> bool:
+        """Whether what was asked outlives the replica that was asked."""
+        return self.known_by > 1 or len(self.job.peers) == 1
+
+    @property
+    def since(self) -> datetime | None:
+        """When its latest round began; None = it waits."""
+        retry = self.asked.retry
+        return retry.at if self.round and retry else self.progress.started_at
+
+    @property
+    def offered(self) -> Job | None:
+        """The job with the totals of the dataset that can be taken now; None = there is none.
+
+        While a round runs, this is the job as the one before left it.
+        """
+        if self.edition is not None and self.not_closed is None:
+            return ended(self.job, self.edition)
+        return self.job if self.job.is_over or self.not_closed else None
 
     @property
     def retryable(self) -> int:
@@ -237,7 +265,8 @@ class Snapshots:
 
     def _view(self, case: Case) -> JobView:
         view, progress = _view_of(case), case.progress
-        rate = self._paces[case.job.id].rate(progress, self._clock)
+        rate = self._paces[case.job.id].rate(
+            progress, self._clock, since=None if case.round else progress.started_at)
         left = max(progress.total - progress.done, 0)
         now = self._clock.monotonic()
         still = {peer: self._still.of((case.job.id, case.round, peer), case.counts(peer), now)
@@ -245,7 +274,7 @@ class Snapshots:
         return replace(
             view, rate=rate, eta=left / rate if rate else None, still=still,
             waiting=self._pulse.missing(case, self._peers),
-            not_closed=self._pulse.not_closed(case),
+            not_closed=self._pulse.not_closed(case), silent=self._pulse.silent(case.job.peers),
         )
 
 
@@ -263,9 +292,9 @@ def _view_of(case: Case) -> JobView:
         job = ended(job, case.edition)
     return JobView(
         job=job, progress=progress, states=case.states if case.is_open else {},
-        counts={peer: case.counts(peer) for peer in case.shares} if case.is_open else {},
+        counts=case.all_counts if case.is_open else {},
         helpers=case.helpers(), asked=case.asked if case.is_open else NOTHING,
-        known_by=sum(word.asked != NOTHING for word in case.words.values()),
+        known_by=sum(NOTHING != word.asked == case.asked for word in case.words.values()),
         edition=case.edition, round=case.round, case=case if case.is_open else None,
     )
 
@@ -286,8 +315,13 @@ class _Pace:
     def __init__(self) -> None:
         self._points: deque[tuple[float, int]] = deque()  # (monotonic, records done)
 
-    def rate(self, progress: Progress, clock: Clock) -> float | None:
-        """Records per second, after noting how far the job is now."""
+    def rate(
+        self, progress: Progress, clock: Clock, *, since: datetime | None
+    ) -> float | None:
+        """Records per second, after noting how far the job is now.
+
+        ``since``: when its first record was begun, if that tells anything at first.
+        """
         points, now = self._points, clock.monotonic()
         if points and progress.done < points[-1][1]:
             points.clear()
@@ -296,8 +330,8 @@ class _Pace:
         while len(points) > _RATE_CHANGES and points[1][0] <= now - _RATE_WINDOW:
             points.popleft()
         span, made = now - points[0][0], progress.done - points[0][1]
-        if span < _RATE_MIN_SPAN and progress.started_at is not None:
-            span, made = (clock.now() - progress.started_at).total_seconds(), progress.done
+        if span < _RATE_MIN_SPAN and since is not None:
+            span, made = (clock.now() - since).total_seconds(), progress.done
         return made / span if span > 0 and made > 0 else None
 
 
@@ -335,15 +369,19 @@ class _Pulse:
 
     def not_closed(self, case: Case) -> str | None:
         """A sentence when all is there and too few peers live to agree on it."""
-        if not (case.is_complete() or case.asked.ends(case.round)):
-            return None
         peers = case.job.peers
+        if len(peers) == 1 or not (case.is_complete() or case.asked.ends(case.round)):
+            return None
         silent = [peer for peer in peers if self._age(peer) >= GONE_AFTER]
         if is_quorum(case.job, [peer for peer in peers if peer not in silent]):
             return None
         what = "Complete" if case.is_complete() else "Cancelled"
         return (f"{what}, not closed: {len(silent)} of {len(peers)} peers can't be reached. It "
                 "closes by itself once more of them are back; or close it here as it is.")
+
+    def silent(self, peers: Collection[str]) -> dict[str, float]:
+        """Seconds since the last sign of life of each that gave one."""
+        return {peer: self._age(peer) for peer in peers if peer in self._seen}
 
     def _age(self, peer: str) -> float:
         """Seconds since its last sign of life; infinite where there was none."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
 import streamlit as st
 
-from datagen.domain.jobs import Job
 from datagen.services.jobs import JobView
 from datagen.ui import pages
 from datagen.ui.session import app, require_user
@@ -24,6 +24,7 @@ _BADGES = {
     "succeeded": ("Done", "green", ":material/check_circle:"),
     "failed": ("Failed", "red", ":material/error:"),
     "cancelled": ("Cancelled", "gray", ":material/stop_circle:"),
+    "not_closed": ("Not closed", "orange", ":material/cloud_off:"),
     "ending": ("Cancelling …", "orange", ":material/progress_activity:"),
 }
 
@@ -50,6 +51,8 @@ def status_badge(view: JobView) -> None:
 
 
 def _badge(view: JobView) -> tuple[str, str, str]:
+    if view.not_closed:
+        return _BADGES["not_closed"]
     if view.is_ending:
         return _BADGES["ending"]
     return _BADGES["cancelled" if view.job.was_cancelled else view.progress.status]
@@ -59,6 +62,8 @@ def progress_line(view: JobView) -> str:
     """How far a job is: ``12 of 20 records · 3.1/s · 3 s left``."""
     progress = view.progress
     parts = [f"{progress.done:,} of {count(progress.total, 'record')}"]
+    if view.round and not view.job.is_over:
+        parts.append(f"round {view.round + 1}")
     if progress.status == "running" and view.rate and not view.is_ending:
         parts.append(f"{view.rate:.1f}/s")
         if view.eta is not None:
@@ -68,14 +73,16 @@ def progress_line(view: JobView) -> str:
     return " · ".join(parts)
 
 
-def times_line(job: Job) -> str:
+def times_line(view: JobView) -> str:
     """When a job was made, and how long it took."""
-    now = app().clock.now()
+    job, now = view.job, app().clock.now()
     parts = [f"Created {ago(job.created_at, now)}"]
-    if job.finished_at and job.started_at:
+    if job.is_over and view.round:  # between two rounds it may have rested for days
+        parts.append(f"{view.round + 1} rounds")
+    elif job.finished_at and job.started_at:
         parts.append(f"took {duration((job.finished_at - job.started_at).total_seconds())}")
-    elif job.started_at:
-        seconds = (app().jobs.as_of() - job.started_at).total_seconds()
+    elif view.since:
+        seconds = (app().jobs.as_of() - view.since).total_seconds()
         parts.append(f"running for {duration(seconds)}")
     return " · ".join(parts)
 
@@ -84,7 +91,8 @@ def job_card(view: JobView) -> None:
     """One job of the list, collapsed."""
     job = view.job
     label, color, _ = _badge(view)
-    waiting = f" · {view.waiting}" if view.waiting and not job.is_over else ""
+    wrong = view.not_closed or view.waiting
+    waiting = f" · {wrong}" if wrong and not job.is_over else ""
     with st.container(border=True, gap="xxsmall"):
         st.page_link(pages.JOB, label=f"**{plain(job.title)}**", query_params={"id": job.id})
         st.html(  # one element: a page of cards must draw within a blink
@@ -92,7 +100,7 @@ def job_card(view: JobView) -> None:
             f'aria-valuemax="100" aria-valuenow="{fraction(view) * 100:.0f}">'
             f'<div style="width: {fraction(view) * 100:.1f}%"></div></div>'
             f'<span class="dg-badge dg-{color}">{label}</span> <span class="dg-quiet">'
-            f"{html.escape(f'{progress_line(view)} · {times_line(job)}{waiting}')}</span>"
+            f"{html.escape(f'{progress_line(view)} · {times_line(view)}{waiting}')}</span>"
         )
 
 
@@ -111,6 +119,12 @@ def download_buttons(job_id: str) -> None:
     st.link_button("Download JSON", export_url(job_id, "json"), icon=":material/download:")
     st.link_button("Download CSV", export_url(job_id, "csv"), icon=":material/download:",
                    type="primary")
+
+
+def table(rows: Sequence[dict[str, object]], config: Mapping[str, Any], most: int = 48) -> None:
+    """A small table as high as its rows, of which at most ``most`` are seen at once."""
+    st.dataframe(pd.DataFrame(rows), hide_index=True, placeholder="", column_config=dict(config),
+                 height=table_height(min(len(rows), most)))
 
 
 def table_height(rows: int) -> int:

@@ -1,6 +1,9 @@
-"""What a person may do to a job: cancel it, delete it. Both ask first."""
+"""What a person may do to a job: cancel, retry, close, delete it. All ask first."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 
@@ -17,6 +20,19 @@ def cancel_button(view: JobView) -> None:
     """For a job that is open and was not cancelled yet."""
     if st.button("Cancel", icon=":material/stop_circle:", disabled=view.is_ending):
         ask_to_cancel(view)
+
+
+def retry_button(view: JobView) -> None:
+    """For a job that is over with fewer good records than it should have."""
+    if view.retryable and st.button(_other_records(view), icon=":material/replay:"):
+        ask_to_retry(view)
+
+
+def close_button(view: JobView) -> None:
+    """For a job that is complete and has too few peers left to end by itself."""
+    if view.not_closed and st.button("Close", icon=":material/task_alt:",
+                                     disabled=view.is_closing):
+        ask_to_close(view)
 
 
 def delete_button(view: JobView) -> None:
@@ -44,16 +60,61 @@ def ask_to_cancel(view: JobView) -> None:
     with st.container(horizontal=True):
         yes = st.button("Cancel the job", type="primary", icon=":material/stop_circle:")
         no = st.button("Let it run")
+    _follow(partial(app().jobs.cancel, user, view.job.id), yes=yes, no=no)
+
+
+@st.dialog("Generate the other records?")
+def ask_to_retry(view: JobView) -> None:
+    """The question before a job's next round."""
+    user = require_user()  # a dialog runs without the page
+    st.markdown(
+        f"**{plain(view.job.title)}** has {view.job.total_ok:,} good records of "
+        f"{view.job.total_records:,}. The other {view.retryable:,} are asked for once more; "
+        "those that are there stay as they are, and can be downloaded meanwhile."
+    )
+    with st.container(horizontal=True):
+        yes = st.button("Generate them", type="primary", icon=":material/replay:")
+        no = st.button("Leave it so")
+    _follow(partial(app().jobs.retry, user, view.job.id), yes=yes, no=no)
+
+
+@st.dialog("Close this job as it is?")
+def ask_to_close(view: JobView) -> None:
+    """The question before a job ends without most of its peers."""
+    user = require_user()  # a dialog runs without the page
+    st.markdown(
+        f"**{plain(view.job.title)}** has {count(view.progress.done, 'record')} of "
+        f"{view.job.total_records:,}, and too few of its peers can be reached to agree on them. "
+        "Closed here, what this replica can read becomes its dataset for good, whatever the "
+        "others still have when they are back."
+    )
+    with st.container(horizontal=True):
+        yes = st.button("Close the job", type="primary", icon=":material/task_alt:")
+        no = st.button("Wait for the others")
+    _follow(partial(app().jobs.close, user, view.job.id), yes=yes, no=no)
+
+
+def _follow(act: Callable[[], None], *, yes: bool, no: bool) -> None:
+    """Do what was asked and confirmed; the page then shows how it is."""
     if yes:
         try:
-            app().jobs.cancel(user, view.job.id)
+            act()
         except Conflict:
-            pass  # it ended in the meantime, as the page shows
+            pass  # somebody was quicker, or it ended meanwhile, as the page shows
         except DatagenError as exc:
             st.error(plain(str(exc)), icon=":material/cloud_off:")
             return
     if yes or no:
         st.rerun()
+
+
+def _other_records(view: JobView) -> str:
+    """What a retry does: ``Retry 12 failed records``."""
+    if not view.job.total_failed:
+        return f"Generate {count(view.retryable, 'missing record')}"
+    if view.job.total_failed == view.retryable:
+        return f"Retry {count(view.retryable, 'failed record')}"
+    return f"Generate the other {view.retryable:,} records"
 
 
 @st.dialog("Delete this job?")

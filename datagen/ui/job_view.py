@@ -1,99 +1,96 @@
-"""What a job's page draws: figures, records in flight, peers, failures, what was asked."""
+"""What a job's page draws: figures, values converted, failures, what was asked."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-import pandas as pd
 import streamlit as st
 
-from datagen.domain.jobs import JobDetails, PeerState, shares
-from datagen.domain.peers import peer_name
+from datagen.domain.jobs import JobDetails
 from datagen.domain.reasons import kind
 from datagen.services.datasets import FailureGroup
 from datagen.services.jobs import JobView
 from datagen.ui import components
-from datagen.ui.session import app
 from datagen.ui.words import count, duration, plain
 
 MOST_REASONS = 20  # told apart on a finished job's page
 
 
 def figures(view: JobView, now: datetime) -> None:
-    """Badge, bar, four figures, and why nothing moves where that is so."""
+    """Badge, bar, four figures, then how it ended, or why nothing moves where that is so."""
     components.status_badge(view)
     st.progress(components.fraction(view))
     progress, rate = view.progress, view.rate
     left = None if view.is_ending else view.eta
     label, time = "Time left", duration(left) if left is not None else "—"
     if view.job.is_over:
-        label, time = "Time taken", "—"
-        if progress.started_at and progress.finished_at:
-            seconds = (progress.finished_at - progress.started_at).total_seconds()
-            time, rate = duration(seconds), progress.done / max(seconds, 0.001)
+        label, time, rate = _spent(view)
     components.figures({
         "Records": f"{progress.done:,} / {progress.total:,}",
         "Failed": f"{progress.failed:,}",
         "Records per second": f"{rate:.1f}" if rate else "—",
         label: time,
     })
+    if view.job.is_over:
+        _end(view)
+        return
+    _asked(view)
+    _obstacles(view)
+    if view.since and not view.not_closed:
+        components.quiet(f"Running for {duration((now - view.since).total_seconds())}")
+
+
+def _spent(view: JobView) -> tuple[str, str, float | None]:
+    """The last figure of a job that is over, and its records per second."""
+    progress = view.progress
+    if view.round:  # between two rounds it may have rested for days
+        return "Rounds", f"{view.round + 1}", None
+    if not (progress.started_at and progress.finished_at):
+        return "Time taken", "—", None
+    seconds = (progress.finished_at - progress.started_at).total_seconds()
+    return "Time taken", duration(seconds), progress.done / max(seconds, 0.001)
+
+
+def _end(view: JobView) -> None:
+    """What is worth a word of a job's end."""
+    if view.edition and view.edition.forced:
+        st.info("Closed by hand while too few of its peers could be reached.",
+                icon=":material/task_alt:")
     if view.job.was_cancelled:
         st.info(plain(view.job.error or ""), icon=":material/stop_circle:")
     elif view.job.error:
         st.error(plain(view.job.error), icon=":material/error:")
-    if view.job.is_over:
-        return
-    if view.is_ending:
-        st.info("The job is being ended; what was generated is kept." if view.known_by else
-                "The worker was asked to end the job. What was generated is kept.",
-                icon=":material/stop_circle:")
-    if view.waiting:
+
+
+def _obstacles(view: JobView) -> None:
+    """Why nothing moves, or the end does not come."""
+    if view.not_closed:
+        st.warning(f"{plain(view.not_closed)} Files downloaded now are named “not-closed”.",
+                   icon=":material/cloud_off:")
+    elif view.waiting:
         st.warning(plain(view.waiting), icon=":material/hourglass_empty:")
     troubles = Counter(state.trouble for state in view.states.values() if state.trouble)
     for trouble, times in troubles.items():
         on = f" On {times} peers." if times > 1 else ""
         st.warning(plain(trouble) + on, icon=":material/pause_circle:")
-    if progress.started_at:
-        components.quiet(f"Running for {duration((now - progress.started_at).total_seconds())}")
 
 
-def in_flight(view: JobView, now: datetime) -> None:
-    """Each record that waits for its answer."""
-    st.markdown("#### In flight")
-    rows: list[dict[str, object]] = [
-        {"Record": item.index + 1, "Attempt": item.attempt,
-         "Seconds": max((now - item.started_at).total_seconds(), 0)}
-        for item in view.progress.in_flight
-    ]
-    if not rows:
-        components.quiet("No record is waiting for an answer.")
-        return
-    _table(rows, {"Seconds": st.column_config.NumberColumn(format="%.0f")})
-    components.quiet("As of the last progress write.")
-
-
-def peers(view: JobView) -> None:
-    """What every peer did."""
-    st.markdown("#### Peers")
-    here = app().settings.peer_id if len(view.job.peers) > 1 else None
-    rows: list[dict[str, object]] = []
-    for peer, share in shares(view.job.total_records, view.job.peers).items():
-        state = view.states.get(peer) or PeerState(peer_id=peer, share=share)
-        rows.append({
-            "Peer": f"{peer_name(peer)} (here)" if peer == here else peer_name(peer),
-            "Share": f"{share.start + 1:,} to {share.end:,}" if len(share) else "none",
-            "Ok": state.generated_ok,
-            "Failed": state.generated_failed,
-            "Calls": state.calls,
-            "Tokens": state.prompt_tokens + state.completion_tokens,
-            "Started": components.moment(state.started_at),
-            "Last word": "none yet" if state.last_update_at is None else components.moment(
-                state.last_update_at),
-        })
-    _table(rows, {"Tokens": st.column_config.NumberColumn(format="localized")})
+def _asked(view: JobView) -> None:
+    """What people asked of an open job, and whether that can still be lost."""
+    unknown = "" if view.is_known else " No other peer knows of it yet."
+    if view.round and view.edition:
+        st.info(f"Round {view.round + 1}: making "
+                f"{count(view.job.total_records - view.edition.ok, 'record')} again; the dataset "
+                f"as it was can be downloaded until it is done.{unknown}",
+                icon=":material/replay:")
+    if view.is_ending:
+        st.info(("The job is being ended; what was generated is kept." if view.known_by else
+                 "The worker was asked to end the job. What was generated is kept.") + unknown,
+                icon=":material/stop_circle:")
+    if view.is_closing:
+        st.info("The worker was asked to close the job as it is.", icon=":material/task_alt:")
 
 
 def converted(view: JobView) -> None:
@@ -104,7 +101,7 @@ def converted(view: JobView) -> None:
     if not totals:
         return
     st.markdown("#### Values converted")
-    _table([{"Field": name, "Values": number} for name, number in totals.most_common()],
+    components.table([{"Field": name, "Values": number} for name, number in totals.most_common()],
            {"Values": st.column_config.NumberColumn(format="localized")}, most=10)
     components.quiet("The model wrote them in another form, such as a number between quotes. "
                      "Nothing was lost.")
@@ -113,13 +110,13 @@ def converted(view: JobView) -> None:
 def latest_failures(view: JobView) -> None:
     """The latest failures of a running job, newest first, each reason once."""
     errors = [error for state in view.states.values() for error in state.errors]
-    if not errors:
+    if not errors or view.round:  # peers tell those of the first round alone
         return
     st.markdown("#### Latest failures")
     alike = defaultdict(list)
     for error in reversed(errors):
         alike[kind(error.message)].append(error)
-    _table([{"Records": ", ".join(f"{e.index + 1:,}" for e in found),
+    components.table([{"Records": ", ".join(f"{e.index + 1:,}" for e in found),
              "Reason": found[0].message if len(found) == 1 else reason}
             for reason, found in alike.items()],
            {"Records": st.column_config.TextColumn(width="small")}, most=10)
@@ -168,8 +165,3 @@ def details(view: JobView, asked: JobDetails) -> None:
             ("Model server", asked.inference.base_url),
             ("Model", asked.inference.model or "the server's own choice"),
         ])
-
-
-def _table(rows: Sequence[dict[str, object]], config: dict[str, Any], most: int = 48) -> None:
-    st.dataframe(pd.DataFrame(rows), hide_index=True, placeholder="", column_config=config,
-                 height=components.table_height(min(len(rows), most)))

@@ -31,6 +31,7 @@ from datagen.services.jobs import Jobs
 from datagen.services.metrics import ModelUse
 from datagen.services.patience import Patience
 from tests import golden as earlier
+from tests.editions import sealed
 from tests.golden import FINISHED, RUNNING
 
 GOLDEN = earlier.vector("api_responses")
@@ -247,6 +248,47 @@ def test_a_finished_job_can_not_be_cancelled(golden: Api) -> None:
     assert set(answer.json()) == {"error"}
 
 
+@pytest.mark.parametrize("act", ["retry", "close"])
+def test_what_makes_no_sense_is_a_conflict_with_the_reason(act: str, golden: Api) -> None:
+    answer = golden.post(f"/api/tasks/{FINISHED}/{act}", None)
+    assert answer.status_code == 409
+    assert {"retry": "earlier version", "close": "is over"}[act] in answer.json()["error"]
+
+
+def half_good(api: Api) -> str:
+    """A finished job of two records, the second of which failed."""
+    token = api.drafted(totalRecords=2)["draftToken"]
+    job_id = str(api.post("/api/tasks/confirm", {"draftToken": token}).json()["jobId"])
+    (note,) = api.store.notes(keys.DESK_JOBS).values()
+    api.board.publish(sealed(load_job(note), api.files, (
+        b'{"i":0,"ok":true,"data":{"n":0}}\n{"i":1,"ok":false,"error":"No."}\n')))
+    api.store.drop(keys.DESK_JOBS, *api.store.notes(keys.DESK_JOBS))
+    return job_id
+
+
+def test_a_retry_is_accepted_and_the_old_dataset_stays(api: Api) -> None:
+    job_id = half_good(api)
+    assert api.get(f"/api/tasks/{job_id}").json()["job"]["round"] == 0
+
+    answer = api.post(f"/api/tasks/{job_id}/retry", None)
+
+    assert answer.status_code == 202
+    said = {key: answer.json()[key] for key in ("round", "asked")}
+    asked = {"retry": {"at": "2026-01-01T00:00:00.000Z", "by": "admin"}}
+    assert said == {"round": 1, "asked": asked}
+    job = api.get(f"/api/tasks/{job_id}").json()["job"]
+    assert (job["status"], job["edition"]["ok"]) == ("queued", 1)
+    assert api.get(f"/api/tasks/{job_id}/export?format=json").json() == [{"n": 0}, None]
+    assert api.post(f"/api/tasks/{job_id}/retry", None).status_code == 409
+
+
+def test_a_job_that_closes_by_itself_is_not_closed_by_hand(api: Api) -> None:
+    earlier.seed(earlier.RUNNING_RUN, api.store, api.files)
+    answer = api.post(f"/api/tasks/{RUNNING}/close", None)
+    assert answer.status_code == 409
+    assert "not complete" in answer.json()["error"]
+
+
 def test_a_deleted_job_is_not_there_any_more(golden: Api) -> None:
     answer = golden.delete(f"/api/tasks/{FINISHED}")
     assert (answer.status_code, answer.content) == (204, b"")
@@ -261,7 +303,8 @@ def test_nobody_cancels_or_deletes_the_job_of_another(api: Api) -> None:
     earlier.seed(earlier.RUNNING_RUN, api.store, api.files)
     none = api.delete("/api/tasks/job_0_000000", user="bob")
     for answer in (api.delete(f"/api/tasks/{RUNNING}", user="bob"),
-                   api.post(f"/api/tasks/{RUNNING}/cancel", None, user="bob")):
+                   *(api.post(f"/api/tasks/{RUNNING}/{act}", None, user="bob")
+                     for act in ("cancel", "retry", "close"))):
         assert (answer.status_code, answer.text) == (404, none.text)
     assert "asked" not in api.get(f"/api/tasks/{RUNNING}").json()
 

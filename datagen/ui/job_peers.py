@@ -1,0 +1,91 @@
+"""What a job's page draws of its peers: their shares, and the records in flight."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import streamlit as st
+
+from datagen.domain.jobs import PeerState, shares
+from datagen.domain.peers import peer_name
+from datagen.services.jobs import JobView
+from datagen.services.snapshots import GONE_AFTER
+from datagen.ui import components
+from datagen.ui.session import app
+from datagen.ui.words import duration
+
+STILL_AFTER = 30.0  # seconds without progress that are worth a word
+
+
+def in_flight(view: JobView, now: datetime) -> None:
+    """Each record that waits for its answer, on any peer that is alive."""
+    st.markdown("#### In flight")
+    shared = len(view.job.peers) > 1
+    rows: list[dict[str, object]] = [
+        ({"Peer": _name(peer)} if shared else {})
+        | {"Record": item.index + 1, "Attempt": item.attempt,
+           "Seconds": max((now - item.started_at).total_seconds(), 0)}
+        for peer, state in view.states.items() for item in state.in_flight
+        if not shared or view.silent.get(peer, GONE_AFTER) < GONE_AFTER
+    ]
+    if not rows:
+        components.quiet("No record is waiting for an answer.")
+        return
+    components.table(rows, {"Seconds": st.column_config.NumberColumn(format="%.0f")})
+    components.quiet("As of the last progress write.")
+
+
+def peers(view: JobView) -> None:
+    """Each peer's share, who is alive and works on it, and what every peer spent."""
+    is_open, shared = not view.job.is_over, len(view.job.peers) > 1
+    st.markdown("#### Shares" if shared else "#### Peers")
+    rows: list[dict[str, object]] = []
+    for peer, share in shares(view.job.total_records, view.job.peers).items():
+        state = view.states.get(peer) or PeerState(peer_id=peer, share=share)
+        ok, failed = view.counts.get(peer, (0, 0))
+        row: dict[str, object] = {
+            "Peer": _name(peer) if shared else peer_name(peer),
+            "Share": f"{share.start + 1:,} to {share.end:,}" if len(share) else "none",
+        }
+        if shared and is_open and not view.round:
+            row["Done"] = 100 * (ok + failed) / len(share) if len(share) else None
+        row |= {"Ok": ok, "Failed": failed, "Calls": state.calls}
+        if shared and is_open:
+            row |= {"Sign of life": _life(view, peer), "Now": _doing(view, peer)}
+        else:
+            row |= {"Tokens": state.prompt_tokens + state.completion_tokens,
+                    "Started": components.moment(state.started_at),
+                    "Last word": "none yet" if state.last_update_at is None else
+                    components.moment(state.last_update_at)}
+        rows.append(row)
+    components.table(rows, {
+        "Done": st.column_config.ProgressColumn(min_value=0, max_value=100, format="%.0f%%"),
+        "Tokens": st.column_config.NumberColumn(format="localized"),
+    })
+    if view.round:
+        components.quiet(f"Ok and failed are those of round {view.round + 1}.")
+
+
+def _name(peer: str) -> str:
+    here = peer == app().settings.peer_id
+    return f"{peer_name(peer)} (here)" if here else peer_name(peer)
+
+
+def _life(view: JobView, peer: str) -> str:
+    """When a peer was last heard of, whatever it works on."""
+    seconds = view.silent.get(peer)
+    if seconds is None:
+        return "none yet"
+    return "alive" if seconds < GONE_AFTER else f"none for {duration(seconds)}"
+
+
+def _doing(view: JobView, peer: str) -> str:
+    """What is to be said of a peer's share, and of whom it helps."""
+    said = []
+    still, helper = view.still.get(peer, 0.0), view.helpers.get(peer)
+    if still >= STILL_AFTER:
+        said.append(f"no progress for {duration(still)}")
+    if helper:
+        said.append(f"{_name(helper)} is helping")
+    said += [f"helps {_name(helped)}" for helped, one in view.helpers.items() if one == peer]
+    return ", ".join(said)
