@@ -82,7 +82,8 @@ class Repeating:
         for job in jobs.values():
             if self._peer_id in job.peers and job.created_at > since:
                 state = self._board.states(job.id).get(self._peer_id)
-                self._board.adopt(job.id, state=state if state and state.inc else None,
+                is_whole = state is not None and state.inc and state.finished_at
+                self._board.adopt(job.id, state=state if is_whole else None,
                                   word=self._board.words(job.id).get(self._peer_id))
 
     def _put_back_entries(self, jobs: Mapping[str, Job], away: Collection[str]) -> int:

@@ -128,9 +128,10 @@ class Roster:
 
     def _put_back(self, jobs: dict[str, Job], made_here: Mapping[str, str]) -> None:
         """Publish again what the store lost of the open jobs made here, or gives forged."""
+        said = self._board.said.jobs() if self._board.said else ()
         for job_id, text in made_here.items():
-            if job_id in jobs and jobs[job_id].inc:
-                continue
+            if (job_id in jobs and jobs[job_id].inc) or job_id in said:
+                continue  # what we said of it last is said again
             try:
                 job = load_job(text)
             except ValueError as exc:
@@ -172,6 +173,7 @@ class Roster:
             if due is not None:
                 found.append(due)
         self._take_away_the_rest(jobs)
+        self._hearing.forget(jobs)
         if self._repeating is not None:
             self._repeating.some(listed, running, gone=gone.keys(), leaving=wanted_away(asked))
         self._sweep(jobs, running)

@@ -58,6 +58,17 @@ class Beat:
     revoked: Mapping[str, datetime] = dataclasses.field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Seen:
+    text: str
+    sure: bool
+    value: Any  # a PeerState or a Word
+
+    @property
+    def mark(self) -> tuple[int, int]:
+        return self.value.inc, self.value.rev
+
+
 class Board:
     """Typed reads and writes of the job keys of one hash store. Raises StoreError.
 
@@ -82,7 +93,7 @@ class Board:
         self._inc = 1
         self._revs = itertools.count(1)
         self._alone = False  # no other node confirmed the last write
-        self._seen: dict[str, dict[str, Any]] = {}  # by hash, the last read at the end; by field
+        self._seen: dict[str, dict[str, _Seen]] = {}  # by hash, the last read at the end; by peer
         self._decoded: dict[str, Job] = {}  # by stored text, as of the last ``jobs()``
 
     @property
@@ -131,7 +142,7 @@ class Board:
                 self._check(hkey, peer, text)
             return _own(state, state.peer_id, peer)
 
-        return self._newest(hkey, dict(self._readable(hkey, load)))
+        return self._newest(hkey, load, sure=job_id in self._ours)
 
     def publish(self, job: Job, *, again: bool = False) -> None:
         """Write the job and its projection in the owner's list.
@@ -162,7 +173,7 @@ class Board:
             word = load_word(text)
             return _own(word, word.peer_id, peer)
 
-        return self._newest(hkey, dict(self._readable(hkey, load)))
+        return self._newest(hkey, load)
 
     def say(self, job_id: str, word: Word) -> None:
         """Write a peer's own field; only that peer's worker may, and only more than before."""
@@ -303,17 +314,31 @@ class Board:
         else:
             self._alone = False
 
-    def _newest(self, hkey: str, found: dict[str, Marked]) -> dict[str, Marked]:
-        """What was seen with the highest marks: a node may show an older version again."""
-        seen = self._seen.pop(hkey, {})
-        for peer, value in found.items():
-            before = seen.get(peer)
-            if before is None or (value.inc, value.rev) > (before.inc, before.rev):
-                seen[peer] = value
-        self._seen[hkey] = {peer: value for peer, value in seen.items() if value.inc}
+    def _newest(
+        self, hkey: str, load: Callable[[str, str], Marked], *, sure: bool = True
+    ) -> dict[str, Marked]:
+        """What was seen with the highest marks: a node may show an older version again.
+
+        What has not changed is not read again. ``sure``: whether it is known that only what
+        is sealed counts here.
+        """
+        before, seen = self._seen.pop(hkey, {}), dict[str, _Seen]()
+        for peer, text in self._store.hgetall(hkey).items():
+            known = before.get(peer)
+            if known is not None and (known.text, known.sure) == (text, sure):
+                seen[peer] = known
+                continue
+            try:
+                seen[peer] = _Seen(text=text, sure=sure, value=load(peer, text))
+            except ValueError as exc:
+                self._foreign.ignored(hkey, peer, exc)
+        for peer, known in before.items():
+            if known.mark != (0, 0) and (peer not in seen or seen[peer].mark < known.mark):
+                seen[peer] = known
+        self._seen[hkey] = seen
         while len(self._seen) > MAX_SEEN:
             del self._seen[next(iter(self._seen))]
-        return {**found, **self._seen[hkey]}
+        return {peer: one.value for peer, one in seen.items()}
 
     def _readable(
         self, hkey: str, load: Callable[[str, str], T]

@@ -38,7 +38,7 @@ from tests.simulation.virtual import drive
 from tests.simulation.watch import Watch
 
 MOST_STEPS = 60_000  # of one life; an honest one takes some thousands
-HANGS = 20.0  # seconds until the adapter gives up a call that hangs
+HANGS = 12.0  # seconds until the adapter gives up a call that hangs
 SEAL = Seal("simulation")
 
 

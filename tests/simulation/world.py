@@ -131,4 +131,4 @@ class World:
 def _settings() -> Settings:
     return settings_of(Path("/nowhere"), DATAGEN_JOB_POLL_SECONDS="5",
                        DATAGEN_UPDATE_EVERY_K_REQUESTS="5", RETRY_INFERENCE_ON_FAILURE="true",
-                       DATAGEN_PEER_DEAD_SECONDS="60", DATAGEN_INFERENCE_TIMEOUT_SECONDS="20")
+                       DATAGEN_PEER_DEAD_SECONDS="40", DATAGEN_INFERENCE_TIMEOUT_SECONDS="12")
