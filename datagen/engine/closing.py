@@ -193,7 +193,7 @@ def make_edition(
 def _stored(
     case: Case, shelf: Shelf, files: FileStore, counts: _Counts, cache: Path
 ) -> Manifest:
-    alone = _only_file(case)
+    alone = _only_file(case, shelf)
     digest = hashlib.sha256()
     with disk_faults(cache):
         scratch = tempfile.TemporaryFile(dir=cache)  # noqa: SIM115 - closed below, outside the translation of its own errors
@@ -218,9 +218,10 @@ def _stored(
     return Manifest(cid=cid, sha256=digest.hexdigest())
 
 
-def _only_file(case: Case) -> str | None:
+def _only_file(case: Case, shelf: Shelf) -> str | None:
     """The file that is the dataset already, as of a job with one peer."""
-    parts = [(part, bool(case.states[peer].inc)) for peer, part in case.parts()]
+    parts = [(part, bool(case.states[peer].inc))
+             for peer, part in case.parts(shelf.unreadable())]
     if case.edition is None and len(parts) == 1 and parts[0][1]:
         return parts[0][0].cid or None
     return None

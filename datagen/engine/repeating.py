@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from datagen.domain.jobs import Job
 from datagen.ports import Clock
@@ -32,6 +32,7 @@ class Repeating:
         self._pulses: dict[str, _Pulse] = {}  # of the other peers
         self._look_at = self._not_before = -math.inf  # monotonic seconds
         self._began_at = math.inf  # when this life first looked
+        self._adopted: dict[str, Job] = {}  # others' jobs whose entries we repeat, by id
         self._entries: set[str] = set()  # ids of jobs whose entry their creator may have lost
         self._knows_all: bool | None = None  # False: our disk is new, and perhaps not the peer
 
@@ -99,16 +100,28 @@ class Repeating:
     def _adopt_orphans(
         self, now: float, jobs: Mapping[str, Job], away: Collection[str]
     ) -> None:
-        """Repeat the entries of jobs whose creator is silent: nobody else does."""
+        """Repeat also the entries of jobs whose creator may not: it is silent, or lost them.
+
+        The peer next to the creator does, as long as it is there; the others where it isn't.
+        """
         self._began_at = min(self._began_at, now)
-        since, known = self._clock.now() - KEPT, self._said.jobs()
+        since = self._clock.now() - KEPT
         for job in jobs.values():
-            if (not job.inc or self._peer_id not in job.peers or job.created_at <= since
-                    or job.id in away or job.creator == self._peer_id or job.id in known):
-                continue
-            pulse = self._pulses.get(job.creator)
-            if now - (pulse.since if pulse else self._began_at) >= SILENT:
+            entry = replace(job, inc=1, rev=0)
+            if (job.inc and self._peer_id in job.peers and job.created_at > since
+                    and job.id not in away and job.creator != self._peer_id
+                    and self._adopted.get(job.id) != entry
+                    and (self._is_next(job) or self._is_silent(job.creator, now))):
+                self._adopted[job.id] = entry
                 self._board.adopt_entry(job)
+
+    def _is_next(self, job: Job) -> bool:
+        at = job.peers.index(job.creator) if job.creator in job.peers else -1
+        return job.peers[(at + 1) % len(job.peers)] == self._peer_id
+
+    def _is_silent(self, peer: str, now: float) -> bool:
+        pulse = self._pulses.get(peer)
+        return now - (pulse.since if pulse else self._began_at) >= SILENT
 
     def _look_for_who_is_back(self, now: float, jobs: Mapping[str, Job]) -> None:
         for peer, beat in self._board.beats().items():

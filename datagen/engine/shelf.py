@@ -26,6 +26,10 @@ class FileError(StoreError):
     """A part can't be read here, now or at all."""
 
 
+class _ShortError(StoreError):
+    """A part that is not what was said of it."""
+
+
 @dataclass(kw_only=True)
 class _Failing:
     since: float  # monotonic seconds
@@ -55,8 +59,9 @@ class Shelf:
         try:
             yield from self._read(part, ours=ours)
         except (StoreError, NotThere) as exc:
-            now = self._clock.monotonic()
-            self._failing.setdefault(part.cid, _Failing(since=now)).times += 1
+            if isinstance(exc, NotThere | _ShortError):  # else it is the store that fails, for all
+                now = self._clock.monotonic()
+                self._failing.setdefault(part.cid, _Failing(since=now)).times += 1
             raise FileError(f"Records of this job can't be read here yet: {exc}") from exc
         self._failing.pop(part.cid, None)
 
@@ -73,7 +78,7 @@ class Shelf:
         if not ours:
             yield from _lost(due, part.end)
         elif count != part.ok + part.failed:
-            raise StoreError("A file holds fewer records than it should.")
+            raise _ShortError("A file holds fewer records than it should.")
 
     def merged(self, case: Case) -> Iterator[ResultLine]:
         """All that is stored of a job, in order, each index once; constant memory.

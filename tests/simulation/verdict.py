@@ -91,6 +91,8 @@ class Ended:
             return f"{name} has not heard that {job.id} is deleted."
         if known and text is None:
             return None
+        if text is None and job.id in watch.to_delete:  # by a replica that lost its disk
+            return None
         if text is None:
             return f"{name} knows nothing of {job.id}."
         if not load_job(text).is_over:
@@ -111,6 +113,8 @@ def left_over(
         missed = None if ended.wants(job.id, "delete") else _missed(living, job)
         if missed:
             return missed
+        if _is_lost(world, job):  # what is in the journals is all there is of it
+            continue
         if any((world.replicas[name].folder / job.id).exists() for name in living):
             return f"Journals of {job.id}, which is over, still lie about."
         if week_later and ended.wants(job.id, "delete"):

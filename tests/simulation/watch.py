@@ -73,6 +73,10 @@ class Watch(logging.Handler):
             if who == peer:
                 del self.said[job, who]
 
+    def forget(self, node: str) -> None:
+        """A node lost all it had."""
+        self.shown = {(name, job) for name, job in self.shown if name != node}
+
     # What is written.
 
     def written(self, writer: str, place: Place, text: str | None) -> None:

@@ -103,6 +103,7 @@ class World:
                                 fault.what == "node up" and fault.who not in self.gone)
             case "wipe node":
                 self.net.nodes[fault.who].hashes.clear()
+                self._watch.forget(fault.who)
             case "clock jumps":
                 replica.clock.ahead += timedelta(seconds=fault.value)
 
