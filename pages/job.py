@@ -81,11 +81,14 @@ def draw_progress() -> None:
         job_peers.peers(latest)
         job_view.converted(latest)
         return
-    left, right = st.columns([2, 5])
+    if len(latest.job.peers) > 1:  # what is to be said of them takes room
+        job_peers.peers(latest)
+    left, right = st.columns([2, 3] if len(latest.job.peers) > 1 else [2, 5])
     with left:
         job_peers.in_flight(latest, now)
     with right:
-        job_peers.peers(latest)
+        if len(latest.job.peers) == 1:
+            job_peers.peers(latest)
         job_view.converted(latest)
         job_view.latest_failures(latest)
 

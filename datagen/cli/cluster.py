@@ -209,8 +209,9 @@ def _help(settings: Settings) -> str:
     from datagen.services.generation import dead_after
 
     seconds = dead_after(settings)
-    return (f"the others help its share after {seconds:g} s without progress." if seconds
-            else "its share waits for it.")
+    if not seconds:
+        return "its share waits for it."
+    return f"who is idle helps its share after {seconds:g} s without progress."
 
 
 def _again(place: _Place) -> str:

@@ -171,7 +171,7 @@ def _sum_up(
         return
     rows = [("Job", job.id), ("Title", job.title),
             ("Records", f"{job.total_ok:,} of {job.total_records:,}")]
-    if job.started_at and job.finished_at:
+    if job.started_at and job.finished_at and not view.round:
         took = (job.finished_at - job.started_at).total_seconds()
         rows.append(("Time", duration(took)))
     if job.total_failed:

@@ -51,7 +51,7 @@ def peers(view: JobView) -> None:
             row["Done"] = 100 * (ok + failed) / len(share) if len(share) else None
         row |= {"Ok": ok, "Failed": failed, "Calls": state.calls}
         if shared and is_open:
-            row |= {"Sign of life": _life(view, peer), "Now": _doing(view, peer)}
+            row |= {"Sign of life": _life(view, peer), "Note": _doing(view, peer)}
         else:
             row |= {"Tokens": state.prompt_tokens + state.completion_tokens,
                     "Started": components.moment(state.started_at),
@@ -60,6 +60,7 @@ def peers(view: JobView) -> None:
         rows.append(row)
     components.table(rows, {
         "Done": st.column_config.ProgressColumn(min_value=0, max_value=100, format="%.0f%%"),
+        "Note": st.column_config.TextColumn(width="large"),
         "Tokens": st.column_config.NumberColumn(format="localized"),
     })
     if view.round:
@@ -76,7 +77,9 @@ def _life(view: JobView, peer: str) -> str:
     seconds = view.silent.get(peer)
     if seconds is None:
         return "none yet"
-    return "alive" if seconds < GONE_AFTER else f"none for {duration(seconds)}"
+    if seconds >= GONE_AFTER:
+        return f"none for {duration(seconds)}"
+    return f"{seconds:.0f} s ago"  # a beat comes every 30 s
 
 
 def _doing(view: JobView, peer: str) -> str:

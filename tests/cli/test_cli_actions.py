@@ -1,9 +1,10 @@
-"""cancel and delete from the command line."""
+"""cancel, retry, close and delete from the command line."""
 
 from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import threading
 import time
@@ -88,6 +89,40 @@ def test_without_a_worker_a_request_waits_and_says_what_carries_it_out(
 
 
 @pytest.mark.usefixtures("folder")
+def test_a_cancelled_job_gets_what_it_lacks_in_another_round(
+    capsys: pytest.CaptureFixture[str]
+) -> None:
+    job_id = waiting_job()
+    assert cli.main(["cancel", job_id]) == 0
+    assert cli.main(["generate", "--resume", job_id]) == 3
+    capsys.readouterr()
+
+    assert cli.main(["retry", "latest"]) == 0
+
+    assert "as soon as a worker runs" in capsys.readouterr().out
+    assert cli.main(["show", "latest"]) == 0
+    shown = capsys.readouterr().out
+    assert "0 of 4 records, round 2" in shown
+    assert re.search(r"^Round +2$", shown, re.MULTILINE)
+    assert cli.main(["show", "latest", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["round"], told["asked"]["retry"]["by"]) == (1, "admin")
+    assert cli.main(["generate", "--resume", job_id, "-o", "x.jsonl"]) == 0
+    assert len(Path("x.jsonl").read_text().splitlines()) == 4
+    assert cli.main(["retry", job_id]) == 1
+    assert "nothing to retry" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_job_that_ends_by_itself_is_not_closed_by_hand(
+    capsys: pytest.CaptureFixture[str]
+) -> None:
+    job_id = waiting_job()
+    assert cli.main(["close", job_id]) == 1
+    assert "cancel it if it should end now" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("folder")
 def test_json_tells_whether_anybody_carries_it_out(capsys: pytest.CaptureFixture[str]) -> None:
     job_id = waiting_job()
     for what, arguments in (("cancel", []), ("delete", ["--yes"])):
@@ -119,7 +154,7 @@ def test_where_nobody_can_be_asked_nothing_is_deleted(
     assert "Loans" in listed(capsys)
 
 
-@pytest.mark.parametrize("arguments", [["cancel"], ["delete", "--yes"]])
+@pytest.mark.parametrize("arguments", [["cancel"], ["retry"], ["close"], ["delete", "--yes"]])
 @pytest.mark.usefixtures("folder")
 def test_nobody_ends_the_job_of_another(
     arguments: list[str], capsys: pytest.CaptureFixture[str]

@@ -14,7 +14,7 @@ from datagen import cli
 
 ROOT = Path(__file__).parents[2]
 ELSEWHERE = ("accounts import",  # needs a file of passwords; its own tests have one
-             "cancel",  # needs a job that runs, as its own tests have
+             "cancel", "retry", "close",  # need a job that is not done, as their own tests have
              "sandbox", "cluster", "up")  # run until Ctrl-C, which their own tests press
 
 
