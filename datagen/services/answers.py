@@ -9,7 +9,7 @@ from datagen.protocol.codec import details_record, job_record, peer_record
 from datagen.protocol.fields import to_iso
 from datagen.protocol.words import asked_record
 from datagen.services.drafts import Draft
-from datagen.services.snapshots import JobView
+from datagen.services.views import JobView
 
 _INTERNAL = frozenset({"inc", "rev"})
 _OURS = frozenset({"inFlight", "calls", "tokens"})  # the earlier application's peers don't say

@@ -29,7 +29,8 @@ from datagen.services.drafts import Draft, Drafts
 from datagen.services.locks import Locks
 from datagen.services.metrics import read_totals, totals_of_all
 from datagen.services.patience import Patience
-from datagen.services.snapshots import JobsSnapshot, JobView, Snapshots
+from datagen.services.snapshots import JobsSnapshot, Snapshots
+from datagen.services.views import JobView
 
 __all__ = ["JobView", "Jobs", "JobsSnapshot", "Recent"]
 

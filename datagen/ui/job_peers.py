@@ -9,7 +9,7 @@ import streamlit as st
 from datagen.domain.jobs import PeerState, shares
 from datagen.domain.peers import peer_name
 from datagen.services.jobs import JobView
-from datagen.services.snapshots import GONE_AFTER
+from datagen.services.pulse import GONE_AFTER
 from datagen.ui import components
 from datagen.ui.session import app
 from datagen.ui.words import duration
