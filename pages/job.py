@@ -83,6 +83,8 @@ def draw_progress() -> None:
         return
     if len(latest.job.peers) > 1:  # what is to be said of them takes room
         job_peers.peers(latest)
+    if latest.not_closed:
+        return
     left, right = st.columns([2, 3] if len(latest.job.peers) > 1 else [2, 5])
     with left:
         job_peers.in_flight(latest, now)

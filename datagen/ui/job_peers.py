@@ -60,6 +60,7 @@ def peers(view: JobView) -> None:
         rows.append(row)
     components.table(rows, {
         "Done": st.column_config.ProgressColumn(min_value=0, max_value=100, format="%.0f%%"),
+        "Sign of life": st.column_config.TextColumn(width=150),
         "Note": st.column_config.TextColumn(width="large"),
         "Tokens": st.column_config.NumberColumn(format="localized"),
     })

@@ -23,10 +23,12 @@ def figures(view: JobView, now: datetime) -> None:
     components.status_badge(view)
     st.progress(components.fraction(view))
     progress, rate = view.progress, view.rate
-    left = None if view.is_ending else view.eta
+    left = None if view.is_ending or view.not_closed else view.eta
     label, time = "Time left", duration(left) if left is not None else "—"
     if view.job.is_over:
         label, time, rate = _spent(view)
+    elif view.not_closed:
+        rate = None
     components.figures({
         "Records": f"{progress.done:,} / {progress.total:,}",
         "Failed": f"{progress.failed:,}",

@@ -15,8 +15,11 @@ import pytest
 from test_cli_interrupt import started
 
 from datagen import bootstrap, cli, settings
-from datagen.cli import spec
+from datagen.cli import jobs, spec
+from datagen.domain.folds import Case
 from datagen.domain.users import User
+from datagen.services.jobs import JobView
+from tests.engine.workbench import details_of, job_of
 
 ADMIN = User(name="admin", role="admin")
 
@@ -164,3 +167,14 @@ def test_nobody_ends_the_job_of_another(
     capsys.readouterr()
     assert cli.main([*arguments, job_id, "--user", "eve"]) == 1
     assert "no such job among yours" in capsys.readouterr().err
+
+
+def test_helpers_and_an_end_that_needs_a_hand_are_told() -> None:
+    job = job_of(1, total=10)
+    view = JobView(job=job, progress=Case(job=job).progress, helpers={"b": "a"}, round=1,
+                   not_closed="Complete, not closed: 2 of 3 peers can't be reached.")
+    facts = jobs._facts(view, details_of(job))
+    assert ("Status", "not closed") in facts
+    assert ("Round", "2") in facts
+    assert ("Helping", "a helps b") in facts
+    assert any("round 2" in text and "can't be reached" in text for _, text in facts)

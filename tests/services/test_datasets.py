@@ -19,6 +19,7 @@ from job_world import ANN, BOB, World, line
 from pyarrow import parquet
 
 from datagen.domain.errors import Conflict, InputError, NotThere, StoreError
+from datagen.domain.jobs import Part
 from datagen.protocol import lines
 from datagen.services import columns as columnar
 from datagen.services.datasets import Filter, ResultLine
@@ -595,3 +596,40 @@ def test_the_cache_keeps_the_latest_tables_only(
 def test_no_lock_outlives_its_use(world: World, people: str) -> None:
     world.datasets.columns(ANN, people)
     assert not world.datasets._locks._locks
+
+
+# ------------------------------------------------------- complete, but not closed
+
+
+def test_a_complete_job_whose_peers_are_gone_gives_its_records_so_marked(tmp_path: Path) -> None:
+    world = World(tmp_path, peers=("local", "b", "c"))
+    job_id = world.confirmed(records=3, title="T" * 200)
+    world.take_over()
+    world.beat("local")
+    for number, peer in enumerate(world.peers):
+        cid = world.files.add(io.BytesIO(line(number, {"name": peer})), peer)
+        part = Part(start=number, end=number + 1, cid=cid, ok=1, failed=0)
+        world.report(job_id, peer=peer, ok=1, parts=(part,), finished_at=world.clock.now())
+
+    assert "2 of 3 peers can't be reached" in (world.jobs.get(ANN, job_id).not_closed or "")
+    export = world.datasets.export(ANN, job_id, "csv")
+    assert 'T-not-closed.csv"' in export.disposition
+    assert b"".join(export.chunks) == b"name,age\nlocal,\nb,\nc,"
+    assert world.datasets.page(ANN, job_id).total == 3
+
+    world.beat("b")
+    world.jobs.invalidate()
+    with pytest.raises(Conflict):  # it closes by itself now
+        world.datasets.export(ANN, job_id, "csv")
+
+
+def test_a_file_of_it_that_is_not_here_yet_fails_before_the_first_record(tmp_path: Path) -> None:
+    world = World(tmp_path, peers=("local", "b", "c"))
+    job_id = world.confirmed(records=3)
+    world.take_over()
+    world.beat("local")
+    for number, peer in enumerate(world.peers):
+        part = Part(start=number, end=number + 1, cid=f"missing{peer}", ok=1, failed=0)
+        world.report(job_id, peer=peer, ok=1, parts=(part,), finished_at=world.clock.now())
+    with pytest.raises(StoreError):
+        world.datasets.lines(ANN, job_id)
