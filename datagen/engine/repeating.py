@@ -10,7 +10,7 @@ from datagen.domain.jobs import Job
 from datagen.ports import Clock
 from datagen.protocol import keys
 from datagen.protocol.board import Beat, Board
-from datagen.protocol.said import KEPT, Said
+from datagen.protocol.said import KEPT, Place, Said
 
 PER_LOOK = 5  # fields; what is new must not wait behind what was said before
 BEATS_EVERY = 30.0  # seconds between two looks at who is back
@@ -70,7 +70,7 @@ class Repeating:
             ):
                 self._said.forget(place)
             elif not (job_id in running and place.field == self._peer_id):
-                self._board.say_again(place)
+                self._say_again(place, jobs.get(job_id))
                 left -= 1
             if left <= 0 or self._board.is_alone:
                 break
@@ -86,6 +86,18 @@ class Repeating:
                 is_whole = state is not None and state.inc and state.finished_at
                 self._board.adopt(job.id, state=state if is_whole else None,
                                   word=self._board.words(job.id).get(self._peer_id))
+
+    def _say_again(self, place: Place, listed: Job | None) -> None:
+        """Write it; an entry that the list has a later end for stays as it is there.
+
+        Who comes back with an older disk doesn't know of that end.
+        """
+        if place.hkey == keys.JOBS and listed is not None and listed.edition is not None:
+            mine = self._board.last_entry(place.field)
+            known = mine.edition.round if mine and mine.edition else -1
+            if known < listed.edition.round:
+                self._board.adopt_entry(listed)
+        self._board.say_again(place)
 
     def _put_back_entries(self, jobs: Mapping[str, Job], away: Collection[str]) -> int:
         """Write entries of jobs again whose creator came back, and may have come with nothing."""

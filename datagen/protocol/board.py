@@ -194,6 +194,10 @@ class Board:
         if self.said is not None:
             self.said.keep(Place(hkey=keys.JOBS, field=job.id), job_record(job))
 
+    def last_entry(self, job_id: str) -> Job | None:
+        """The job's entry as this peer last wrote it, from our own disk."""
+        return self._last(keys.JOBS, job_id, load_job)
+
     def last_state(self, job_id: str, peer_id: str) -> PeerState | None:
         """What this peer last said of its work on a job, from our own disk."""
         return self._last(keys.job_peers(job_id), peer_id, load_peer)

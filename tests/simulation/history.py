@@ -193,7 +193,7 @@ class _History:
         if (fault.value or fault.names or fault.who) and fault.what not in {"start", "node up"}:
             self._watch.count(fault.what)
         self._world.befall(fault)
-        if fault.what in {"lose disk", "die", "die with its node"}:
+        if fault.what in {"lose disk", "restore", "die", "die with its node"}:
             self._ended.disk_lost(fault.who)
 
     # The end.

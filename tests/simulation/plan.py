@@ -53,7 +53,7 @@ class Plan:
 def drawn(seed: str) -> Plan:
     """The world of this seed."""
     luck = Random(f"{seed}:plan")
-    peers = tuple("ABCDE"[: luck.choice((1, 1, 2, 2, 3, 3, 4, 5))])
+    peers = tuple("ABCDEFG"[: luck.choice((1, 1, 2, 2, 3, 3, 3, 4, 5, 7))])
     heals_at = luck.uniform(10, 120)
     jobs = tuple(
         JobPlan(at=luck.uniform(0, heals_at / 2), creator=luck.choice(peers),
@@ -124,11 +124,19 @@ def _asked(luck: Random, job: int, peers: tuple[str, ...]) -> Iterator[Fault]:
 
 
 def _for_good(luck: Random, peers: tuple[str, ...], end: float) -> Iterator[Fault]:
-    """A disk that is lost; a worker, or a whole machine, that never comes back."""
+    """A disk that is lost, full, or an older one; a worker or a machine that never comes back."""
     if luck.random() < 0.2:
         at, who = luck.uniform(0, end), luck.choice(peers)
         yield Fault(at=at, what="lose disk", who=who)
         yield Fault(at=at + luck.uniform(0.5, 40), what="start", who=who)
+    if luck.random() < 0.15:
+        at, who = luck.uniform(0, end / 2), luck.choice(peers)
+        yield Fault(at=at, what="back up", who=who)
+        yield Fault(at=luck.uniform(at + 5, end + 10), what="restore", who=who)
+    if luck.random() < 0.15:
+        at, who = luck.uniform(0, end), luck.choice(peers)
+        yield Fault(at=at, what="disk full", who=who)
+        yield Fault(at=at + luck.uniform(5, 60), what="disk free", who=who)
     if len(peers) > 1 and luck.random() < 0.25:
         yield Fault(at=luck.uniform(0, end), what=luck.choice(("die", "die with its node")),
                     who=luck.choice(peers))

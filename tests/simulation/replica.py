@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import errno
 import json
 import os
 import shutil
@@ -61,11 +63,21 @@ class Disk:
 
     def __init__(self) -> None:
         self._synced: dict[int, int] = {}  # inode -> bytes
+        self.full: set[str] = set()  # folders of the replicas that can't write to journals
+        self._write = os.pwrite
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        with mock.patch.object(os, "fsync", self._sync):
+        with (mock.patch.object(os, "fsync", self._sync),
+              mock.patch.object(os, "pwrite", self._put)):
             yield
+
+    def _put(self, descriptor: int, data: bytes, offset: int) -> int:
+        if self.full:
+            path = str(Path(f"/proc/self/fd/{descriptor}").readlink())
+            if any(path.startswith(f"{folder}/") for folder in self.full):
+                raise OSError(errno.ENOSPC, "No space left on device")
+        return self._write(descriptor, data, offset)
 
     def _sync(self, descriptor: int) -> None:
         found = os.fstat(descriptor)
@@ -247,6 +259,8 @@ class Replica:
         self.clock = Clock(network.loop)
         self.desk = MemoryStore()
         self.life: Life | None = None
+        self._copy = folder.with_name(f"{name}.copy")
+        self._notes_copy: dict[str, dict[str, str]] | None = None
         self._disk = disk
         self._lives = 0
 
@@ -271,6 +285,21 @@ class Replica:
         self.folder.mkdir()
         self.desk = MemoryStore()
         self.watch.disk_lost(self.name)
+
+    def back_up(self) -> None:
+        """Copy all that is on its disk."""
+        shutil.rmtree(self._copy, ignore_errors=True)
+        shutil.copytree(self.folder, self._copy, ignore=shutil.ignore_patterns("*.lock"))
+        self._notes_copy = copy.deepcopy(self.desk._notes)
+
+    def restore(self) -> None:
+        """Its disk is as it was at the last copy."""
+        if self._notes_copy is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            shutil.copytree(self._copy, self.folder)
+            self.desk = MemoryStore()
+            self.desk._notes = copy.deepcopy(self._notes_copy)
+            self.watch.disk_lost(self.name)
 
     async def shut_down(self) -> None:
         """Stop the worker as its supervisor does."""

@@ -66,6 +66,7 @@ class World:
         self.net.weather.errors = self.net.weather.slow = self.net.weather.file_delay = 0.0
         self.net.weather.delay = 0.2
         self.net.calm_down()
+        self.disk.full.clear()
         self.moods.errors = self.moods.hangs = self.moods.unusable = 0.0
         for name in self.replicas:
             self.net.set_up(name, name not in self.gone)
@@ -98,6 +99,15 @@ class World:
             case "lose disk":
                 replica.kill(self._luck, power=False)
                 replica.lose_disk()
+            case "back up":
+                replica.back_up()
+            case "restore":
+                replica.kill(self._luck, power=False)
+                replica.restore()
+            case "disk full":
+                self.disk.full.add(str(replica.folder))
+            case "disk free":
+                self.disk.full.discard(str(replica.folder))
             case "node down" | "node up":
                 self.net.set_up(fault.who,
                                 fault.what == "node up" and fault.who not in self.gone)
