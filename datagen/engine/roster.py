@@ -22,7 +22,7 @@ from datagen.engine.closing import Closing
 from datagen.engine.errands import Errands
 from datagen.engine.hearing import Hearing
 from datagen.engine.helping import share_to_help
-from datagen.engine.journal import disk_faults
+from datagen.engine.journal import JOURNAL, disk_faults
 from datagen.engine.outbox import clear
 from datagen.engine.removal import Removal
 from datagen.engine.repeating import Repeating
@@ -214,7 +214,7 @@ class Roster:
         if self._is_worth_saying(case):
             self._hearing.say(job.id, word)
         case = replace(case, words={**case.words, self._peer_id: word})
-        return replace(case, job=self._projected(case))
+        return replace(case, job=self._projected(case, made_here=made_here))
 
     def _concerns_us(self, job: Job, here: Asked) -> bool:
         if not job.inc and not job.is_over:  # the first of its peers closes it
@@ -225,8 +225,12 @@ class Roster:
         """Whether anybody else reads it, or the job's own entry can't hold it."""
         return case.job.peers != (self._peer_id,) or not case.job.inc
 
-    def _projected(self, case: Case) -> Job:
-        """The job's entry in the list, written anew where it is outdated and ours to write."""
+    def _projected(self, case: Case, *, made_here: bool) -> Job:
+        """The job's entry in the list, written anew where it is outdated and ours to write.
+
+        ``made_here``: its note is still on the desk, so a crash may have come between a job's
+        end and its entry in the owner's list.
+        """
         job, edition = case.job, case.edition
         if not case.is_open:
             moved = ended(job, edition) if edition else job
@@ -238,7 +242,8 @@ class Roster:
                             error=None, cancelled_at=None, cancelled_by=None)
         else:
             moved = job
-        if moved == job or not self._is_ours_to_write(case):
+        is_written = moved == job and (case.is_open or not made_here)
+        if is_written or not self._is_ours_to_write(case):
             return moved
         self._board.publish(moved)
         if moved.is_over:
@@ -318,7 +323,9 @@ class Roster:
 
     def _clear_after_the_earlier(self, folder: Path, job_id: str) -> None:
         state = self._hearing.own_state(job_id)
-        if state is not None and state.finished_at is not None and state.inc:
+        if state is None or state.finished_at is None:
+            return
+        if state.inc or not (folder / JOURNAL).exists():  # of our records we said it ourselves
             self._errands.add(f"clearing the journal of job {job_id}",
                               partial(clear, folder, self._files, state.result_cid))
 

@@ -116,7 +116,7 @@ def load_edition(record: object) -> Edition:
     if not isinstance(record, Mapping):
         raise ValueError("not an edition")  # noqa: TRY004 - as above
     status = record.get("status")
-    if status not in {"succeeded", "failed"}:
+    if not isinstance(status, str) or status not in {"succeeded", "failed"}:
         raise ValueError("unknown status")
     final: Literal["succeeded", "failed"] = "succeeded" if status == "succeeded" else "failed"
     return Edition(

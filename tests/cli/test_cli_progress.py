@@ -10,8 +10,8 @@ import pytest
 
 from datagen.cli.progress import Progress
 from datagen.cli.terminal import clean, columns
+from datagen.domain.folds import Progress as Done
 from datagen.domain.jobs import Job, PeerState, Share, Status
-from datagen.domain.jobs import Progress as Done
 from datagen.services.jobs import JobView
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)

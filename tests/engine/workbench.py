@@ -29,12 +29,12 @@ OWN = Endpoint(base_url="http://127.0.0.1:9", path="/v1/chat/completions", diale
 
 
 def job_of(number: int = 1, *, total: int = 10, peers: tuple[str, ...] = ("local",),
-           cid: str = "") -> Job:
+           cid: str = "", creator: str = "") -> Job:
     return Job(
         id=f"job_{1000 + number}_00000{number}", owner="ada", title=f"Job {number}",
         status="queued", total_records=total, peers=peers, details_cid=cid,
         created_at=START.replace(minute=number), schema_generated_at=START, updated_at=START,
-        inc=1,
+        creator=creator, inc=1,
     )
 
 

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 from datagen.adapters.clock import HandClock
 from datagen.adapters.memory import MemoryFiles
-from datagen.domain.asked import Asked, Request
+from datagen.domain.asked import Request
+from datagen.domain.editions import Word
+from datagen.domain.folds import Case
 from datagen.domain.jobs import (
     JOB_ID,
     MAX_PEERS,
@@ -25,19 +27,21 @@ from datagen.domain.jobs import (
     Job,
     PeerState,
     Share,
-    fold,
+    heard,
     shares,
 )
 from datagen.domain.users import USER_NAME
 from datagen.engine.errands import Errands
 from datagen.engine.pace import Pace
 from datagen.engine.roster import Roster
+from datagen.engine.shelf import Shelf
 from datagen.protocol import keys
 from datagen.protocol.board import Beat, Board
-from datagen.protocol.codec import load_control, load_details, load_job, load_peer, load_totals
+from datagen.protocol.codec import load_details, load_job, load_peer, load_totals
 from datagen.protocol.fields import dumps
 from datagen.protocol.foreign import MAX_LOGGED, Foreign
 from datagen.protocol.settings import load_profiles
+from datagen.protocol.words import load_word, word_record
 from datagen.services.answers import job_answer, peer_answers
 from datagen.services.jobs import JobView
 from datagen.services.patience import Patience
@@ -47,13 +51,19 @@ from tests.hostile.wicked import NAMES, OpenStore, bent, changed, damaged
 
 JOB = {**json.loads(golden.stored_jobs()[-1]), "id": "job_1_good", "owner": "ann",
        "peers": ["local", "other"], "jobDetailsCid": "cid1"}
-STATE = {**json.loads(golden.stored_states()[0]), "peerId": "local"}
+STATE = {**json.loads(golden.stored_states()[0]), "peerId": "local",
+         "parts": [{"from": 0, "to": 2, "cid": "cid2", "ok": 1, "failed": 1}],
+         "effort": {"of": "other", "round": 0, "ok": 1, "failed": 0}}
 BEAT = {"inc": 1, "seq": 2, "version": "1", "at": "2026-01-01T00:00:00.000Z",
         "revoked": {"a" * 24: 1_800_000_000}}
-CONTROL = {"peerId": "local", "cancel": {"at": "2026-01-01T00:00:00.000Z", "by": "ann"}}
+EDITION = {"round": 1, "by": "other", "status": "failed", "ok": 3, "failed": 1,
+           "manifestCid": "cid3", "sha256": "0" * 64, "finishedAt": "2026-01-01T00:00:00.000Z"}
+CONTROL = {"peerId": "local", "cancel": {"at": "2026-01-01T00:00:00.000Z", "by": "ann"},
+           "vote": {"round": 1, "promised": 2, "ballot": 1, "taken": EDITION}, "ended": EDITION}
 DETAILS = json.loads(golden.stored_details()[0])
-OF_JOBS = ("error", "cancelledAt", "cancelledBy", "inc", "rev")
-OF_STATES = ("errors", "inFlight", "calls", "tokens", "coerced", "trouble", "asked", "inc", "rev")
+OF_JOBS = ("error", "cancelledAt", "cancelledBy", "creator", "edition", "round", "manifestCid",
+           "inc", "rev")
+OF_STATES = ("errors", "inFlight", "calls", "tokens", "coerced", "trouble", "owner", "inc", "rev")
 JOB_PEERS, JOB_CONTROL = keys.job_peers("job_1_good"), keys.job_control("job_1_good")
 
 
@@ -103,7 +113,7 @@ class Planted:
         for hkey, good, field, values in (
             (keys.JOBS, JOB, "job_1_good", wicked_jobs()),
             (JOB_PEERS, STATE, "local", wicked_states()),
-            (JOB_CONTROL, CONTROL, "local", wicked(CONTROL, "delete", "at", "by")),
+            (JOB_CONTROL, CONTROL, "local", wicked(CONTROL, "retry", "close", "delete", "at", "by")),
             (keys.PEERS, BEAT, "local", wicked(BEAT, "rev", "mac", "revoked")),
         ):
             for name, text in values:
@@ -128,7 +138,7 @@ def assert_sound(value: object) -> None:
         assert "/" not in value.details_cid
         assert ".." not in value.details_cid
         assert max(len(value.title), len(value.error or "")) <= 1_000
-        assert_drawable(job_answer(JobView(job=value, progress=fold(value, {}))))
+        assert_drawable(job_answer(JobView(job=value, progress=Case(job=value).progress)))
         assert sum(map(len, shares(value.total_records, value.peers).values())) == \
             value.total_records
     elif isinstance(value, PeerState):
@@ -137,12 +147,22 @@ def assert_sound(value: object) -> None:
         assert len(value.errors) <= 20
         assert len(value.in_flight) <= 48
         assert len(value.coerced) <= 16
-        for cid in (value.result_cid, value.errors_cid):
+        assert len(value.parts) <= 200
+        assert all(0 <= part.ok + part.failed <= max(0, part.end - part.start) <= MAX_RECORDS
+                   for part in value.parts)
+        assert value.effort is None or PEER_ID.fullmatch(value.effort.of)
+        for cid in (value.result_cid, value.errors_cid, *(part.cid for part in value.parts)):
             assert cid is None or "/" not in cid
         assert_drawable([e.message for e in value.errors] + [*value.coerced, value.trouble])
-    elif isinstance(value, Asked):
-        for request in (value.cancel, value.delete):
+    elif isinstance(value, Word):
+        assert PEER_ID.fullmatch(value.peer_id)
+        for request in vars(value.asked).values():
             assert request is None or USER_NAME.fullmatch(request.by)
+        for edition in (value.ended, value.vote and value.vote.taken):
+            if edition is not None:
+                assert "/" not in edition.manifest_cid
+                assert edition.ok + edition.failed <= 2 * MAX_RECORDS
+        assert_drawable(word_record(value))
     elif isinstance(value, Beat):
         assert PEER_ID.fullmatch(value.peer_id)
         assert len(value.version) <= 1_000
@@ -156,8 +176,8 @@ def moments(value: object) -> Iterator[datetime]:
     for inner in found:
         if isinstance(inner, datetime):
             yield inner
-        elif isinstance(inner, Request):
-            yield inner.at
+        else:
+            yield from moments(inner)
 
 
 def assert_drawable(value: Any) -> None:
@@ -168,7 +188,7 @@ def assert_drawable(value: Any) -> None:
 READERS: list[tuple[str, str, Callable[[Board], Mapping[str, object]]]] = [
     (keys.JOBS, "job_1_good", Board.jobs),
     (JOB_PEERS, "local", lambda board: board.states("job_1_good")),
-    (JOB_CONTROL, "local", lambda board: board.asked("job_1_good")),
+    (JOB_CONTROL, "local", lambda board: board.words("job_1_good")),
     (keys.PEERS, "local", Board.beats),
 ]
 
@@ -232,23 +252,24 @@ def test_thousands_of_open_jobs_of_strangers_cost_bounded_reads(tmp_path: Path) 
     board, clock = Board(store), HandClock()
     roster = Roster(peer_id="local", cache=tmp_path, board=board, desk=store,
                     files=MemoryFiles(), clock=clock, errands=Errands(Pace(clock=clock)),
-                    forget_table=lambda _: None)
-    due = roster.survey(frozenset())
+                    shelf=Shelf(MemoryFiles(), clock), forget_table=lambda _: None,
+                    dead_after=300.0)
+    due = roster.survey(frozenset()).due
     assert due[0].job.id == "job_2_ours"
     assert len(due) == MAX_UNMARKED + 1
-    assert store.reads < 3 * MAX_UNMARKED
+    assert store.reads < 4 * MAX_UNMARKED
 
     store.reads = 0
     pages = Snapshots(board=board, desk=store, clock=clock, patience=Patience(None, clock=clock),
                       peers=("local",), active_poll=1, idle_poll=1)
     assert len(pages.current().by_owner["ann"]) == 3_001
-    assert store.reads < 2 * MAX_UNMARKED
+    assert store.reads < 3 * MAX_UNMARKED
 
 
 def test_what_other_peers_claim_never_adds_up_to_more_than_the_job(planted: Planted) -> None:
     job = load_job(json.dumps(JOB))
     for state in planted.board.states("job_1_good").values():
-        progress = fold(job, dict.fromkeys(job.peers, state))
+        progress = Case(job=job, states=dict.fromkeys(job.peers, state)).progress
         assert 0 <= progress.ok + progress.failed <= job.total_records
         assert 0 <= progress.done <= job.total_records
 
@@ -256,7 +277,8 @@ def test_what_other_peers_claim_never_adds_up_to_more_than_the_job(planted: Plan
 def test_answers_of_a_job_hold_its_own_peers_alone(planted: Planted) -> None:
     job = load_job(json.dumps(JOB))
     states = planted.board.states("job_1_good")
-    answers = peer_answers(JobView(job=job, progress=fold(job, states), states=states))
+    progress = Case(job=job, states=heard(job, states)).progress
+    answers = peer_answers(JobView(job=job, progress=progress, states=states))
     assert [answer["peerId"] for answer in answers] == ["local", "other"]
     assert_drawable(answers)
 
@@ -271,9 +293,10 @@ def test_the_worker_surveys_it_without_touching_a_foreign_path(
     clock = HandClock()
     roster = Roster(peer_id="local", cache=cache, board=planted.board, desk=planted.store,
                     files=MemoryFiles(), clock=clock, errands=Errands(Pace(clock=clock)),
-                    forget_table=lambda _: None)
+                    shelf=Shelf(MemoryFiles(), clock), forget_table=lambda _: None,
+                    dead_after=300.0)
     for _ in range(3):
-        due = roster.survey(frozenset())
+        due = roster.survey(frozenset()).due
     assert "job_2_good" in {one.job.id for one in due}
     assert all("local" in one.job.peers for one in due)
     assert sorted(tmp_path.rglob("*")) == outside
@@ -296,7 +319,7 @@ JSON = st.recursive(
     max_leaves=20,
 )
 LOADERS: list[tuple[Callable[[str], object], dict[str, Any]]] = [
-    (load_job, JOB), (load_peer, STATE), (load_control, CONTROL), (load_details, DETAILS),
+    (load_job, JOB), (load_peer, STATE), (load_word, CONTROL), (load_details, DETAILS),
     (load_profiles, {"profiles": [{"id": "a", "baseUrl": "https://a", "apiKey": "k"}]}),
     (load_totals, {"totalJobs": 1, "lastJobAt": None}),
 ]

@@ -11,8 +11,10 @@ import pytest
 
 from datagen.adapters.memory import MemoryStore
 from datagen.domain.asked import Asked, Request
+from datagen.domain.editions import Vote, Word
 from datagen.domain.errors import StoreError, StoreUnconfirmed
-from datagen.domain.jobs import Job, fold
+from datagen.domain.folds import Case
+from datagen.domain.jobs import Edition, Job
 from datagen.protocol import keys
 from datagen.protocol.board import Beat, Board
 from datagen.protocol.codec import job_record, load_job, load_peer
@@ -50,7 +52,7 @@ def test_jobs_of_the_earlier_application_are_found(board: Board) -> None:
 
 
 def test_a_running_job_adds_up_to_what_its_peers_say(board: Board) -> None:
-    progress = fold(board.jobs()[RUNNING], board.states(RUNNING))
+    progress = Case(job=board.jobs()[RUNNING], states=board.states(RUNNING)).progress
     assert (progress.status, progress.ok, progress.failed, progress.total) == ("running", 10, 0, 20)
     assert progress.started_at == datetime(2026, 11, 22, 7, 21, 3, 893000, UTC)
 
@@ -145,7 +147,7 @@ def test_hostile_values_are_skipped_and_logged_once(
         assert board.job("stranger") is None
         assert set(board.states(RUNNING)) == {"peer1", "peer2"}
         assert board.beats() == {}
-        assert board.asked(RUNNING) == {}
+        assert board.words(RUNNING) == {}
     assert len(caplog.messages) == 4
     assert all("stranger" in line for line in caplog.messages)
 
@@ -174,20 +176,30 @@ def test_nobody_speaks_for_another_peer(board: Board, store: MemoryStore) -> Non
     assert set(board.states(RUNNING)) == {"peer1"}
 
 
-def test_what_was_asked_on_a_replica_is_its_own_to_say(board: Board, store: MemoryStore) -> None:
-    asked = Asked(cancel=Request(at=NOW, by="ann"))
-    board.ask(RUNNING, "peer1", asked)
+def asked_of(board: Board, job_id: str) -> dict[str, Asked]:
+    """What each replica's word says was asked of a job."""
+    return {peer: word.asked for peer, word in board.words(job_id).items()}
+
+
+def test_what_a_replica_says_of_a_job_is_its_own_to_say(board: Board, store: MemoryStore) -> None:
+    edition = Edition(round=1, by="peer1", status="succeeded", ok=3, failed=0,
+                      manifest_cid="m", sha256="0" * 64, finished_at=NOW)
+    word = Word(peer_id="peer1", asked=CANCEL, ended=edition,
+                vote=Vote(round=1, promised=5, ballot=3, taken=edition))
+    board.say(RUNNING, word)
     store.hset(keys.job_control(RUNNING), "peer2",
                store.hget(keys.job_control(RUNNING), "peer1"))
-    assert board.asked(RUNNING) == {"peer1": asked}
-    assert board.asked(FINISHED) == {}
+    said = board.words(RUNNING)
+    assert set(said) == {"peer1"}
+    assert replace(said["peer1"], inc=0, rev=0) == word
+    assert board.words(FINISHED) == {}
 
 
 def test_a_deleted_job_is_on_no_list_and_what_was_asked_of_it_stays_known(
     board: Board, store: MemoryStore
 ) -> None:
     asked = Asked(delete=Request(at=NOW, by="ann"))
-    board.ask(FINISHED, "peer1", asked)
+    board.say(FINISHED, Word(peer_id="peer1", asked=asked))
     board.publish(job := board.jobs()[FINISHED])
     for peer in job.peers:
         board.take_away(FINISHED, peer)
@@ -195,7 +207,7 @@ def test_a_deleted_job_is_on_no_list_and_what_was_asked_of_it_stays_known(
     assert set(board.jobs()) == {RUNNING}
     assert FINISHED not in store.hgetall(keys.user_jobs(job.owner))
     assert board.states(FINISHED) == {}
-    assert board.asked(FINISHED) == {"peer1": asked}
+    assert asked_of(board, FINISHED) == {"peer1": asked}
 
 
 def test_beats_come_back_as_they_were(board: Board) -> None:
@@ -275,12 +287,12 @@ class TestSeal:
         there = Board(store, seal=Seal("of all replicas"))
         here.publish(job)
         here.report(job.id, here.states(RUNNING)["peer1"])
-        here.ask(job.id, "peer1", CANCEL)
+        here.say(job.id, Word(peer_id="peer1", asked=CANCEL))
         here.beat(Beat(peer_id="peer1", seq=1, version="1", at=NOW))
         assert job.id in there.jobs()
         assert there.job(job.id) is not None
         assert set(there.states(job.id)) == {"peer1"}
-        assert there.asked(job.id) == {"peer1": CANCEL}
+        assert asked_of(there, job.id) == {"peer1": CANCEL}
         assert set(there.beats()) == {"peer1"}
 
     def test_what_a_neighbour_writes_in_our_name_is_ignored(self, store: MemoryStore) -> None:
@@ -289,12 +301,12 @@ class TestSeal:
         for board in (neighbour, Board(store)):  # with a seal of its own, and with none
             board.publish(job)
             board.report(RUNNING, replace(here.states(RUNNING)["peer1"], peer_id="peer3"))
-            board.ask(job.id, "peer1", CANCEL)
+            board.say(job.id, Word(peer_id="peer1", asked=CANCEL))
             board.beat(Beat(peer_id="peer1", seq=1, version="1", at=NOW))
             assert job.id not in here.jobs()
             assert here.job(job.id) is None
             assert "peer3" not in here.states(RUNNING)
-            assert here.asked(job.id) == {}
+            assert here.words(job.id) == {}
             assert here.beats() == {}
 
     def test_a_job_of_ours_never_counts_in_the_earlier_applications_form(

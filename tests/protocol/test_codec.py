@@ -12,25 +12,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datagen.domain.asked import Asked, Request
 from datagen.domain.jobs import (
     JOB_ID,
+    MAX_PARTS,
     MAX_RECORDS,
     PEER_ID,
+    Edition,
+    Effort,
     Inference,
     InFlight,
     Job,
     JobDetails,
+    Part,
     PeerState,
     RecordError,
     Share,
 )
 from datagen.domain.users import USER_NAME
 from datagen.protocol.codec import (
-    control_record,
     details_record,
     job_record,
-    load_control,
     load_details,
     load_job,
     load_peer,
@@ -128,9 +129,23 @@ PEER_IDS = st.from_regex(PEER_ID, fullmatch=True)
 USER_NAMES = st.from_regex(USER_NAME, fullmatch=True)
 CIDS = st.text("abcXYZ019_-", min_size=1, max_size=128)
 TOTALS = st.integers(0, MAX_RECORDS)
-ASKED = st.builds(Asked, **dict.fromkeys(
-    ("cancel", "delete"), st.none() | st.builds(Request, at=TIMES, by=USER_NAMES)))
 SHARES = st.tuples(TOTALS, TOTALS).map(lambda p: Share(start=min(p), end=max(p)))
+EDITIONS = st.builds(
+    Edition, round=COUNTS, by=PEER_IDS, forced=st.booleans(), ok=TOTALS, failed=TOTALS,
+    status=st.sampled_from(["succeeded", "failed"]), manifest_cid=CIDS,
+    sha256=st.from_regex(r"[0-9a-f]{64}", fullmatch=True), started_at=st.none() | TIMES,
+    finished_at=TIMES, error=st.none() | TEXTS, cancelled_at=st.none() | TIMES,
+    cancelled_by=st.none() | TEXTS,
+)
+
+
+@st.composite
+def parts(draw: st.DrawFn) -> Part:
+    share = draw(SHARES)
+    ok = draw(st.integers(0, len(share)))
+    return Part(start=share.start, end=share.end, cid=draw(st.just("") | CIDS), ok=ok,
+                round=draw(COUNTS), failed=draw(st.integers(0, len(share) - ok)),
+                whole=draw(st.booleans()))
 
 
 class TestOurRecords:
@@ -142,7 +157,8 @@ class TestOurRecords:
         schema_duration_ms=COUNTS, schema_refreshes=COUNTS, started_at=st.none() | TIMES,
         finished_at=st.none() | TIMES, records_duration_ms=st.none() | COUNTS,
         error=st.none() | TEXTS, dataset_mode=st.booleans(), cancelled_at=st.none() | TIMES,
-        cancelled_by=st.none() | TEXTS,
+        cancelled_by=st.none() | TEXTS, creator=TEXTS, edition=st.none() | EDITIONS,
+        inc=st.integers(1, 2**53 - 1), rev=COUNTS,
     ))
     def test_a_job_comes_back_as_it_was(self, job: Job) -> None:
         assert load_job(dumps(job_record(job))) == job
@@ -155,7 +171,9 @@ class TestOurRecords:
         completion_tokens=COUNTS, trouble=st.none() | TEXTS, inc=COUNTS, rev=COUNTS,
         errors=st.lists(st.builds(RecordError, index=COUNTS, message=TEXTS),
                         max_size=3).map(tuple),
-        asked=ASKED, coerced=st.dictionaries(TEXTS, COUNTS, max_size=4),
+        parts=st.lists(parts(), max_size=3).map(tuple), owner=st.none() | USER_NAMES,
+        effort=st.none() | st.builds(Effort, of=PEER_IDS, round=COUNTS, ok=TOTALS, failed=TOTALS),
+        coerced=st.dictionaries(TEXTS, COUNTS, max_size=4),
         in_flight=st.lists(st.builds(InFlight, index=COUNTS, attempt=COUNTS, started_at=TIMES),
                            max_size=3).map(tuple),
     ), st.floats(0, 1), st.floats(0, 1))
@@ -167,9 +185,27 @@ class TestOurRecords:
         state = replace(state, generated_ok=ok, generated_failed=generated - ok)
         assert load_peer(dumps(peer_record(state))) == state
 
-    @given(PEER_IDS, ASKED)
-    def test_what_was_asked_comes_back_as_it_was(self, peer: str, asked: Asked) -> None:
-        assert load_control(dumps(control_record(peer, asked))) == (peer, asked)
+    def test_a_job_without_our_mark_has_no_edition_whoever_writes_one(self) -> None:
+        edition = Edition(round=0, by="p", status="succeeded", ok=1, failed=0, manifest_cid="m",
+                          sha256="0" * 64, finished_at=datetime(2026, 1, 1, tzinfo=UTC))
+        record = job_record(replace(load_job(dumps(JOB)), edition=edition))
+        assert load_job(dumps(record)).edition is None
+        assert load_job(dumps(record | {"inc": 1})).edition == edition
+
+    def test_more_parts_than_any_peer_has_are_not_read(self) -> None:
+        many = [{"from": n, "to": n + 1, "cid": "c", "ok": 1, "failed": 0} for n in range(999)]
+        assert len(load_peer(dumps(STATE | {"parts": many})).parts) == MAX_PARTS
+
+    @pytest.mark.parametrize("part", [
+        {"from": 5, "to": 3, "ok": 1, "failed": 0}, {"from": 0, "to": 3, "ok": 2, "failed": 2},
+        {"from": 0, "to": 3, "ok": 4, "failed": 0}, {"from": 0, "to": MAX_RECORDS + 1, "ok": 1},
+        {"from": 0, "to": 3, "ok": 1, "failed": 0, "cid": "../etc"}, {"from": 0, "ok": 1},
+    ])
+    def test_a_part_that_claims_more_than_its_range_is_a_value_error(
+        self, part: dict[str, Any]
+    ) -> None:
+        with pytest.raises(ValueError, match=r"."):
+            load_peer(dumps(STATE | {"parts": [part]}))
 
     def test_details_come_back_as_they_were_and_know_no_key(self) -> None:
         now = datetime(2026, 1, 1, tzinfo=UTC)
@@ -211,20 +247,17 @@ class TestOurRecords:
         assert job.schema_duration_ms == 0
 
 
-CONTROL = {"peerId": "p", "cancel": {"at": "2026-01-01T00:00:00.000Z", "by": "ann"},
-           "delete": {"at": "2026-01-01T00:00:00.000Z", "by": "ann"}}
 HOSTILE_VALUES: list[Any] = [
     None, True, -1, 1.5, 2**53, 10**400, "", "x", [], ["x"], [[]], {}, {"a": 1},
     "\ud800", [None], [{"index": "x"}], {"start": 9, "end": 3}, {"start": True, "end": 3},
-    "0001-01-01T00:00:00+14:00", {"at": "2026-01-01T00:00:00.000Z", "by": "x" * 65},
-    {"cancel": {"at": 5, "by": "x"}}, {"cancel": "x"},
+    "0001-01-01T00:00:00+14:00", {"of": "p", "ok": 1, "failed": 0}, {"of": 5}, {"round": -1},
 ]
 HOSTILE_TEXTS = [
     "", "null", "5", "[]", '"text"', "{", "{}", '{"id":1}', "[" * 100_000, "NaN",
     '{"a":' * 100_000, "\x00", '{"status":["queued"]}', "9" * 5000,
 ]
 LOADS: list[tuple[Callable[[str], object], dict[str, Any]]] = [
-    (load_job, JOB), (load_peer, STATE), (load_details, DETAILS), (load_control, CONTROL),
+    (load_job, JOB), (load_job, JOB | {"inc": 1}), (load_peer, STATE), (load_details, DETAILS),
 ]
 
 
@@ -243,7 +276,8 @@ def test_a_hostile_field_is_a_value_error_or_does_no_harm(
     load: Callable[[str], object], record: dict[str, Any], hostile: Any
 ) -> None:
     ours = {"errors", "inFlight", "tokens", "trouble", "error", "calls", "inc", "rev", "coerced",
-            "asked", "cancelledAt", "cancelledBy"}
+            "cancelledAt", "cancelledBy", "creator", "edition", "round", "manifestCid", "parts",
+            "effort", "owner"}
     for name in {*record, *ours}:
         try:
             value = load(json.dumps(record | {name: hostile}))
@@ -261,8 +295,6 @@ def _is_well_typed(value: object) -> None:
         dumps(peer_record(value)).encode()
         assert len(value.share) >= 0
         assert isinstance(value.result_cid, str | None)
-    elif isinstance(value, tuple):
-        dumps(control_record(*value)).encode()
     elif isinstance(value, JobDetails):
         dumps(details_record(value)).encode()
         assert isinstance(value.inference.model, str | None)

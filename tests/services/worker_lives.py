@@ -94,6 +94,7 @@ class World:
         self.models: list[Model] = []
 
     def hand_over(self, number: int = 1, *, with_details: bool = True, **options: Any) -> Job:
+        options = {"creator": self.settings.peer_id, **options}
         job = job_of(number, **options)
         content = dumps(details_record(details_of(job))).encode()
         cid = (self.files.add(io.BytesIO(content), "d") if with_details else "missing")
