@@ -90,7 +90,7 @@ async def test_a_job_of_200_records_costs_a_node_few_calls(tmp_path: Path) -> No
             looks = counters["cstore"]["datagen:jobs"].pop("hgetall")
             assert looks <= 15
             assert calls(counters["cstore"], "hget", "hset", "hgetall") <= 20
-            assert sum(counters["r1fs"].values()) <= 4
+            assert sum(counters["r1fs"].values()) <= 5  # two of them for the end of the job
             assert len(json.loads(exported(services, job_id))) == 200
 
 

@@ -14,16 +14,18 @@ import pytest
 from datagen.adapters.clock import HandClock
 from datagen.adapters.memory import MemoryFiles, MemoryStore
 from datagen.domain.asked import Asked, Request
+from datagen.domain.editions import Word
 from datagen.domain.errors import StoreError
 from datagen.domain.jobs import Job, PeerState, shares
 from datagen.engine.errands import Errands
 from datagen.engine.hearing import Hearing
 from datagen.engine.journal import Journal, folder_of
 from datagen.engine.roster import Roster
+from datagen.engine.shelf import Shelf
 from datagen.protocol import keys
 from datagen.protocol.board import Board
 from datagen.protocol.requests import ask_here, deleted_here
-from tests.engine.workbench import START, hand_pace, job_of
+from tests.engine.workbench import START, edition_of, hand_pace, job_of
 
 ASKED = Request(at=START, by="ada")
 
@@ -57,13 +59,19 @@ class Replica:
         self.errands = Errands(hand_pace(self.clock))
         self.roster = Roster(
             peer_id="local", cache=cache, board=self.board, desk=self.desk, files=self.files,
-            clock=self.clock, errands=self.errands, forget_table=lambda job_id: None,
+            clock=self.clock, errands=self.errands, shelf=Shelf(self.files, self.clock),
+            forget_table=lambda job_id: None, dead_after=300.0,
         )
 
     def publish(self, job: Job, **changes: Any) -> Job:
         job = replace(job, inc=1, details_cid="missing", **changes)
         self.board.publish(job)
         return job
+
+    def over(self, job: Job) -> Job:
+        """Publish it with a sealed end."""
+        edition = edition_of(self.files, job, b'{"i":0,"ok":true,"data":{}}\n')
+        return self.publish(job, status="succeeded", edition=edition)
 
     def finish_share(self, job: Job) -> Path:
         """Its journal's folder, with the file of the result stored."""
@@ -100,9 +108,11 @@ async def test_a_journal_goes_whichever_replica_ends_its_job(replica: Replica) -
     replica.roster.survey(())
     assert folder.exists()
 
-    replica.publish(job, status="succeeded")
-    replica.roster.survey(())
-    await replica.run_errands()
+    replica.over(job)
+    for _ in range(2):  # it reads that dataset first
+        replica.roster.survey(())
+        assert folder.exists()
+        await replica.run_errands()
 
     assert not folder.exists()
 
@@ -110,7 +120,7 @@ async def test_a_journal_goes_whichever_replica_ends_its_job(replica: Replica) -
 def test_a_deletion_asked_during_a_look_outlives_a_cancel_that_came_too_late(
     replica: Replica,
 ) -> None:
-    job = replica.publish(job_of(peers=("other", "local")), status="succeeded")
+    job = replica.over(job_of(peers=("other", "local")))
     ask_here(replica.desk, job.id, Asked(cancel=ASKED))
     replica.store.amid["hgetall", keys.JOBS] = lambda: ask_here(
         replica.desk, job.id, Asked(delete=ASKED))
@@ -119,11 +129,11 @@ def test_a_deletion_asked_during_a_look_outlives_a_cancel_that_came_too_late(
     replica.roster.survey(())
 
     assert job.id in deleted_here(replica.desk)
-    assert replica.board.asked(job.id)["local"].delete == ASKED
+    assert replica.board.words(job.id)["local"].asked.delete == ASKED
 
 
 async def test_a_deletion_goes_on_after_the_store_failed_in_its_midst(replica: Replica) -> None:
-    job = replica.publish(job_of(), status="succeeded")
+    job = replica.over(job_of())
     ask_here(replica.desk, job.id, Asked(delete=ASKED))
     replica.store.amid["hgetall", keys.job_peers(job.id)] = fail
     with pytest.raises(StoreError):
@@ -139,13 +149,14 @@ async def test_a_deletion_goes_on_after_the_store_failed_in_its_midst(replica: R
 def test_what_was_asked_is_said_again_when_the_store_kept_it_and_failed() -> None:
     store, desk = Store(), MemoryStore()
     hearing = Hearing(peer_id="local", board=Board(store), desk=desk)
+    word = Word(peer_id="local", asked=Asked(cancel=ASKED))
     store.amid["hset", keys.job_control("job_1")] = fail
     with pytest.raises(StoreError):
-        hearing.of("job_1", Asked(cancel=ASKED))
+        hearing.say("job_1", word)
     first = store.hget(keys.job_control("job_1"), "local")
 
-    hearing.of("job_1", Asked(cancel=ASKED))
-    hearing.of("job_1", Asked(cancel=ASKED))
+    hearing.say("job_1", word)
+    hearing.say("job_1", word)
 
     assert store.writes == [(keys.job_control("job_1"), "local")] * 2
     assert store.hget(keys.job_control("job_1"), "local") != first  # equal bytes go nowhere

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from datagen.adapters.clock import HandClock
 from datagen.adapters.memory import MemoryFiles
-from datagen.domain.asked import Request
 from datagen.domain.editions import Word
 from datagen.domain.folds import Case
 from datagen.domain.jobs import (
@@ -113,7 +112,7 @@ class Planted:
         for hkey, good, field, values in (
             (keys.JOBS, JOB, "job_1_good", wicked_jobs()),
             (JOB_PEERS, STATE, "local", wicked_states()),
-            (JOB_CONTROL, CONTROL, "local", wicked(CONTROL, "retry", "close", "delete", "at", "by")),
+            (JOB_CONTROL, CONTROL, "local", wicked(CONTROL, "retry", "close", "delete", "at")),
             (keys.PEERS, BEAT, "local", wicked(BEAT, "rev", "mac", "revoked")),
         ):
             for name, text in values:

@@ -18,6 +18,7 @@ from datagen.services.datasets import Datasets
 from tests import golden
 from tests.golden import FINISHED, RUNNING
 from tests.services.job_world import World as Pages
+from tests.services.job_world import line
 from tests.services.worker_lives import World
 
 ADMIN = User(name="admin", role="admin")
@@ -208,9 +209,14 @@ def state_json(**changes: Any) -> str:
                        "errorsCid": "errors1", "finishedAt": "2026-11-22T07:21:09.045Z", **changes})
 
 
+def upload(*, without: int | None = None) -> bytes:
+    """The whole share as that application uploaded it, but for one record."""
+    return b"".join(line(i, record(i)) for i in range(10, 20) if i != without)
+
+
 async def test_a_share_it_had_uploaded_is_reported_and_not_made_again(peer2: Replica) -> None:
     peer2.leave(f"{RUNNING}/peer2/state.json", state_json())
-    peer2.files.put("uploaded1", b"what it uploaded")
+    peer2.files.put("uploaded1", upload())
     await peer2.finish()
     said = peer2.said()
     assert peer2.calls == []
@@ -226,6 +232,15 @@ async def test_an_upload_that_can_not_be_read_is_made_from_what_is_there(
     peer2: Replica, text: str
 ) -> None:
     peer2.leave(f"{RUNNING}/peer2/state.json", text)
+    await peer2.finish()
+    assert sorted(peer2.calls) == [17, 18, 19]
+    assert len(peer2.uploaded()) == 10
+
+
+async def test_an_upload_with_a_torn_line_is_made_from_what_is_there(peer2: Replica) -> None:
+    """Once it is ours, a whole part holds every record it says."""
+    peer2.leave(f"{RUNNING}/peer2/state.json", state_json())
+    peer2.files.put("uploaded1", upload(without=13) + b'{"i":13,"ok":tr')
     await peer2.finish()
     assert sorted(peer2.calls) == [17, 18, 19]
     assert len(peer2.uploaded()) == 10

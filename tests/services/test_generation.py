@@ -17,7 +17,7 @@ from worker_lives import Cut, Flaky, Fuse, World
 
 from datagen.adapters.clock import SystemClock
 from datagen.domain.chat import ChatReply
-from datagen.domain.errors import ModelUnreachable
+from datagen.domain.errors import ModelUnreachable, NotThere
 from datagen.domain.jobs import Job
 from datagen.engine.pace import Pace
 from datagen.engine.roster import Roster
@@ -35,6 +35,13 @@ WRONG = ChatReply(text="no", finish_reason="stop")
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     return World(tmp_path)
+
+
+def entry_of(world: World, job: Job) -> Job:
+    """The job as it stands in the list."""
+    found = world.board.job(job.id)
+    assert found
+    return found
 
 
 async def test_a_job_that_was_handed_over_is_made_and_closed(world: World) -> None:
@@ -267,21 +274,26 @@ async def test_a_note_that_can_not_be_read_is_told_once_and_stays(
     assert list(world.store.notes(keys.DESK_JOBS)) == ["bad"]
 
 
-async def test_the_journal_stays_while_the_result_can_not_be_read(world: World) -> None:
+async def test_the_journal_stays_while_the_result_can_not_be_read(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job = world.hand_over(total=2)
+    tries = 0
 
-    def over() -> bool:
-        entry = world.board.job(job.id)
-        if entry and not entry.is_over and world.board.states(job.id).get("local"):
-            state = world.board.states(job.id)["local"]
-            world.files._files.pop(state.result_cid or "", None)
-        return bool(entry and entry.is_over)
+    def away(_: str) -> None:
+        nonlocal tries
+        tries += 1
+        raise NotThere("There is no file with this id.")
 
-    await world.live(over)
+    with monkeypatch.context() as patch:
+        patch.setattr(world.files, "verify", away)
+        await world.live(lambda: tries > 3)
+    assert entry_of(world, job).is_over
     assert list(world.settings.cache_dir.glob("job_*/local/journal.jsonl"))
+    await world.live(lambda: world.is_quiet(job))
 
 
-async def test_a_result_that_takes_long_to_read_back_holds_up_no_other_job(
+async def test_a_result_that_takes_long_to_read_back_holds_up_no_work_on_other_jobs(
     world: World,
 ) -> None:
     hangs, goes_on = threading.Event(), threading.Event()
@@ -310,7 +322,10 @@ async def test_a_result_that_takes_long_to_read_back_holds_up_no_other_job(
             while not hangs.is_set():
                 await asyncio.sleep(0.01)
             second = world.hand_over(2, total=3)
-            while not ((entry := world.board.job(second.id)) and entry.is_over):
+            while not ((said := world.board.states(second.id)) and said["local"].finished_at):
+                await asyncio.sleep(0.01)
+            goes_on.set()
+            while not world.is_quiet(second):
                 await asyncio.sleep(0.01)
     finally:
         goes_on.set()

@@ -14,8 +14,9 @@ import pytest
 from job_world import ANN, BOB, SCHEMA, World, line
 
 from datagen.domain.asked import Asked, Request
+from datagen.domain.editions import Word
 from datagen.domain.errors import Conflict, InputError, NotThere, StoreError
-from datagen.domain.jobs import InFlight, Job
+from datagen.domain.jobs import InFlight, Job, Part
 from datagen.protocol import keys
 from datagen.protocol.codec import job_record, load_job
 from datagen.protocol.fields import dumps
@@ -269,11 +270,14 @@ def test_the_first_request_stands_however_often_it_is_made(world: World) -> None
     assert cancel.at == first
 
 
-def test_a_request_of_another_replica_is_shown_once_a_peer_follows_it(world: World) -> None:
+def test_a_request_of_another_replica_is_shown_once_its_word_is_here(world: World) -> None:
     job_id = world.confirmed()
     world.take_over()
-    world.report(job_id, ok=1, asked=Asked(cancel=Request(at=world.clock.now(), by="ann")))
-    assert world.jobs.get(ANN, job_id).is_ending
+    asked = Asked(cancel=Request(at=world.clock.now(), by="ann"))
+    world.board.say(job_id, Word(peer_id="other", asked=asked))
+    view = world.jobs.get(ANN, job_id)
+    assert view.is_ending
+    assert (view.asked, view.known_by) == (asked, 1)
 
 
 def test_a_job_that_is_over_can_not_be_cancelled(world: World) -> None:
@@ -633,7 +637,8 @@ def test_only_the_silent_peers_are_named_and_finished_ones_are_not_missed(
     job_id = world.confirmed(records=3)
     world.take_over()
     world.beat("p1")
-    world.report(job_id, peer="p2", ok=1, finished_at=world.clock.now())
+    world.report(job_id, peer="p2", ok=1, finished_at=world.clock.now(), result_cid="c",
+                 parts=(Part(start=1, end=2, cid="c", ok=1, failed=0),))
     waiting = world.jobs.get(ANN, job_id).waiting or ""
     assert "p3" in waiting
     assert "p1" not in waiting

@@ -195,7 +195,7 @@ async def test_deleting_a_forged_job_takes_no_file_of_another(works: Works) -> N
     works.store.hset(keys.job_peers(forged.id), "local", dumps(said))
     before = dict(works.files._files)
 
-    works.store.put_once(keys.DESK_ASKED, f"{forged.id}:delete",
+    works.store.put_once(keys.DESK_ASKED, f"{forged.id}:delete:0",
                          dumps({"at": "2026-01-01T00:00:00.000Z", "by": "mallory"}))
     await works.live(lambda: forged.id in works.store.notes(keys.DESK_DELETED))
 

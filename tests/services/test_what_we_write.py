@@ -143,7 +143,7 @@ def test_result_lines_and_the_errors_file(past: tuple[World, Recorder, str]) -> 
 
 def test_nothing_else_lies_under_its_keys(past: tuple[World, Recorder, str]) -> None:
     _, store, job_id = past
-    known = {keys.JOBS, keys.PEERS, keys.user_jobs("ada"), keys.job_peers(job_id),
+    known = {keys.JOBS, keys.PEERS, keys.METRICS, keys.user_jobs("ada"), keys.job_peers(job_id),
              keys.job_control(job_id)}
     assert {hkey for hkey, _, _ in store.written} <= known
     assert store._keys == {}  # plain keys are that application's alone
