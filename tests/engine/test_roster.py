@@ -13,7 +13,7 @@ import pytest
 
 from datagen.adapters.clock import HandClock
 from datagen.adapters.memory import MemoryFiles, MemoryStore
-from datagen.domain.asked import Asked, Request
+from datagen.domain.asked import NOTHING, Asked, Request
 from datagen.domain.editions import Word
 from datagen.domain.errors import StoreError
 from datagen.domain.jobs import Job, PeerState, shares
@@ -25,7 +25,8 @@ from datagen.engine.shelf import Shelf
 from datagen.protocol import keys
 from datagen.protocol.board import Board
 from datagen.protocol.requests import ask_here, deleted_here
-from tests.engine.workbench import START, edition_of, hand_pace, job_of
+from tests.editions import sealed
+from tests.engine.workbench import START, hand_pace, job_of
 
 ASKED = Request(at=START, by="ada")
 
@@ -70,8 +71,7 @@ class Replica:
 
     def over(self, job: Job) -> Job:
         """Publish it with a sealed end."""
-        edition = edition_of(self.files, job, b'{"i":0,"ok":true,"data":{}}\n')
-        return self.publish(job, status="succeeded", edition=edition)
+        return self.publish(sealed(job, self.files, b'{"i":0,"ok":true,"data":{}}\n'))
 
     def finish_share(self, job: Job) -> Path:
         """Its journal's folder, with the file of the result stored."""
@@ -147,16 +147,22 @@ async def test_a_deletion_goes_on_after_the_store_failed_in_its_midst(replica: R
 
 
 def test_what_was_asked_is_said_again_when_the_store_kept_it_and_failed() -> None:
-    store, desk = Store(), MemoryStore()
-    hearing = Hearing(peer_id="local", board=Board(store), desk=desk)
+    store, job = Store(), job_of(peers=("other", "local"))
+    hkey = keys.job_control(job.id)
+    hearing = Hearing(peer_id="local", board=Board(store), desk=MemoryStore())
     word = Word(peer_id="local", asked=Asked(cancel=ASKED))
-    store.amid["hset", keys.job_control("job_1")] = fail
+
+    def look_and_say() -> None:
+        hearing.case(job, NOTHING)
+        hearing.say(job.id, word)
+
+    store.amid["hset", hkey] = fail
     with pytest.raises(StoreError):
-        hearing.say("job_1", word)
-    first = store.hget(keys.job_control("job_1"), "local")
+        look_and_say()
+    first = store.hget(hkey, "local")
 
-    hearing.say("job_1", word)
-    hearing.say("job_1", word)
+    look_and_say()
+    look_and_say()
 
-    assert store.writes == [(keys.job_control("job_1"), "local")] * 2
-    assert store.hget(keys.job_control("job_1"), "local") != first  # equal bytes go nowhere
+    assert store.writes == [(hkey, "local")] * 2
+    assert store.hget(hkey, "local") != first  # equal bytes go nowhere

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import io
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,11 +13,8 @@ from typing import Any, TypeVar
 from datagen import settings as environment
 from datagen.adapters.clock import HandClock
 from datagen.domain.chat import ChatCall, ChatReply, Endpoint
-from datagen.domain.jobs import Edition, Inference, Job, JobDetails
+from datagen.domain.jobs import Inference, Job, JobDetails
 from datagen.engine.pace import Pace
-from datagen.ports import FileStore
-from datagen.protocol.fields import dumps
-from datagen.protocol.manifests import Manifest, manifest_record
 from datagen.settings import Settings
 
 T = TypeVar("T")
@@ -51,20 +45,6 @@ def details_of(job: Job, **parameters: Any) -> JobDetails:
         dataset_mode=False, created_at=START, schema_generated_at=START,
         schema_duration_ms=1, schema_refreshes=0,
     )
-
-
-def edition_of(files: FileStore, job: Job, content: bytes, **changes: Any) -> Edition:
-    """A sealed edition of these result lines, with both of its files stored."""
-    cid = files.add(io.BytesIO(content), "dataset") if content else None
-    edition = replace(Edition(
-        round=0, by=job.peers[0], status="succeeded", ok=content.count(b'"ok":true'),
-        failed=content.count(b'"ok":false'), manifest_cid="", sha256="", started_at=START,
-        finished_at=START,
-    ), **changes)
-    dataset = Manifest(cid=cid, sha256=hashlib.sha256(content).hexdigest())
-    manifest = dumps(manifest_record(job.id, edition, dataset)).encode()
-    return replace(edition, manifest_cid=files.add(io.BytesIO(manifest), "manifest"),
-                   sha256=hashlib.sha256(manifest).hexdigest())
 
 
 def settings_of(folder: Path, **variables: str) -> Settings:
