@@ -123,6 +123,13 @@ class Case:
         """The same for every share, by peer."""
         return {peer: self.counts(peer) for peer in self.shares}
 
+    def signs(self, peer: str) -> tuple[tuple[int, int], ...]:
+        """What all say that they have of that peer's share: it changes when anybody gets on."""
+        share = self.shares.get(peer)
+        return () if share is None else tuple(
+            counts for one in self.job.peers if one in self.states
+            for counts in _claims(self.states[one], peer, share, self.round))
+
     def helpers(self) -> Mapping[str, str]:
         """Who works on whose share instead of them: helper by helped."""
         return {state.effort.of: peer for peer, state in self.states.items()

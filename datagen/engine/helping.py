@@ -12,7 +12,7 @@ from datagen.engine.stillness import Stillness
 def share_to_help(
     case: Case, me: str, *, without: Collection[str], still: Stillness, limit: float, now: float
 ) -> str | None:
-    """The peer whose share ``me`` should work on now; None = nobody needs it.
+    """The peer whose share ``me`` should work on now; None = nobody needs it. Ask at every look.
 
     ``without``: ids of files that can't be read; ``limit``: seconds without progress from
     which on a share needs help, 0 = never. One helper after the other gets its turn, in an
@@ -22,9 +22,7 @@ def share_to_help(
     for peer, share in case.shares.items():
         if peer == me or case.is_covered(share, without):
             continue
-        covered = sum(part.end - part.start for _, part in case.parts(without)
-                      if share.start <= part.start and part.end <= share.end)
-        waited = still.of((case.job.id, case.round, peer), (case.counts(peer), covered), now)
+        waited = still.of((case.job.id, case.round, peer), case.signs(peer), now)
         turn = _turns(case, peer).index(me)
         if limit and waited >= limit * (1 + turn / 2):
             found.append((turn, peer))

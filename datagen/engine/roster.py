@@ -169,7 +169,8 @@ class Roster:
                 self._settle(case, is_running=job.id in running)
                 continue
             still_open[job.id] = case.round
-            due = None if job.id in running else self._due(case)
+            helped = self._to_help(case)  # at every look, or nobody would seem stuck
+            due = None if job.id in running else self._due(case, helped)
             if due is not None:
                 found.append(due)
         self._take_away_the_rest(jobs)
@@ -261,7 +262,14 @@ class Roster:
         is_over = not case.is_open or case.asked.delete is not None
         return is_over and waited >= OTHERS_WRITE
 
-    def _due(self, case: Case) -> Due | None:
+    def _to_help(self, case: Case) -> str | None:
+        if self._peer_id not in case.job.peers:
+            return None
+        return share_to_help(
+            case, self._peer_id, without=self._shelf.unreadable(), still=self._still,
+            limit=self._dead_after, now=self._clock.monotonic())
+
+    def _due(self, case: Case, helped: str | None) -> Due | None:
         """What this peer should do for an open job now."""
         job, me = case.job, self._peer_id
         if me not in job.peers:
@@ -271,9 +279,7 @@ class Roster:
             return None  # we work, or worked, for somebody else: this entry is forged
         of: str | None = me
         if self._is_done(case, said):
-            of = None if case.asked.ends(case.round) else share_to_help(
-                case, me, without=self._shelf.unreadable(), still=self._still,
-                limit=self._dead_after, now=self._clock.monotonic())
+            of = None if case.asked.ends(case.round) else helped
         if of is None:
             return None
         return Due(job=job, of=of, case=case, before=said,

@@ -31,7 +31,7 @@ from datagen.engine.pace import Backoff, Pace
 from datagen.engine.reporter import Reporter
 from datagen.engine.runner import Runner
 from datagen.engine.shelf import FileError, Shelf, written
-from datagen.engine.stock import EVERY_RECORDS, EVERY_SECONDS, Stock
+from datagen.engine.stock import EVERY_RECORDS, EVERY_SECONDS, TOGETHER_SECONDS, Stock
 from datagen.engine.takeover import Upload, take_over, uploaded
 from datagen.engine.tally import Tally
 from datagen.ports import ChatModel, FileStore
@@ -231,18 +231,29 @@ class _Work:
         if len(self._task.job.peers) == 1:
             return  # nobody else reads parts of it
         clock, records, since = self._pace.clock, 0, self._pace.clock.monotonic()
+        case = self._task.case
         while not made.is_set():
             new = self._tally.records - records
-            if new >= EVERY_RECORDS or clock.monotonic() - since >= EVERY_SECONDS:
+            pause = TOGETHER_SECONDS if self._is_shared(case) else EVERY_SECONDS
+            if new >= EVERY_RECORDS or clock.monotonic() - since >= pause:
                 records, since = self._tally.records, clock.monotonic()
                 try:
                     await self._pace.aside(self._stock.grow)
-                    await self._carry(await self._pace.aside(self._look))
+                    case = await self._pace.aside(self._look)
+                    await self._carry(case)
                 except StoreError as exc:
                     self._tally.trouble("files", str(exc))
                 else:
                     self._tally.trouble("files", None)
             await self._pace.pause(LOOK_EVERY, made)
+
+    def _is_shared(self, case: Case) -> bool:
+        """Whether two are at this share: they come from both ends, and should meet."""
+        task, me = self._task, self._shop.settings.peer_id
+        return task.of != me or any(
+            peer != me and state.effort is not None
+            and (state.effort.of, state.effort.round) == (task.of, task.number)
+            for peer, state in case.states.items())
 
     def _look(self) -> Case:
         job = self._task.job

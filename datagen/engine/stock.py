@@ -16,6 +16,7 @@ from datagen.engine.tally import Tally
 from datagen.ports import FileStore
 
 EVERY_SECONDS, EVERY_RECORDS = 60.0, 500  # of which the first leads to a new part
+TOGETHER_SECONDS = 5.0  # instead, while two peers are at one share
 
 
 class Stock:

@@ -207,7 +207,7 @@ class Snapshots:
             progress, self._clock, since=None if case.round else progress.started_at)
         left = max(progress.total - progress.done, 0)
         now = self._clock.monotonic()
-        still = {peer: self._still.of((case.job.id, case.round, peer), case.counts(peer), now)
+        still = {peer: self._still.of((case.job.id, case.round, peer), case.signs(peer), now)
                  for peer, share in case.shares.items() if not case.is_covered(share)}
         return replace(
             view, rate=rate, eta=left / rate if rate else None, still=still,

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
-from datetime import datetime
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 from unittest import mock
 
-from datagen.domain.asked import Asked
-from datagen.domain.jobs import Job, PeerState
+from datagen.domain import editions
+from datagen.domain.asked import NOTHING
+from datagen.domain.exports import ResultLine
+from datagen.domain.folds import Case
+from datagen.domain.jobs import Edition, Job
 from datagen.engine import closing, hearing, journal, roster
 from datagen.engine.repeating import Repeating
 from datagen.engine.reporter import Reporter
+from datagen.engine.shelf import Shelf
+from datagen.ports import Clock
+from datagen.protocol import keys
 from datagen.protocol.board import Board
+from datagen.protocol.codec import load_job
 from datagen.protocol.fields import dumps
-from datagen.protocol.requests import ask_here
 from datagen.protocol.said import Said
 from datagen.services.generation import Generation
 
 Plant = Callable[[], AbstractContextManager[Any]]
+_say, _merged, _edition = hearing.Hearing.say, Shelf.merged, closing._edition
 
 
-def _missing_by_count(self: journal.Journal) -> Iterator[int]:
+def _missing_by_count(self: journal.Journal, *, backwards: bool = False) -> Iterator[int]:
     at = self._share.start + self.ok + self.failed
     while at < self._share.end:
         yield at
@@ -41,13 +48,17 @@ def _scan_to_the_first_fault(self: journal.Journal) -> None:
             offset += len(entry)
 
 
-def _hasty(
-    job: Job, states: Mapping[str, PeerState], now: datetime, *, asked: Asked, overdue: bool
-) -> Job:
-    ended = {peer: state for peer, state in states.items() if state.finished_at}
-    if ended and not job.is_over:
-        return closing._closed(job, ended, None, now, asked.end)
-    return closing.projected(job, states, now, asked=asked, overdue=overdue)
+def _complete_with_one_part(self: Case, without: Any = ()) -> bool:
+    return any(self.parts(without))
+
+
+def _covered_or_not(
+    case: Case, counts: Any, *, by: str, clock: Clock
+) -> Any:
+    """An edition is made of whatever there is."""
+    total = counts.ok + counts.failed
+    return _edition(replace(case, job=replace(case.job, total_records=total)), counts, by=by,
+                    clock=clock)
 
 
 async def _say_nothing_more(self: Reporter, _: Any) -> bool:
@@ -58,10 +69,26 @@ def _sync_nothing(self: journal.Journal) -> None:
     self._dirty = False
 
 
-def _hear_and_keep_silent(self: hearing.Hearing, job_id: str, here: Asked) -> Asked:
-    known = hearing._joined(self._board.asked(job_id).values(), here)
-    ask_here(self._desk, job_id, known)
-    return known
+def _say_no_requests(self: hearing.Hearing, job_id: str, word: editions.Word) -> None:
+    _say(self, job_id, replace(word, asked=NOTHING))
+
+
+def _take_unread(self: closing.Closing, job_id: str, edition: Edition) -> bool:
+    return True
+
+
+def _put_back_all(self: roster.Roster, jobs: dict[str, Job], made_here: Any) -> None:
+    """What was deleted comes back, too."""
+    for text in self._desk.notes(keys.DESK_CREATED).values():
+        job = load_job(text) if text else None
+        if job is not None and job.id not in jobs:
+            self._board.publish(job)
+            jobs[job.id] = job
+
+
+def _without_the_base(self: Shelf, case: Case) -> Iterator[ResultLine]:
+    return _merged(self, Case(job=replace(case.job, edition=None), states=case.states,
+                              here=case.asked))
 
 
 def _write_equal_bytes(self: Board, hkey: str, field: str, record: Mapping[str, Any]) -> None:
@@ -74,6 +101,17 @@ def _write_equal_bytes(self: Board, hkey: str, field: str, record: Mapping[str, 
     self._put(hkey, field, self._seal.put_on(hkey, field, text) if self._seal else text)
 
 
+def _together(*plants: Plant) -> Plant:
+    @contextmanager
+    def all_of_them() -> Iterator[None]:
+        with ExitStack() as stack:
+            for plant in plants:
+                stack.enter_context(plant())
+            yield
+
+    return all_of_them
+
+
 def _in_place_of(owner: Any, name: str, new: Any) -> Plant:
     return lambda: mock.patch.object(owner, name, new)
 
@@ -84,18 +122,34 @@ PLANTED: Mapping[str, tuple[Plant, int]] = {
         _in_place_of(journal.Journal, "missing", _missing_by_count), 9),
     "a torn line costs all that follow": (
         _in_place_of(journal.Journal, "_scan", _scan_to_the_first_fault), 155),
-    "it closes without coverage": (_in_place_of(roster, "projected", _hasty), 1),
+    "what is counted was not synced": (_in_place_of(journal.Journal, "sync", _sync_nothing), 9),
+    "it closes without coverage": (
+        _together(_in_place_of(Case, "is_complete", _complete_with_one_part),
+                  _in_place_of(closing, "_edition", _covered_or_not)), 1),
+    "one peer is a quorum": (
+        _in_place_of(editions, "is_quorum", lambda job, peers: bool(peers)), 1),
+    "a promise does not bind": (_in_place_of(editions, "heard", lambda mine, votes: mine), 1),
+    "what others took is not asked for": (
+        _in_place_of(editions, "bound_to", lambda votes, ballot: None), 1),
+    "a proposal is taken unread": (_in_place_of(closing.Closing, "carry", _take_unread), 1),
+    "a vote is not on disk": (_in_place_of(Board, "last_word", lambda self, *_: None), 1),
+    "a new round forgets the one before": (_in_place_of(Shelf, "merged", _without_the_base), 1),
+    "nobody helps": (_in_place_of(roster, "share_to_help", lambda *_, **__: None), 1),
+    "nobody closes in the creator's place": (
+        _in_place_of(closing.Closing, "_is_my_turn", lambda *_, **__: False), 1),
     "the last word is dropped": (_in_place_of(Reporter, "last_word", _say_nothing_more), 1),
     "a start has no number of its own": (
         _in_place_of(Generation, "_next_inc", lambda self: 1), 0),
-    "what is counted was not synced": (_in_place_of(journal.Journal, "sync", _sync_nothing), 9),
     "a request is heard and not passed on": (
-        _in_place_of(hearing.Hearing, "of", _hear_and_keep_silent), 2),
+        _in_place_of(hearing.Hearing, "say", _say_no_requests), 2),
+    "a deleted job is put back": (_in_place_of(roster.Roster, "_put_back", _put_back_all), 2),
     "a second try has equal bytes": (_in_place_of(Board, "_write", _write_equal_bytes), 46),
     "nothing is said again": (
-        _in_place_of(Repeating, "some", lambda self, *_, **__: None), 3),
+        _in_place_of(Repeating, "some", lambda self, *_, **__: None), 4),
     "what a lost disk said is not remembered": (
         _in_place_of(Repeating, "_remember", lambda self, _: None), 182),
     "an earlier start's words are not said again": (
         _in_place_of(Said, "_read", lambda self: iter(())), 0),
+    "a lost creator's entries are not repeated": (
+        _in_place_of(Board, "adopt_entry", lambda self, job: None), 0),
 }
