@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import datagen
 from datagen.domain.errors import StoreError
 from datagen.engine.pace import Backoff, Pace
+from datagen.engine.repeating import SILENT
+from datagen.engine.stillness import Stillness
 from datagen.ports import Desk
 from datagen.protocol import keys
 from datagen.protocol.board import Beat, Board
@@ -23,7 +25,11 @@ HEAR_EVERY = 4.0  # seconds between two looks at the others' signs of life
 
 
 class Signs:
-    """One peer's; ``run`` is one life of its worker."""
+    """One peer's; ``run`` is one start of its worker.
+
+    Where a machine or its configuration was copied, two workers have one id, and would write
+    each other's fields: the one that was started last goes on, and the other stands aside.
+    """
 
     def __init__(
         self, *, peer_id: str, peers: Collection[str], board: Board, desk: Desk, pace: Pace
@@ -34,13 +40,26 @@ class Signs:
         self._revoked = Revoked(desk=desk, clock=pace.clock)
         self._told: frozenset[str] = frozenset()  # ended sessions no beat has to be hurried for
         self._pulses: dict[str, tuple[int, int]] = {}  # (inc, seq) of the others' last beats
+        self._shown: tuple[int, int] | None = None  # the same of what the board has under our id
+        self._is_doubled = False
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until ``stop``; a store that fails is waited out."""
+        """Until ``stop``, which is set here once a later worker has our id.
+
+        The board takes no more writes by then. A store that fails is waited out.
+        """
         async with asyncio.TaskGroup() as group:
             group.create_task(self._beat(stop))
             if self._others:
                 group.create_task(self._hear(stop))
+
+    async def outwait(self, stop: asyncio.Event) -> None:
+        """Hear the others, and until the later worker was silent for long, or ``stop``."""
+        still, waited = Stillness(), 0.0
+        while waited < SILENT and not stop.is_set():
+            if await self._heard():
+                waited = still.of("beat", self._shown, self._pace.clock.monotonic())
+            await self._pace.pause(HEAR_EVERY, stop)
 
     async def _beat(self, stop: asyncio.Event) -> None:
         backoff = Backoff(self._pace)
@@ -55,6 +74,8 @@ class Signs:
                 await self._pace.pause(backoff.next(), stop)
             else:
                 backoff.reset()
+                if self._is_doubled:
+                    stop.set()
                 await self._rest(stop)
 
     async def _rest(self, stop: asyncio.Event) -> None:
@@ -73,14 +94,28 @@ class Signs:
 
     async def _hear(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            try:
-                await self._pace.aside(self.hear)
-            except StoreError as exc:
-                _LOG.debug("Signs of life can't be read now: %s", exc)  # whoever writes warns
+            await self._heard()
+            if self._is_doubled:
+                stop.set()
             await self._pace.pause(HEAR_EVERY, stop)
 
+    async def _heard(self) -> bool:
+        """Whether the signs of life could be read."""
+        try:
+            await self._pace.aside(self.hear)
+        except StoreError as exc:
+            _LOG.debug("Signs of life can't be read now: %s", exc)  # whoever writes warns
+            return False
+        return True
+
     def say(self, seq: int) -> None:
-        """Write beat number ``seq`` of this life. Blocks; raises StoreError."""
+        """Write beat number ``seq`` of this start, unless there is a later one.
+
+        Blocks; raises StoreError.
+        """
+        self._look_for_a_double(self._board.beats())
+        if self._is_doubled:
+            return
         known = self._revoked.known() if self._others else {}
         self._board.beat(Beat(
             peer_id=self._peer_id, seq=seq, version=datagen.__version__,
@@ -100,7 +135,9 @@ class Signs:
         """
         known, now = self._revoked.known(), self._pace.clock.now()
         heard: dict[str, tuple[int, int]] = {}
-        for peer, beat in self._board.beats().items():
+        beats = self._board.beats()
+        self._look_for_a_double(beats)
+        for peer, beat in beats.items():
             if peer in self._others:
                 heard[peer] = (beat.inc, beat.seq)
             for mark, until in beat.revoked.items():
@@ -110,3 +147,17 @@ class Signs:
         before, self._pulses = self._pulses, heard
         if any(peer in before and before[peer] != pulse for peer, pulse in heard.items()):
             self._desk.keep(keys.DESK_HEARD, "beat", to_iso(now))
+
+    def _look_for_a_double(self, beats: Mapping[str, Beat]) -> None:
+        """Write nothing any more once a later worker beats under our id (DATA.md, rule 1)."""
+        beat = beats.get(self._peer_id)
+        self._shown = (beat.inc, beat.seq) if beat else None
+        if self._is_doubled or beat is None or beat.inc <= self._board.inc:
+            return
+        self._board.end()
+        self._desk.keep(keys.DESK_DOUBLE, "since", to_iso(self._pace.clock.now()))
+        _LOG.error(
+            "Another worker was started as peer '%s' after this one, so this one stops. It goes "
+            "on once the other has been silent for %d s. No two replicas may have one id: stop "
+            "one of them, or set R1EN_HOST_ADDR to an id of its own.", self._peer_id, SILENT)
+        self._is_doubled = True

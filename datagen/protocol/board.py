@@ -91,6 +91,7 @@ class Board:
         self._ours: set[str] = set()  # ids of jobs that were seen with our seal
         self._foreign = foreign or Foreign()
         self._inc = 1
+        self._ended = False
         self._revs = itertools.count(1)
         self._alone = False  # no other node confirmed the last write
         self._seen: dict[str, dict[str, _Seen]] = {}  # by hash, the last read at the end; by peer
@@ -101,9 +102,18 @@ class Board:
         """Whether no other node confirmed the last write."""
         return self._alone
 
+    @property
+    def inc(self) -> int:
+        """The number of this start."""
+        return self._inc
+
     def begin(self, inc: int) -> None:
         """From now on writes are those of start number ``inc`` of this peer's worker."""
-        self._inc = inc
+        self._inc, self._ended = inc, False
+
+    def end(self) -> None:
+        """A later start writes our fields now: until ``begin``, every write raises StoreError."""
+        self._ended = True
 
     def jobs(self) -> dict[str, Job]:
         """All readable jobs by id; those of other applications are left out.
@@ -310,6 +320,9 @@ class Board:
                 return
 
     def _put(self, hkey: str, field: str, text: str | None) -> None:
+        if self._ended:
+            raise StoreError("Another worker with this peer's id was started later; this one "
+                             "writes nothing any more.")
         try:
             self._store.hset(hkey, field, text)
         except StoreUnconfirmed as exc:  # it is stored here, and said again with what comes next

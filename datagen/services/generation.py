@@ -23,6 +23,7 @@ from datagen.engine.signs import Signs
 from datagen.engine.takeover import left_behind
 from datagen.engine.tally import clip
 from datagen.ports import ChatModel, Clock, Desk, FileStore
+from datagen.protocol import keys
 from datagen.protocol.board import Board
 from datagen.protocol.details import read_details
 from datagen.protocol.requests import asked_here
@@ -44,11 +45,12 @@ class _Waiting:
 
 @dataclass(kw_only=True)
 class _Shift:
-    """What one life of the worker knows."""
+    """What one start of the worker knows."""
 
     shop: Workshop
+    roster: Roster
     group: asyncio.TaskGroup
-    stop: asyncio.Event
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
     wake: asyncio.Event = field(default_factory=asyncio.Event)  # something happened: look again
     running: dict[str, Orders] = field(default_factory=dict)  # of its shares, by job id
     waiting: dict[str, _Waiting] = field(default_factory=dict)  # by job id
@@ -63,19 +65,8 @@ class Generation:
         chat: ChatModel, clock: Clock, pace: Pace | None = None,
     ) -> None:
         self._settings, self._board, self._files = settings, board, files
-        self._desk = desk
+        self._desk, self._chat = desk, chat
         self._pace = pace or Pace(clock=clock)
-        self._errands = Errands(self._pace)
-        self._signs = Signs(peer_id=settings.peer_id, peers=settings.peers, board=board,
-                            desk=desk, pace=self._pace)
-        self._meter = Meter(peer_id=settings.peer_id, board=board, desk=desk, pace=self._pace)
-        self._chat = self._meter.counting(chat)
-        self._shelf = Shelf(files, clock)
-        self._roster = Roster(
-            peer_id=settings.peer_id, cache=settings.cache_dir, board=board, desk=desk,
-            files=files, clock=clock, errands=self._errands, shelf=self._shelf,
-            forget_table=partial(forget, settings.cache_dir), dead_after=dead_after(settings),
-        )
 
     def is_running(self) -> bool:
         """Whether some process of this replica does the work now. Raises StoreError."""
@@ -84,13 +75,14 @@ class Generation:
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop``; calls in flight then get 2.5 s, and progress is written.
 
-        Waits while another worker of this peer runs, and while a store isn't ready.
+        Waits while another worker of this peer runs, and while a store isn't ready. Begins
+        anew after a worker elsewhere that was started as this peer later, and is silent now.
         """
         try:
             async with alone(
                 self._settings.cache_dir, self._settings.peer_id, self._pace, stop
             ) as mine:
-                if mine and await self._begin(stop):
+                while mine and await self._begin(stop):
                     await self._serve(stop)
         finally:
             await self._chat.aclose()
@@ -116,23 +108,39 @@ class Generation:
         inc = max(1 + max(known, beat.inc if beat else 0),
                   int(self._pace.clock.now().timestamp() * 1000))
         keep_starts(self._settings.cache_dir, peer_id, inc)
+        self._desk.drop(keys.DESK_DOUBLE, "since")
         return inc
 
     async def _serve(self, stop: asyncio.Event) -> None:
-        _LOG.info("The worker of peer '%s' is ready.", self._settings.peer_id)
+        settings, board, desk, pace = self._settings, self._board, self._desk, self._pace
+        _LOG.info("The worker of peer '%s' is ready.", settings.peer_id)
+        signs = Signs(peer_id=settings.peer_id, peers=settings.peers, board=board, desk=desk,
+                      pace=pace)
+        meter = Meter(peer_id=settings.peer_id, board=board, desk=desk, pace=pace)
+        errands, shelf = Errands(pace), Shelf(self._files, pace.clock)
+        roster = Roster(
+            peer_id=settings.peer_id, cache=settings.cache_dir, board=board, desk=desk,
+            files=self._files, clock=pace.clock, errands=errands, shelf=shelf,
+            forget_table=partial(forget, settings.cache_dir), dead_after=dead_after(settings),
+        )
         shop = Workshop(
-            settings=self._settings, board=self._board, files=self._files, shelf=self._shelf,
-            chat=self._chat, pace=self._pace, slots=asyncio.Semaphore(self._settings.max_in_flight),
+            settings=settings, board=board, files=self._files, shelf=shelf,
+            chat=meter.counting(self._chat), pace=pace,
+            slots=asyncio.Semaphore(settings.max_in_flight),
         )
         async with asyncio.TaskGroup() as group:
-            shift = _Shift(shop=shop, group=group, stop=stop)
-            group.create_task(self._signs.run(stop))
-            group.create_task(self._meter.run(stop))
+            shift = _Shift(shop=shop, roster=roster, group=group)
+            told = group.create_task(_stop_with(stop, shift))
+            group.create_task(signs.run(shift.stop))
+            group.create_task(meter.run(shift.stop))
             group.create_task(self._listen(shift))
             group.create_task(_halt_at_the_stop(shift))
-            group.create_task(self._errands.run(stop, shift.wake))
+            group.create_task(errands.run(shift.stop, shift.wake))
             await self._watch(shift)
-        await self._meter.keep()
+            told.cancel()
+        await meter.keep()
+        if not stop.is_set():  # another worker has our id
+            await signs.outwait(stop)
 
     async def _watch(self, shift: _Shift) -> None:
         """Look for work until the stop; a store that fails is waited out."""
@@ -158,10 +166,10 @@ class Generation:
 
     async def _look(self, shift: _Shift) -> None:
         pace = self._pace
-        handed_over = await pace.aside(self._roster.is_handed_something)
+        handed_over = await pace.aside(shift.roster.is_handed_something)
         if not handed_over and pace.clock.monotonic() < shift.look_at:
             return
-        survey = await pace.aside(self._roster.survey, frozenset(shift.running))
+        survey = await pace.aside(shift.roster.survey, frozenset(shift.running))
         for job_id, orders in shift.running.items():
             if job_id in survey.over or survey.open.get(job_id, orders.round) != orders.round:
                 orders.drop()
@@ -271,6 +279,11 @@ def dead_after(settings: Settings) -> float:
     if not settings.peer_dead_seconds:
         return 0.0
     return max(settings.peer_dead_seconds, 3 * settings.inference_timeout)
+
+
+async def _stop_with(stop: asyncio.Event, shift: _Shift) -> None:
+    await stop.wait()
+    shift.stop.set()
 
 
 async def _halt_at_the_stop(shift: _Shift) -> None:
