@@ -102,11 +102,16 @@ def _inside(services: Services, settings: Settings) -> Iterator[Finding]:
                           "every listed peer was asked."))
     services.directory.known(accounts)  # reads what is stored about people
     yield from _left_out(services)
-    if services.generation.is_running():
-        yield Finding(what="worker", state="ok", found=f"works as peer {settings.peer_id}")
-    else:
+    if not services.generation.is_running():
         yield Finding(what="worker", state="note", found="none runs",
                       do="make run starts one; the command generate does the work itself.")
+    elif services.generation.stands_aside():
+        yield Finding(what="worker", state="wrong",
+                      found=f"waits, for another one works as peer {settings.peer_id} elsewhere",
+                      do="Stop one of them, or set R1EN_HOST_ADDR to an id of its own: no two "
+                         "replicas may have one.")
+    else:
+        yield Finding(what="worker", state="ok", found=f"works as peer {settings.peer_id}")
 
 
 def _left_out(services: Services) -> Iterator[Finding]:

@@ -72,6 +72,10 @@ class Generation:
         """Whether some process of this replica does the work now. Raises StoreError."""
         return is_taken(self._settings.cache_dir, self._settings.peer_id)
 
+    def stands_aside(self) -> bool:
+        """Whether this replica's worker waits for another with its id. Raises StoreError."""
+        return self._desk.note(keys.DESK_DOUBLE, "since") is not None
+
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop``; calls in flight then get 2.5 s, and progress is written.
 

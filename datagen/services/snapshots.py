@@ -34,6 +34,8 @@ LATE_AFTER = 5.0  # seconds a read may last before the picture counts as old
 _RATE_WINDOW = 30.0  # seconds: long enough to be calm, short enough to notice a change
 _RATE_CHANGES = 4  # steps of progress looked at, however long ago they were
 _RATE_MIN_SPAN = 3.0  # seconds of own observation before it beats the job's average
+_DOUBLE = ("This job waits: another replica has the id of this one, and its worker was started "
+           "later. Stop one of them, or give it an id of its own (R1EN_HOST_ADDR).")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +77,7 @@ class Snapshots:
         self._pulse = Pulse()
         self._still = Stillness()
         self._paces: dict[str, _Pace] = {}
+        self._stuck: Collection[str] = ()  # ids of the jobs that our worker does not publish now
 
     def invalidate(self) -> None:
         """Whoever asks next waits for a new picture."""
@@ -163,6 +166,8 @@ class Snapshots:
         handed_over = self._on_desk(keys.DESK_JOBS)
         asked, deleted = asked_here(self._desk), deleted_here(self._desk)
         reopened = {job_id for job_id, one in asked.items() if one.retry}
+        is_doubled = self._desk.note(keys.DESK_DOUBLE, "since") is not None
+        self._stuck = handed_over.keys() if is_doubled else ()
         seen = look(self._board, self._patience, beside=handed_over, without=deleted,
                     likely=self._paces, reopened=reopened)
         self._pulse.feel(seen.beats, self._clock, blind=last is not None and last.stale)
@@ -211,7 +216,8 @@ class Snapshots:
                  for peer, share in case.shares.items() if not case.is_covered(share)}
         return replace(
             view, rate=rate, eta=left / rate if rate else None, still=still,
-            waiting=self._pulse.missing(case, self._peers),
+            waiting=(_DOUBLE if case.job.id in self._stuck
+                     else self._pulse.missing(case, self._peers)),
             not_closed=self._pulse.not_closed(case), silent=self._pulse.silent(case.job.peers),
         )
 

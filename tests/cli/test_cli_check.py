@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import socket
 from contextlib import closing
@@ -12,6 +13,7 @@ import pytest
 
 from datagen import cli
 from datagen.adapters.local import LocalStore
+from datagen.protocol import keys
 
 
 def checked(capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, Any]]:
@@ -41,6 +43,21 @@ def test_a_used_store_tells_of_jobs_accounts_and_worker(
     assert "1 jobs, 0 of them open" in found["store"]["found"]
     assert found["accounts"]["state"] == "ok"
     assert found["worker"]["state"] == "note"
+
+
+def test_a_worker_that_waits_for_another_with_its_id_is_wrong(
+    made: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = made / "data"
+    with closing(LocalStore(data / "store.sqlite3")) as desk:
+        desk.keep(keys.DESK_DOUBLE, "since", "2026-01-01T00:00:00.000Z")
+    assert checked(capsys)[1]["worker"]["found"] == "none runs"
+    with next(data.rglob("local.lock")).open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        status, found = checked(capsys)
+    assert status == 1
+    assert found["worker"]["state"] == "wrong"
+    assert "R1EN_HOST_ADDR" in found["worker"]["do"]
 
 
 def test_foreign_values_are_counted_by_their_key(

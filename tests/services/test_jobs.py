@@ -560,6 +560,16 @@ def test_a_job_without_any_worker_says_how_to_start_one(world: World) -> None:
     assert "python worker.py" in (world.jobs.get(ANN, job_id).waiting or "")
 
 
+def test_a_job_that_waits_here_while_another_worker_has_our_id_tells_so(world: World) -> None:
+    world.store.keep(keys.DESK_DOUBLE, "since", "2026-01-01T00:00:00.000Z")
+    job_id = world.confirmed()
+    assert "R1EN_HOST_ADDR" in (world.jobs.get(ANN, job_id).waiting or "")
+    world.take_over()
+    world.clock.advance(100)
+    world.beat()
+    assert world.jobs.get(ANN, job_id).waiting is None
+
+
 def test_a_worker_that_beats_is_not_waited_for(world: World) -> None:
     world.beat()
     assert world.jobs.get(ANN, world.confirmed()).waiting is None
