@@ -21,8 +21,9 @@ lint: .ready-dev ## style, types and the direction of imports
 	@$(PY) -m mypy
 	@$(PY) -c 'from importlinter.cli import lint_imports_command as check; check()'
 
-test: lint ## lint, then every test but the deep ones, with coverage
+test: lint ## lint, every test but the deep ones with coverage, and 2,000 simulated histories
 	@$(PY) -m pytest -m "not deep" -n 2 --dist loadfile --cov --cov-report=term:skip-covered
+	@$(PY) -m tests.simulation --seeds 2000
 
 deep: .ready-dev ## the long proofs
 	@$(PY) -m pytest -m deep

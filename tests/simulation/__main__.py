@@ -13,6 +13,15 @@ from concurrent.futures import ProcessPoolExecutor
 from tests.simulation.history import Outcome, command, happen
 
 _SHOWN = 10  # failing seeds that are told
+_ENOUGH = 1_000  # histories in which each of these befalls some world:
+FAULTS = {
+    "kill", "kill soon", "power cut", "stop", "lose disk", "back up", "restore", "disk full",
+    "clock jumps", "die", "die with its node", "node down", "cut", "wipe node", "errors", "slow",
+    "delay", "file delay", "model errors", "model hangs", "unusable answers", "cancel", "delete",
+    "retry", "close", "held message", "missed message", "lost message", "failed store call",
+    "write that was not sent", "unconfirmed write", "file nobody else can fetch for long",
+    "failed model call", "hung model call", "unusable answer",
+}
 
 
 def main() -> int:
@@ -72,7 +81,10 @@ def _many(seeds: Sequence[int]) -> int:
     _say("\n".join(f"{number:8,}  {what}" for what, number in counts.most_common()))
     _say(f"{len(seeds):,} histories of {virtual / len(seeds):.0f} virtual seconds each in "
          f"{spent:.0f} s, {len(seeds) / spent:.1f} a second: {len(bad)} failed.")
-    return 1 if bad else 0
+    never = {what for what in FAULTS if not counts[what]} if len(seeds) >= _ENOUGH else set()
+    if never:
+        _say(f"These befell no world, which so many should have shown: {sorted(never)}")
+    return 1 if bad or never else 0
 
 
 def _summary(seed: int) -> tuple[int, str | None, Counter[str], float]:

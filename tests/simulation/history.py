@@ -28,8 +28,8 @@ from tests.simulation.virtual import VirtualLoop
 from tests.simulation.watch import Broken, Watch
 from tests.simulation.world import World
 
-LONGEST = 1_500.0  # virtual seconds from the healing until all must be over
-CALM = 60.0  # virtual seconds that are looked at once all is over
+LONGEST = 2_500.0  # virtual seconds from the healing until all must be over
+CALM = 40.0  # virtual seconds that are looked at once all is over
 UNTIDY = 900.0  # at most, where something waits for the file store, with its pauses
 WEEK = timedelta(days=8)
 
@@ -205,7 +205,7 @@ class _History:
         while self._watch.problem is None:
             self._world.keep_alive()
             open_ = self._ended.open_on(self._watch, self._world, self._jobs.values())
-            if self._loop.time() >= deadline - LONGEST / 2:
+            if self._loop.time() >= deadline - LONGEST * 0.7:
                 self._close_by_hand()
             if open_ is None or self._loop.time() >= deadline:
                 break

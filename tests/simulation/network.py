@@ -143,7 +143,7 @@ class Network:
         late = self.luck.random() * self.weather.file_delay
         if self._dead_files and self.luck.random() < self._dead_files:
             self.watch.count("file nobody else can fetch for long")
-            late = 600.0
+            late = 240.0
         self._seen_at[cid] = self.loop.time() + late
         self.watch.note(node.name, "stores", name, cid)
         return cid

@@ -77,7 +77,7 @@ def drawn(seed: str) -> Plan:
         dead_files=messages.choice((0.0, 0.0, 0.1)),
         loses=messages.choice((0.0, 0.0, 0.1)), keeps=messages.choice((0.0, 0.0, 0.1)),
         forgets=messages.random() < 0.5, overtakes=messages.random() < 0.5,
-        floor=luck.choice((3.0, 5.0, 8.0)), answer_seconds=luck.choice((0.5, 2.0, 6.0)),
+        floor=luck.choice((4.0, 8.0, 12.0)), answer_seconds=luck.choice((0.5, 2.0, 6.0)),
         faults=tuple(sorted(faults, key=lambda fault: (fault.at, fault.what, fault.who))),
     )
 
