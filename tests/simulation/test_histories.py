@@ -19,6 +19,7 @@ from tests.simulation.history import happen
 from tests.simulation.planted import PLANTED
 from tests.simulation.watch import Broken
 
+
 @pytest.mark.parametrize("fault", PLANTED)
 def test_a_planted_fault_is_found(fault: str) -> None:
     plant, seed = PLANTED[fault]
