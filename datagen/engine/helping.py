@@ -23,8 +23,10 @@ def share_to_help(
         if peer == me or case.is_covered(share, without):
             continue
         waited = still.of((case.job.id, case.round, peer), case.signs(peer), now)
+        if not limit or waited < limit:
+            continue
         turn = _turns(case, peer).index(me)
-        if limit and waited >= limit * (1 + turn / 2):
+        if waited >= limit * (1 + turn / 2):
             found.append((turn, peer))
     return min(found)[1] if found else None
 

@@ -160,6 +160,82 @@ def test_missing_is_lazy_and_skips_what_was_appended_meanwhile(tmp_path: Path) -
     journal.close()
 
 
+@given(st.sets(st.integers(10, 19)) | st.none(), st.lists(st.integers(5, 25), max_size=20))
+def test_what_is_missing_and_what_is_whole_is_told_from_either_end(
+    due: set[int] | None, indices: list[int]
+) -> None:
+    with TemporaryDirectory() as folder:
+        journal = Journal(Path(folder), SHARE, due)
+        for index in indices:
+            journal.append(ok_line(index, {}))
+        wanted = set(range(10, 20)) if due is None else due
+        missing = sorted(wanted - set(indices))
+        assert list(journal.missing()) == missing
+        assert list(journal.missing(backwards=True)) == missing[::-1]
+        assert journal.left == len(missing)
+        assert journal.run() == Share(start=10, end=min(missing, default=20))
+        assert journal.run(backwards=True) == Share(start=max(missing, default=9) + 1, end=20)
+        journal.close()
+
+
+def test_of_a_retry_only_what_is_due_is_wanted(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, SHARE, [12, 15])
+    assert (journal.due, journal.left) == (2, 2)
+    assert [index for index in range(8, 22) if journal.lacks(index)] == [12, 15]
+    journal.append(ok_line(13, {}))
+    assert (journal.ok, journal.left) == (0, 2)
+    journal.append(ok_line(12, {}))
+    journal.append(failed_line(15, "It did not fit.", ""))
+    assert (journal.ok, journal.failed, journal.left) == (1, 1, 0)
+    assert [line["i"] for line in lines_of(journal)] == [12, 15]
+    journal.close()
+
+    again = Journal(tmp_path, SHARE, [12, 15, 17])  # as another edition has it
+    assert list(again.missing()) == [17]
+    again.close()
+
+
+def test_a_retry_in_which_nothing_of_a_share_is_due_is_complete_at_once(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, SHARE, ())
+    assert (journal.left, journal.run(), journal.run(backwards=True)) == (0, SHARE, SHARE)
+    assert lines_of(journal) == []
+    journal.close()
+
+
+def test_a_span_of_it_is_counted_and_written_by_itself(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, SHARE)
+    for index in (12, 10, 19):
+        journal.append(ok_line(index, {}))
+    journal.append(failed_line(11, "It did not fit.", ""))
+    assert journal.counts(SHARE) == (3, 1)
+    assert journal.counts(Share(start=11, end=13)) == (1, 1)
+    assert journal.counts(Share(start=13, end=13)) == (0, 0)
+    out = io.BytesIO()
+    journal.ordered(out, Share(start=11, end=19))
+    assert [json.loads(line)["i"] for line in out.getvalue().splitlines()] == [11, 12]
+    journal.close()
+
+
+def test_missing_from_the_far_end_is_lazy_as_well(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, SHARE)
+    indices = journal.missing(backwards=True)
+    assert next(indices) == 19
+    journal.append(ok_line(18, {}))
+    assert next(indices) == 17
+    journal.close()
+
+
+@pytest.mark.parametrize(("of", "number", "below"), [
+    (None, 0, ""), ("peer", 0, ""), ("other", 0, "round-0/other"), ("peer", 2, "round-2/peer"),
+    ("other", 2, "round-2/other"),
+])
+def test_each_share_and_round_has_its_own_folder_below_the_peers(
+    of: str | None, number: int, below: str, tmp_path: Path
+) -> None:
+    folder = folder_of(tmp_path, "job_1_a", "peer", of=of, number=number)
+    assert folder == tmp_path / "job_1_a" / "peer" / below
+
+
 def test_raw_is_bounded_and_hostile_text_is_storable(tmp_path: Path) -> None:
     line = failed_line(10, "lone \ud800", "é\ud800" * MAX_RAW)
     assert len(json.loads(line)["raw"].encode()) <= MAX_RAW
@@ -182,6 +258,12 @@ def test_a_record_that_no_json_file_can_hold_is_refused(data: dict) -> None:
 def test_ids_that_must_not_name_a_path_are_refused(job: str, peer: str, tmp_path: Path) -> None:
     with pytest.raises(InputError):
         folder_of(tmp_path, job, peer)
+
+
+@pytest.mark.parametrize("of", ["..", ".", "a/b", "a\n", "../../x"])
+def test_nor_does_a_helped_peers_id(of: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError):
+        folder_of(tmp_path, "job_1", "local", of=of)
 
 
 def test_a_full_disk_keeps_what_was_there_and_goes_on_later(tmp_path: Path) -> None:
