@@ -13,6 +13,7 @@ from datagen.protocol.board import Beat, Board
 from datagen.protocol.said import KEPT, Place, Said
 
 PER_LOOK = 5  # fields; what is new must not wait behind what was said before
+AT_MOST = 1.0  # seconds of one look, for the same reason: a write may take some
 BEATS_EVERY = 30.0  # seconds between two looks at who is back
 SILENT = 100.0  # seconds without a beat: a peer that beats then was away
 ALONE = 60.0  # seconds between two tries while no other node confirms anything
@@ -72,7 +73,8 @@ class Repeating:
             elif not (job_id in running and place.field == self._peer_id):
                 self._say_again(place, jobs.get(job_id))
                 left -= 1
-            if left <= 0 or self._board.is_alone:
+            spent = self._clock.monotonic() - now
+            if left <= 0 or spent >= AT_MOST or self._board.is_alone:
                 break
         if self._board.is_alone:
             self._not_before = now + ALONE

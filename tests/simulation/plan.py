@@ -55,8 +55,12 @@ def drawn(seed: str) -> Plan:
     luck = Random(f"{seed}:plan")
     peers = tuple("ABCDEFG"[: luck.choice((1, 1, 2, 2, 3, 3, 3, 4, 5, 7))])
     heals_at = luck.uniform(10, 120)
+    apart = Random(f"{seed}:apart")
+    long = len(peers) > 2 and apart.random() < 0.25
+    jobs_until = heals_at / 2
+    heals_at += apart.uniform(100, 300) if long else 0.0
     jobs = tuple(
-        JobPlan(at=luck.uniform(0, heals_at / 2), creator=luck.choice(peers),
+        JobPlan(at=luck.uniform(0, jobs_until), creator=luck.choice(peers),
                 total=luck.choice((luck.randint(1, 5), luck.randint(1, 25), luck.randint(1, 60))))
         for _ in range(luck.choice((1, 1, 1, 2, 3)))
     )
@@ -64,6 +68,7 @@ def drawn(seed: str) -> Plan:
     faults = [fault for peer in peers for fault in _of_peer(luck, peer, begins_at, heals_at)]
     faults += _of_network(luck, peers, heals_at)
     faults += [fault for number in range(len(jobs)) for fault in _asked(luck, number, peers)]
+    faults += _coming_apart(apart, peers, heals_at) if long else ()
     faults += _for_good(Random(f"{seed}:losses"), peers, heals_at)
     messages = Random(f"{seed}:messages")
     # Who loses the node, the disk and the time all at once can't know how often it started.
@@ -113,6 +118,15 @@ def _of_network(luck: Random, peers: tuple[str, ...], end: float) -> Iterator[Fa
         apart = frozenset(luck.sample(peers, luck.randint(1, len(peers) - 1)))
         yield Fault(at=at, what="cut", names=apart)
         yield Fault(at=at + luck.uniform(5, 60), what="cut")
+
+
+def _coming_apart(luck: Random, peers: tuple[str, ...], end: float) -> Iterator[Fault]:
+    """One cut after the other, each long enough that those on one side give up the other."""
+    at = luck.uniform(5, 40)
+    while at < end:
+        names = frozenset(luck.sample(peers, luck.randint(1, len(peers) - 1)))
+        yield Fault(at=at, what="cut", names=names)
+        at += luck.choice((luck.uniform(3, 20), luck.uniform(20, 60), luck.uniform(80, 200)))
 
 
 def _asked(luck: Random, job: int, peers: tuple[str, ...]) -> Iterator[Fault]:

@@ -36,18 +36,6 @@ def _missing_by_count(self: journal.Journal, *, backwards: bool = False) -> Iter
         at += 1
 
 
-def _scan_to_the_first_fault(self: journal.Journal) -> None:
-    offset = 0
-    with self._path.open("rb") as source:
-        for entry in source:
-            record = journal._record(journal._checked(entry))
-            if record is None and entry != b"\n":
-                return
-            if record is not None and self.lacks(int(record["i"])):
-                self._note(record, offset)
-            offset += len(entry)
-
-
 def _complete_with_one_part(self: Case, without: Any = ()) -> bool:
     return any(self.parts(without))
 
@@ -120,8 +108,6 @@ def _in_place_of(owner: Any, name: str, new: Any) -> Plant:
 PLANTED: Mapping[str, tuple[Plant, int]] = {
     "it resumes by line count": (
         _in_place_of(journal.Journal, "missing", _missing_by_count), 9),
-    "a torn line costs all that follow": (
-        _in_place_of(journal.Journal, "_scan", _scan_to_the_first_fault), 155),
     "what is counted was not synced": (_in_place_of(journal.Journal, "sync", _sync_nothing), 9),
     "it closes without coverage": (
         _together(_in_place_of(Case, "is_complete", _complete_with_one_part),
@@ -129,8 +115,6 @@ PLANTED: Mapping[str, tuple[Plant, int]] = {
     "one peer is a quorum": (
         _in_place_of(editions, "is_quorum", lambda job, peers: bool(peers)), 1),
     "a promise does not bind": (_in_place_of(editions, "heard", lambda mine, votes: mine), 1),
-    "what others took is not asked for": (
-        _in_place_of(editions, "bound_to", lambda votes, ballot: None), 1),
     "a proposal is taken unread": (_in_place_of(closing.Closing, "carry", _take_unread), 1),
     "a vote is not on disk": (_in_place_of(Board, "last_word", lambda self, *_: None), 1),
     "a new round forgets the one before": (_in_place_of(Shelf, "merged", _without_the_base), 1),
