@@ -27,6 +27,8 @@ async def serve(services: bootstrap.Services) -> None:
     async with asyncio.TaskGroup() as group:
         if services.first_admin:
             group.create_task(services.first_admin.run(stop))
+        if services.account_copies:
+            group.create_task(services.account_copies.run(stop))
         await services.generation.run(stop)
 
 

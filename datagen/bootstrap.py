@@ -20,6 +20,7 @@ from datagen.adapters.local import LocalFiles, LocalStore
 from datagen.adapters.sample import SampleModel
 from datagen.domain.errors import Conflict, StoreError
 from datagen.engine.pace import Pace
+from datagen.engine.returning import Returning
 from datagen.model.sample import illustrate
 from datagen.ports import ChatModel, Clock, FileStore
 from datagen.protocol.board import Board
@@ -27,6 +28,7 @@ from datagen.protocol.foreign import Foreign
 from datagen.protocol.people import People
 from datagen.protocol.said import Said
 from datagen.protocol.seal import Seal
+from datagen.services.account_copies import AccountCopies
 from datagen.services.accounts import Accounts
 from datagen.services.contact import Contact
 from datagen.services.datasets import Datasets
@@ -37,6 +39,7 @@ from datagen.services.jobs import Jobs
 from datagen.services.metrics import ModelUse
 from datagen.services.patience import Patience
 from datagen.services.people import Directory
+from datagen.services.waiting import Waiting
 from datagen.settings import Settings
 
 if TYPE_CHECKING:
@@ -68,6 +71,7 @@ class Services:
     model_use: ModelUse
     patience: Patience  # of who looks at a page, for what may take a shared store long
     first_admin: FirstAdmin | None  # for the worker of a node; elsewhere ``up`` makes it
+    account_copies: AccountCopies | None  # for the same; None where nobody else has any
     illustrate: Callable[[Mapping[str, Any]], Any]  # an example record of a schema, at once
     foreign: Foreign  # values in the store's keys that were left out so far
     close: Callable[[], None]  # releases the stores' files and connections
@@ -127,6 +131,11 @@ def build(settings: Settings, *, for_pages: bool = False) -> Services:
             accounts=accounts, store=store, hkey=settings.auth_hkey,
             others=tuple(peer for peer in settings.peers if peer != settings.peer_id),
             password=settings.bootstrap_admin_password, pace=Pace(clock=clock),
+        ),
+        account_copies=None if settings.local else AccountCopies(
+            store=store, desk=desk, hkey=settings.auth_hkey, pace=Pace(clock=clock),
+            waiting=Waiting(settings.auth_hkey, seal),
+            returning=Returning(peer_id=settings.peer_id, board=board, clock=clock),
         ),
         illustrate=illustrate, foreign=foreign,
         close=partial(_close, store, desk),

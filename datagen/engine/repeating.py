@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from datagen.domain.jobs import Job
+from datagen.engine.returning import Returning
 from datagen.ports import Clock
 from datagen.protocol import keys
-from datagen.protocol.board import Beat, Board
+from datagen.protocol.board import Board
 from datagen.protocol.said import KEPT, Place, Said
 
 PER_LOOK = 5  # fields; what is new must not wait behind what was said before
 AT_MOST = 1.0  # seconds of one look, for the same reason: a write may take some
 BEATS_EVERY = 30.0  # seconds between two looks at who is back
-SILENT = 100.0  # seconds without a beat: a peer that beats then was away
 ALONE = 60.0  # seconds between two tries while no other node confirms anything
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Pulse:
-    beat: Beat
-    since: float  # monotonic seconds; the first look that saw it
 
 
 class Repeating:
@@ -30,9 +24,8 @@ class Repeating:
 
     def __init__(self, *, peer_id: str, board: Board, said: Said, clock: Clock) -> None:
         self._peer_id, self._board, self._said, self._clock = peer_id, board, said, clock
-        self._pulses: dict[str, _Pulse] = {}  # of the other peers
+        self._returning = Returning(peer_id=peer_id, board=board, clock=clock)
         self._look_at = self._not_before = -math.inf  # monotonic seconds
-        self._began_at = math.inf  # when this life first looked
         self._adopted: dict[str, Job] = {}  # others' jobs whose entries we repeat, by id
         self._entries: set[str] = set()  # ids of jobs whose entry their creator may have lost
         self._knows_all: bool | None = None  # False: our disk is new, and perhaps not the peer
@@ -56,8 +49,8 @@ class Repeating:
             self._remember(jobs)
             self._knows_all = True
         if now >= self._look_at:
-            self._look_for_who_is_back(now, jobs)
-            self._adopt_orphans(now, jobs, {*gone, *leaving})
+            self._see_who_is_back(jobs)
+            self._adopt_orphans(jobs, {*gone, *leaving})
             self._look_at = now + BEATS_EVERY
         lost = self._said.jobs() - jobs.keys() - set(leaving)
         self._said.at_once(lambda place: place.hkey == keys.JOBS and place.field in lost)
@@ -111,21 +104,18 @@ class Repeating:
             self._entries.discard(job_id)
         return written
 
-    def _adopt_orphans(
-        self, now: float, jobs: Mapping[str, Job], away: Collection[str]
-    ) -> None:
+    def _adopt_orphans(self, jobs: Mapping[str, Job], away: Collection[str]) -> None:
         """Repeat also the entries of jobs whose creator may not: it is silent, or lost them.
 
         The peer next to the creator does, as long as it is there; the others where it isn't.
         """
-        self._began_at = min(self._began_at, now)
         since = self._clock.now() - KEPT
         for job in jobs.values():
             entry = replace(job, inc=1, rev=0)
             if (job.inc and self._peer_id in job.peers and job.created_at > since
                     and job.id not in away and job.creator != self._peer_id
                     and self._adopted.get(job.id) != entry
-                    and (self._is_next(job) or self._is_silent(job.creator, now))):
+                    and (self._is_next(job) or self._returning.is_silent(job.creator))):
                 self._adopted[job.id] = entry
                 self._board.adopt_entry(job)
 
@@ -133,22 +123,10 @@ class Repeating:
         at = job.peers.index(job.creator) if job.creator in job.peers else -1
         return job.peers[(at + 1) % len(job.peers)] == self._peer_id
 
-    def _is_silent(self, peer: str, now: float) -> bool:
-        pulse = self._pulses.get(peer)
-        return now - (pulse.since if pulse else self._began_at) >= SILENT
-
-    def _look_for_who_is_back(self, now: float, jobs: Mapping[str, Job]) -> None:
-        for peer, beat in self._board.beats().items():
-            if peer == self._peer_id:
-                continue
-            before = self._pulses.get(peer)
-            if before is None or (beat.inc, beat.seq) != (before.beat.inc, before.beat.seq):
-                self._pulses[peer] = _Pulse(beat=beat, since=now)
-                is_new = before is not None and beat.inc != before.beat.inc
-                if is_new:
-                    since = self._clock.now() - KEPT
-                    self._entries.update(
-                        job.id for job in jobs.values()
-                        if job.creator == peer and job.inc and job.created_at > since)
-                if is_new or (before and now - before.since >= SILENT):
-                    self._said.at_once()
+    def _see_who_is_back(self, jobs: Mapping[str, Job]) -> None:
+        back, since = self._returning.look(), self._clock.now() - KEPT
+        self._entries.update(
+            job.id for job in jobs.values()
+            if back.get(job.creator) and job.inc and job.created_at > since)
+        if back:
+            self._said.at_once()

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 import datagen
 from datagen.domain.errors import StoreError
 from datagen.engine.pace import Backoff, Pace
-from datagen.engine.repeating import SILENT
+from datagen.engine.returning import SILENT
 from datagen.engine.stillness import Stillness
 from datagen.ports import Desk
 from datagen.protocol import keys

@@ -19,6 +19,7 @@ DESK_DELETED = "deleted"  # job id -> its totals or "": deleted for good, ids ne
 DESK_SAID = "said"  # hash and field -> our last word there, to be said again
 DESK_REVOKED = "revoked"  # mark of a session -> its end: ended here or on another replica
 DESK_COUNTED = "counted"  # disk id -> what was asked of models: counted on this disk
+DESK_ACCOUNTS = "accounts"  # user name -> the newest version of the account that was ever shown
 DESK_DOUBLE = "double"  # "since" -> when the worker stood aside: another has this peer's id
 DESK_HEARD = "heard"  # "beat" -> when the worker last heard another peer's
 

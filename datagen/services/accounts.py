@@ -22,10 +22,12 @@ from datagen.domain.errors import (
     NotThere,
     Problem,
     SignInFailed,
+    StoreError,
     StoreUnconfirmed,
 )
 from datagen.domain.users import USER_NAME, Account, Role, Session, User
 from datagen.ports import Clock, Desk, HashStore, PasswordHasher, TokenSigner
+from datagen.protocol import keys
 from datagen.protocol.fields import dumps, to_iso
 from datagen.protocol.foreign import Foreign
 from datagen.protocol.seal import Seal
@@ -80,7 +82,7 @@ class Accounts:
         else writes; ``contact``: without which no session holds, None = they do all the same.
         """
         self._foreign = foreign or Foreign()
-        self._store = store
+        self._store, self._desk = store, desk
         self._clock = clock
         self._hasher = hasher
         self._signer = signer
@@ -294,12 +296,17 @@ class Accounts:
         self._write(account.name, self._waiting.put_in(account.name, changed, kept))
 
     def _write(self, name: str, record: Mapping[str, Any]) -> None:
+        text = dumps(record)
         try:
-            self._store.hset(self._hkey, name, dumps(record))
+            self._store.hset(self._hkey, name, text)
         except StoreUnconfirmed as exc:  # it counts here at once
             _LOG.warning("The account %s was changed on this replica alone so far: %s", name, exc)
         finally:
             self._sessions.forget(name)
+        try:
+            self._desk.keep(keys.DESK_ACCOUNTS, name, text)  # to be said again by the worker
+        except StoreError as exc:
+            _LOG.warning("The account %s was changed, which is not repeated: %s", name, exc)
 
     def _read(self, name: str) -> AccountRecord | None:
         text = self._store.hget(self._hkey, name)

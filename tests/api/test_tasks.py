@@ -376,6 +376,18 @@ def test_the_schema_as_edited_is_what_is_stored(api: Api) -> None:
     assert "sk-own" not in json.dumps(details)
 
 
+def test_a_draft_of_another_replica_is_a_conflict_that_tells_the_way_back(api: Api) -> None:
+    claims = JwtSigner("s" * 32, api.clock).read(api.drafted()["draftToken"])
+    token = JwtSigner("s" * 32, api.clock).sign({**claims, "peer": "peer2"})
+    for path, body in (("/api/tasks/confirm", {"draftToken": token}),
+                       ("/api/tasks/schema", {**ASKED, "previousDraftToken": token})):
+        answer = api.post(path, body)
+        assert answer.status_code == 409
+        assert "peer2" in answer.text
+        assert "draft it again here" in answer.text
+    assert api.get("/api/tasks").json()["jobs"] == []
+
+
 def test_the_model_may_be_named_at_the_confirmation(api: Api) -> None:
     body = {"draftToken": api.drafted()["draftToken"], "useExternalApi": False,
             "inferenceBaseUrl": "https://models.example", "inferenceModel": "m1",

@@ -15,7 +15,7 @@ from datagen.adapters.memory import MemoryFiles, MemoryStore
 from datagen.domain.chat import ChatReply
 from datagen.domain.jobs import Job
 from datagen.engine.pace import Pace
-from datagen.engine.repeating import SILENT
+from datagen.engine.returning import SILENT
 from datagen.engine.signs import BEAT_EVERY, HEAR_EVERY
 from datagen.protocol import keys
 from datagen.protocol.board import Board
