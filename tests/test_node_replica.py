@@ -84,7 +84,7 @@ async def test_a_job_of_200_records_costs_a_node_few_calls(tmp_path: Path) -> No
                     stored = sandbox.network.dump(0)["hashes"]
             counters = sandbox.network.counters()
             beats = calls({"": counters["cstore"].pop("datagen:peers", {})}, "hset", "hgetall")
-            assert beats <= 3
+            assert beats <= 5  # each is a look whether another has our id, and a write
 
             # 0.1 calls a record at 200 ms a model call; a look at the list every second apart
             looks = counters["cstore"]["datagen:jobs"].pop("hgetall")
