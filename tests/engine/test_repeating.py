@@ -14,7 +14,8 @@ from datagen.domain.asked import Asked, Request
 from datagen.domain.editions import Word
 from datagen.domain.errors import StoreUnconfirmed
 from datagen.domain.jobs import Job, PeerState, shares
-from datagen.engine.repeating import ALONE, BEATS_EVERY, PER_LOOK, SILENT, Repeating
+from datagen.engine.repeating import ALONE, BEATS_EVERY, PER_LOOK, Repeating
+from datagen.engine.returning import SILENT
 from datagen.protocol import keys
 from datagen.protocol.board import Beat, Board
 from datagen.protocol.said import FIRST_PAUSE, KEPT, Place, Said
