@@ -167,6 +167,11 @@ class Journal:
         at = index - self._share.start
         return 0 <= at < len(self._share) and self._results[at] == _MISSING
 
+    def lacks_some(self, span: Share) -> bool:
+        """Whether one of the share's indices within ``span`` has no record yet."""
+        start = self._share.start
+        return self._results.find(_MISSING, span.start - start, span.end - start) >= 0
+
     def append(self, line: bytes) -> None:
         """Keep a result line; it survives a ``kill -9`` from here on. Nothing counts if it fails.
 

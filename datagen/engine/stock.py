@@ -42,8 +42,8 @@ class Stock:
                 if part.round == self._round and part.cid and self._lacks_some_of(part):
                     yield part, bool(state.inc)
 
-    def grow(self, *, least: int = 1) -> bool:
-        """Store what the journal has beyond the parts, if that is ``least`` records or more."""
+    def grow(self) -> bool:
+        """Store what the journal has beyond the parts; whether there was anything."""
         run = self._journal.run(backwards=self._backwards)
         if self._chain:
             last = self._chain[-1]
@@ -51,7 +51,7 @@ class Stock:
                    else Share(start=last.end, end=run.end))
         else:
             new = run
-        if new.end <= new.start or sum(self._journal.counts(new)) < least:
+        if new.end <= new.start or not sum(self._journal.counts(new)):
             return False
         chain = list(self._chain)
         while chain and sum(self._journal.counts(new)) >= chain[-1].ok + chain[-1].failed:
@@ -77,7 +77,7 @@ class Stock:
 
     def _lacks_some_of(self, part: Part) -> bool:
         first, last = max(part.start, self._share.start), min(part.end, self._share.end)
-        return any(self._journal.lacks(index) for index in range(first, last))
+        return self._journal.lacks_some(Share(start=first, end=max(first, last)))
 
     def _is_ours(self, part: Part) -> bool:
         return (part.round == self._round and self._share.start <= part.start
