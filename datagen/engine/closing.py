@@ -123,7 +123,7 @@ class Closing:
         now, job = self._clock.monotonic(), case.job
         marks = tuple(sorted((peer, vote.promised, vote.ballot) for peer, vote in votes.items()))
         waited = self._still.of((job.id, case.round, "votes"), marks, now)
-        if not job.inc or first:
+        if not job.inc or (first and not any(vote.promised for vote in votes.values())):
             return False
         if editions.creator(job) == self._peer_id and not any(vote.promised or vote.taken
                                                              for vote in votes.values()):
