@@ -58,12 +58,10 @@ class Repeating:
             return
         left = PER_LOOK - self._put_back_entries(jobs, {*gone, *leaving})
         for place in self._said.due({job.id for job in jobs.values() if not job.is_over}):
-            job_id = place.job_id
-            if not place.hkey.endswith(keys.CONTROL) and (
-                job_id in gone or (job_id in leaving and job_id not in jobs)
-            ):
+            job_id, is_word = place.job_id, place.hkey.endswith(keys.CONTROL)
+            if not is_word and (job_id in gone or (job_id in leaving and job_id not in jobs)):
                 self._said.forget(place)
-            elif not (job_id in running and place.field == self._peer_id):
+            elif is_word or not (job_id in running and place.field == self._peer_id):
                 self._say_again(place, jobs.get(job_id))
                 left -= 1
             spent = self._clock.monotonic() - now

@@ -151,6 +151,15 @@ def test_the_state_of_a_share_that_is_worked_on_is_left_to_who_does(replica: Rep
     assert replica.look() == [(keys.job_peers(job.id), "local")]
 
 
+def test_what_is_said_beside_a_share_is_repeated_while_the_share_is_worked_on(
+    replica: Replica,
+) -> None:
+    job = replica.job(creator="third")
+    replica.board.say(job.id, Word(peer_id="local", asked=ASKED))
+    replica.clock.advance(FIRST_PAUSE)
+    assert replica.look(job.id) == [(keys.job_control(job.id), "local")]
+
+
 class TestDeleted:
     """Of a job that is deleted nothing is said any more but that it was."""
 
