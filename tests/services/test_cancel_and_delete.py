@@ -28,7 +28,7 @@ from datagen.protocol import keys
 from datagen.protocol.requests import ask_here, asked_here, deleted_here
 
 SCRIPT = {2: [ChatReply(text="no", finish_reason="stop")]}
-TOTAL = 12
+TOTAL = 40
 WEEK = DELETE_AFTER.total_seconds()
 
 
