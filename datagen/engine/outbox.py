@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -28,15 +28,17 @@ class Receipt:
 
 
 def deliver(
-    journal: Journal, files: FileStore, *, job_id: str, peer_id: str, now: datetime
+    journal: Journal, files: FileStore, *, job_id: str, peer_id: str, now: datetime,
+    lost: Collection[str] = (),
 ) -> Receipt:
     """Upload the ordered records and the list of failures (blocking). Raises StoreError.
 
-    What was uploaded before a crash is not uploaded again, once its receipt was kept.
+    What was uploaded before a crash is not uploaded again, once its receipt was kept; unless
+    its file is among the ``lost``.
     """
     path = journal.folder / "receipt.json"
     receipt = _read(path)
-    if receipt is None:
+    if receipt is None or receipt.result_cid in lost:
         name = f"{job_id}_{peer_id}"
         result_cid = errors_cid = None
         if journal.ok + journal.failed:  # there are file stores that refuse an empty file

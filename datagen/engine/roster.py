@@ -22,7 +22,7 @@ from datagen.engine.closing import Closing
 from datagen.engine.errands import Errands
 from datagen.engine.hearing import Hearing
 from datagen.engine.helping import share_to_help
-from datagen.engine.journal import JOURNAL, disk_faults
+from datagen.engine.journal import JOURNAL, disk_faults, folder_of
 from datagen.engine.outbox import clear
 from datagen.engine.removal import Removal
 from datagen.engine.repeating import Repeating
@@ -286,13 +286,20 @@ class Roster:
                    share=shares(job.total_records, job.peers)[of])
 
     def _is_done(self, case: Case, said: PeerState | None) -> bool:
-        """Whether this peer did its own share of the round."""
+        """Whether this peer did its own share of the round, and its file can be had."""
+        lost = self._shelf.unreadable()
         if not case.round:
-            return said is not None and said.finished_at is not None
+            return said is not None and said.finished_at is not None and not (
+                said.result_cid in lost and self._can_deliver_again(case.job))
         share = case.shares.get(self._peer_id)
         return share is None or any(
             peer == self._peer_id and (part.start, part.end) == (share.start, share.end)
-            for peer, part in case.parts())
+            for peer, part in case.parts(lost))
+
+    def _can_deliver_again(self, job: Job) -> bool:
+        """Whether this peer has its records still, or nobody else could make them again."""
+        folder = folder_of(self._cache, job.id, self._peer_id)
+        return (folder / JOURNAL).exists() or len(job.peers) == 1
 
     def _settle(self, case: Case, *, is_running: bool) -> None:
         """See to what is left to do for a job that is over."""

@@ -128,6 +128,7 @@ async def work(shop: Workshop, task: Assignment, stop: asyncio.Event) -> None:
         stock = Stock(
             journal=journal, share=task.share, number=task.number, backwards=task.of != me,
             tally=tally, files=shop.files, name=f"{task.job.id}_{me}",
+            lost=shop.shelf.unreadable(),
         )
         await _Work(shop, task, journal, tally, stock, is_first=is_first).through(stop)
     finally:
@@ -215,15 +216,17 @@ class _Work:
         return False
 
     async def _deliver(self) -> None:
-        if not self._is_first:
-            await self._pace.aside(self._stock.finish)
-            return
         shop = self._shop
+        if not self._is_first:
+            shop.shelf.stored(await self._pace.aside(self._stock.finish))
+            return
         receipt = await self._pace.aside(
             deliver, self._journal, shop.files, job_id=self._task.job.id,
             peer_id=shop.settings.peer_id, now=self._pace.clock.now(),
+            lost=shop.shelf.unreadable(),
         )
         self._stock.delivered(receipt.result_cid)
+        shop.shelf.stored(receipt.result_cid or "")
         self._tally.finished(receipt.result_cid, receipt.errors_cid, receipt.finished_at)
 
     async def _store(self, made: asyncio.Event) -> None:

@@ -48,6 +48,10 @@ class Shelf:
         return {cid for cid, one in tuple(self._failing.items())
                 if one.times >= TRIES and self._clock.monotonic() - one.since >= PATIENCE}
 
+    def stored(self, cid: str) -> None:
+        """This file was stored a moment ago, perhaps under the id that it had before."""
+        self._failing.pop(cid, None)
+
     def lines(self, part: Part, *, ours: bool = True) -> Iterator[ResultLine]:
         """What a part holds, in order, each index once; nothing outside its range.
 

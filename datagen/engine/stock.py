@@ -6,7 +6,7 @@ A machine may die with its disk; what it stored before is carried on by the othe
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import BinaryIO, cast
 
 from datagen.domain.folds import Case, parts_of
@@ -24,12 +24,16 @@ class Stock:
 
     def __init__(
         self, *, journal: Journal, share: Share, number: int, backwards: bool, tally: Tally,
-        files: FileStore, name: str,
+        files: FileStore, name: str, lost: Collection[str] = (),
     ) -> None:
-        """``number``: the round; ``backwards``: it grows from the far end; ``name``: of files."""
+        """``number``: the round; ``backwards``: it grows from the far end; ``name``: of files.
+
+        ``lost``: ids of files that can't be read any more.
+        """
         self._journal, self._share, self._round = journal, share, number
         self._backwards, self._tally, self._files, self._name = backwards, tally, files, name
-        chain = [part for part in tally.parts if part.whole and self._is_ours(part)
+        chain = [part for part in tally.parts
+                 if part.whole and self._is_ours(part) and part.cid not in lost
                  and journal.counts(Share(start=part.start, end=part.end))
                  == (part.ok, part.failed)]
         self._chain = list(self._connected(chain))  # from the end where it begins to grow
@@ -62,13 +66,12 @@ class Stock:
         self._tell()
         return True
 
-    def finish(self) -> None:
-        """Store all there is as one part; of a share that ends early, a partial one."""
-        whole = not self._journal.left
-        if [(p.start, p.end) for p in self._chain] == [(self._share.start, self._share.end)]:
-            return
-        self._chain = [self._stored(self._share, whole=whole)]
-        self._tell()
+    def finish(self) -> str:
+        """Store all there is as one part; of a share that ends early, a partial one. Its id."""
+        if [(p.start, p.end) for p in self._chain] != [(self._share.start, self._share.end)]:
+            self._chain = [self._stored(self._share, whole=not self._journal.left)]
+            self._tell()
+        return self._chain[0].cid
 
     def delivered(self, cid: str | None) -> None:
         """The whole journal is in the file with this id."""

@@ -145,6 +145,13 @@ class TestUnreadable:
         assert len(list(desk.shelf.lines(self.PART))) == 5
         assert desk.shelf.unreadable() == set()
 
+    def test_so_is_one_that_was_stored_again(self, desk: Desk) -> None:
+        for _ in range(TRIES):
+            self.fails(desk)
+            desk.clock.advance(PATIENCE)
+        desk.shelf.stored("away")
+        assert desk.shelf.unreadable() == set()
+
     def test_the_others_go_on_without_it(self, desk: Desk) -> None:
         desk.stored("a", self.PART)
         desk.stored("b", desk.part(5, 10))

@@ -52,7 +52,7 @@ class Bench:
         self.before: PeerState | None = None
         self.open()
 
-    def open(self) -> None:
+    def open(self, lost: Collection[str] = ()) -> None:
         """A life of the worker begins."""
         self.journal = Journal(self.folder / "j", self.share, self.due)
         self.tally = Tally(
@@ -61,13 +61,15 @@ class Bench:
             of="other" if self.backwards else None, number=self.number)
         self.stock = Stock(
             journal=self.journal, share=self.share, number=self.number,
-            backwards=self.backwards, tally=self.tally, files=self.files, name="job_local")
+            backwards=self.backwards, tally=self.tally, files=self.files, name="job_local",
+            lost=lost)
 
-    def restart(self, *, parts: tuple[Part, ...] | None = None) -> None:
+    def restart(self, *, parts: tuple[Part, ...] | None = None,
+                lost: Collection[str] = ()) -> None:
         state = self.tally.state()
         self.before = state if parts is None else replace(state, parts=parts)
         self.journal.close()
-        self.open()
+        self.open(lost)
 
     def make(self, *indices: int) -> None:
         for index in indices:
@@ -182,12 +184,12 @@ class TestFinish:
             bench.make(index)
             if index == 20:
                 bench.stock.grow()
-        bench.stock.finish()
+        cid = bench.stock.finish()
         (part,) = bench.parts
-        assert (part.start, part.end, part.ok, part.failed) == (10, 40, 26, 4)
+        assert (part.start, part.end, part.ok, part.failed, part.cid) == (10, 40, 26, 4, cid)
         assert part.whole
         added = bench.files.added
-        bench.stock.finish()
+        assert bench.stock.finish() == cid
         assert bench.files.added == added  # there is one already
 
     def test_one_that_ends_early_becomes_a_partial_one(self, make: Make) -> None:
@@ -254,6 +256,15 @@ class TestRestart:
         assert bench.spans() == [(10, 13)]
         bench.restart(parts=(partial,))
         assert bench.spans() == []
+
+    def test_a_file_that_can_not_be_read_any_more_is_stored_again(self, make: Make) -> None:
+        bench = make()
+        bench.make(*range(10, 40))
+        first = bench.stock.finish()
+        bench.restart(lost={first})
+        assert bench.parts == ()
+        assert bench.stock.finish() == bench.parts[0].cid
+        assert bench.spans() == [(10, 40)]
 
     def test_what_it_stored_of_other_shares_and_rounds_stays_told(self, make: Make) -> None:
         others = (Part(start=0, end=10, cid="x", ok=10, failed=0),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -291,6 +292,28 @@ async def test_the_journal_stays_while_the_result_can_not_be_read(
     assert entry_of(world, job).is_over
     assert list(world.settings.cache_dir.glob("job_*/local/journal.jsonl"))
     await world.live(lambda: world.is_quiet(job))
+
+
+@pytest.mark.parametrize("with_journal", [True, False])
+async def test_a_result_that_is_lost_before_the_end_is_delivered_again(
+    world: World, with_journal: bool
+) -> None:
+    job = world.hand_over(total=3)
+    lost: set[str] = set()
+
+    def lose() -> bool:
+        state = world.board.states(job.id).get("local")
+        if state and state.result_cid and not lost:
+            lost.add(state.result_cid)
+            world.files._files.pop(state.result_cid)
+            if not with_journal:  # its disk as well
+                shutil.rmtree(world.settings.cache_dir / job.id)
+        return world.is_quiet(job)
+
+    await world.live(lose)
+    assert lost
+    assert [line["i"] for line in world.end(job)["lines"]] == [0, 1, 2]
+    assert sorted(world.calls) == sorted([0, 1, 2] * (1 if with_journal else 2))
 
 
 async def test_a_result_that_takes_long_to_read_back_holds_up_no_work_on_other_jobs(
