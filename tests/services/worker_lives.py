@@ -87,11 +87,17 @@ class World:
 
     def __init__(self, folder: Path, **variables: str) -> None:
         self.store, self.files, self.clock = MemoryStore(), MemoryFiles(), HandClock()
+        self.own_desk: MemoryStore | None = None  # where the stores are of several replicas
         self.settings = settings_of(folder, **variables)
         self.seal: Seal | None = None  # of the worker
         self.board = Board(self.store)
         self.calls: list[int] = []
         self.models: list[Model] = []
+
+    @property
+    def desk(self) -> MemoryStore:
+        """What the processes of this replica leave for one another."""
+        return self.own_desk or self.store
 
     def hand_over(self, number: int = 1, *, with_details: bool = True, **options: Any) -> Job:
         options = {"creator": self.settings.peer_id, **options}
@@ -99,7 +105,7 @@ class World:
         content = dumps(details_record(details_of(job))).encode()
         cid = (self.files.add(io.BytesIO(content), "d") if with_details else "missing")
         job = job_of(number, cid=cid, **options)
-        self.store.put_once(keys.DESK_JOBS, f"draft-{number}", dumps(job_record(job)))
+        self.desk.put_once(keys.DESK_JOBS, f"draft-{number}", dumps(job_record(job)))
         return job
 
     async def live(self, until: Callable[[], bool], *, fuse: Fuse | None = None,
@@ -117,7 +123,8 @@ class World:
             return fuse.step(work, *args, **kwargs)
 
         worker = Generation(
-            settings=self.settings, board=Board(store, seal=self.seal), desk=store,
+            settings=self.settings, board=Board(store, seal=self.seal),
+            desk=Fused(self.desk, stores),
             files=Fused(self.files, stores), chat=model, clock=self.clock,
             pace=hand_pace(self.clock, aside=aside),
         )
@@ -152,5 +159,5 @@ class World:
             "errors": json.loads(self.files.open(state.errors_cid or "").read()),
             "said": (state.generated_ok, state.generated_failed, bool(state.finished_at),
                      state.in_flight, state.trouble),
-            "desk": (self.store.notes(keys.DESK_JOBS), self.store.notes(keys.DESK_CREATED)),
+            "desk": (self.desk.notes(keys.DESK_JOBS), self.desk.notes(keys.DESK_CREATED)),
         }
