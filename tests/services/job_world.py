@@ -22,6 +22,7 @@ from datagen.protocol.codec import load_job
 from datagen.services.datasets import Datasets
 from datagen.services.drafts import Draft, Drafts
 from datagen.services.jobs import Jobs
+from tests.editions import sealed
 
 ANN = User(name="ann", role="user")
 BOB = User(name="bob", role="admin")
@@ -155,7 +156,10 @@ class World:
         details = json.loads(self.files.open(job.details_cid).read()) | {"schema": schema}
         cid = self.files.add(io.BytesIO(json.dumps(details).encode()), "details.json")
         self.board.publish(replace(job, details_cid=cid))
-        self.finish(job_id, b"".join(line(i, record) for i, record in enumerate(records)))
+        content = b"".join(line(i, record) for i, record in enumerate(records))
+        self.finish(job_id, content)
+        self.board.publish(sealed(self.published(job_id), self.files, content))
+        self.jobs.invalidate()
         return job_id
 
 

@@ -24,6 +24,7 @@ from datagen.protocol import lines
 from datagen.services import columns as columnar
 from datagen.services.datasets import Filter, ResultLine
 from datagen.services.tables import TOP
+from tests.editions import sealed
 
 TYPES: Mapping[str, Any] = {
     "type": "object",
@@ -418,11 +419,37 @@ def test_a_damaged_table_is_built_again(world: World, people: str, tmp_path: Pat
     assert names(world, people, sort="#") == ["Zoë", "adam", "Bea"]
 
 
-def test_another_set_of_result_files_makes_another_table(world: World, people: str) -> None:
+OTHERS = b"".join(line(i, {"name": f"n{i}"}) for i in range(4))
+
+
+def test_another_edition_makes_another_table(world: World, people: str) -> None:
     assert names(world, people) == ["Zoë", "adam", "Bea"]
-    world.finish(people, b"".join(line(i, {"name": f"n{i}"}) for i in range(4)))
-    world.clock.advance(1.1)
+    world.board.publish(sealed(world.published(people), world.files, OTHERS, round=1))
+    world.jobs.invalidate()
     assert names(world, people) == ["n0", "n1", "n2", "n3"]
+
+
+def test_of_an_earlier_job_another_set_of_result_files_does(world: World) -> None:
+    job_id = world.confirmed()
+    world.finish(job_id, b"".join(line(i, record) for i, record in enumerate(PEOPLE)))
+    assert names(world, job_id) == ["Zoë", "adam", "Bea"]
+    world.finish(job_id, OTHERS)
+    world.clock.advance(1.1)
+    assert names(world, job_id) == ["n0", "n1", "n2", "n3"]
+
+
+def test_the_dataset_of_a_sealed_edition_stays_whatever_peers_say_later(
+    world: World, people: str
+) -> None:
+    before = b"".join(world.datasets.export(ANN, people, "json").chunks)
+    for cid in {state.result_cid for state in world.board.states(people).values()}:
+        world.files.remove(cid or "")
+    world.report(people, ok=0, result_cid="away", finished_at=world.clock.now())
+    world.clock.advance(1.1)
+    assert b"".join(world.datasets.export(ANN, people, "json").chunks) == before
+    world.files.remove(world.published(people).edition.manifest_cid)  # type: ignore[union-attr]  # it is sealed
+    with pytest.raises(StoreError, match="Try again"):
+        world.datasets.export(ANN, people, "json")
 
 
 def test_a_cache_that_cannot_be_written_is_told_and_the_download_still_works(
