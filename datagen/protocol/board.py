@@ -339,7 +339,7 @@ class Board:
         What has not changed is not read again. ``sure``: whether it is known that only what
         is sealed counts here.
         """
-        before, seen = self._seen.pop(hkey, {}), dict[str, _Seen]()
+        before, seen = self._seen.get(hkey, {}), dict[str, _Seen]()
         for peer, text in self._store.hgetall(hkey).items():
             known = before.get(peer)
             if known is not None and (known.text, known.sure) == (text, sure):
@@ -352,9 +352,10 @@ class Board:
         for peer, known in before.items():
             if known.mark != (0, 0) and (peer not in seen or seen[peer].mark < known.mark):
                 seen[peer] = known
+        self._seen.pop(hkey, None)  # the last read goes to the end
         self._seen[hkey] = seen
         while len(self._seen) > MAX_SEEN:
-            del self._seen[next(iter(self._seen))]
+            self._seen.pop(next(iter(self._seen)), None)
         return {peer: one.value for peer, one in seen.items()}
 
     def _readable(

@@ -6,19 +6,22 @@ import json
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
+from datagen.adapters.clock import HandClock
 from datagen.adapters.memory import MemoryStore
 from datagen.domain.asked import Asked, Request
 from datagen.domain.editions import Vote, Word
 from datagen.domain.errors import StoreError, StoreUnconfirmed
 from datagen.domain.folds import Case
-from datagen.domain.jobs import Edition, Job
+from datagen.domain.jobs import Edition, Job, PeerState, Share
 from datagen.protocol import keys
-from datagen.protocol.board import Beat, Board
+from datagen.protocol.board import MAX_SEEN, Beat, Board
 from datagen.protocol.codec import job_record, load_job, load_peer
 from datagen.protocol.fields import dumps
+from datagen.protocol.said import Place, Said
 from datagen.protocol.seal import Seal
 from tests import golden
 
@@ -268,6 +271,160 @@ def test_a_store_that_fails_is_not_an_empty_board(board: Board, store: MemorySto
     with pytest.raises(StoreError):
         board.jobs()
     assert len(board.jobs()) == 2
+
+
+class TestNewest:
+    """A node may show an older version of a field again."""
+
+    JOB_ID = "job_1_aaaaaa"
+
+    def told(self, store: MemoryStore, *counts: int) -> list[str]:
+        """What a peer wrote one after the other, each with so many records."""
+        writer, texts = Board(store), []
+        for count in counts:
+            writer.report(self.JOB_ID, PeerState(
+                peer_id="p1", share=Share(start=0, end=9), generated_ok=count))
+            texts.append(store.hget(keys.job_peers(self.JOB_ID), "p1") or "")
+        return texts
+
+    def shown(self, board: Board) -> int:
+        return board.states(self.JOB_ID)["p1"].generated_ok
+
+    def test_the_highest_mark_that_was_seen_counts(self, store: MemoryStore) -> None:
+        first, second, third = self.told(store, 1, 2, 3)
+        board = Board(store)
+        for text, expected in ((first, 1), (third, 3), (second, 3), (first, 3), (None, 3)):
+            store.hset(keys.job_peers(self.JOB_ID), "p1", text)
+            assert self.shown(board) == expected
+
+    def test_a_later_start_counts_before_any_number_of_writes(self, store: MemoryStore) -> None:
+        self.told(store, 1, 2, 3)
+        board, anew = Board(store), Board(store)
+        assert self.shown(board) == 3
+        anew.begin(2)
+        anew.report(self.JOB_ID, PeerState(peer_id="p1", share=Share(start=0, end=9)))
+        assert self.shown(board) == 0
+
+    def test_a_read_that_fails_forgets_nothing(self, store: MemoryStore) -> None:
+        first, _ = self.told(store, 1, 2)
+        board = Board(store)
+        assert self.shown(board) == 2
+        store.fail_next()
+        with pytest.raises(StoreError):
+            board.states(self.JOB_ID)
+        store.hset(keys.job_peers(self.JOB_ID), "p1", first)
+        assert self.shown(board) == 2
+
+    def test_of_a_peer_of_the_earlier_application_what_is_there_counts(
+        self, store: MemoryStore
+    ) -> None:
+        board = Board(store)
+        assert board.states(RUNNING)["peer1"].generated_ok == 5
+        record = json.loads(store.hget(keys.job_peers(RUNNING), "peer1")) | {"generatedOk": 4}
+        store.hset(keys.job_peers(RUNNING), "peer1", json.dumps(record))
+        assert board.states(RUNNING)["peer1"].generated_ok == 4
+
+    def test_what_was_taken_away_is_gone(self, store: MemoryStore) -> None:
+        self.told(store, 1)
+        board = Board(store)
+        assert self.shown(board) == 1
+        board.take_away(self.JOB_ID, "p1")
+        assert board.states(self.JOB_ID) == {}
+
+    def test_a_state_that_did_not_change_is_the_same_object(self, store: MemoryStore) -> None:
+        self.told(store, 1)
+        board = Board(store)
+        assert board.states(self.JOB_ID)["p1"] is board.states(self.JOB_ID)["p1"]
+
+    def test_hashes_that_were_not_read_for_long_are_forgotten(self, store: MemoryStore) -> None:
+        first, _ = self.told(store, 1, 2)
+        board = Board(store)
+        self.shown(board)
+        for number in range(MAX_SEEN):
+            board.states(f"job_2_{number}")
+        store.hset(keys.job_peers(self.JOB_ID), "p1", first)
+        assert self.shown(board) == 1
+
+
+class TestLastWords:
+    """What this peer said stays on its own disk, whatever becomes of the write."""
+
+    JOB_ID = "job_1_aaaaaa"
+    STATE = PeerState(peer_id="p1", share=Share(start=0, end=9), generated_ok=4)
+
+    @pytest.fixture
+    def desk(self) -> MemoryStore:
+        return MemoryStore()
+
+    def board(self, store: MemoryStore, desk: MemoryStore, inc: int = 3) -> Board:
+        board = Board(store, said=Said(desk=desk, clock=HandClock()))
+        board.begin(inc)
+        return board
+
+    def test_they_are_known_though_the_write_failed(
+        self, store: MemoryStore, desk: MemoryStore
+    ) -> None:
+        board = self.board(store, desk)
+        word = Word(peer_id="p1", asked=CANCEL)
+        for act in (partial(board.report, self.JOB_ID, self.STATE),
+                    partial(board.say, self.JOB_ID, word)):
+            store.fail_next()
+            with pytest.raises(StoreError):
+                act()
+        again = self.board(store, desk, inc=4)
+        assert again.last_state(self.JOB_ID, "p1") == replace(self.STATE, inc=4)
+        assert again.last_word(self.JOB_ID, "p1") == replace(word, inc=4)
+        assert again.last_state(self.JOB_ID, "p2") is None
+        assert store.hgetall(keys.job_peers(self.JOB_ID)) == {}
+
+    def test_said_again_they_are_the_same_under_a_new_mark(
+        self, store: MemoryStore, desk: MemoryStore
+    ) -> None:
+        self.board(store, desk).report(self.JOB_ID, self.STATE)
+        place = Place(hkey=keys.job_peers(self.JOB_ID), field="p1")
+        before = store.hget(place.hkey, place.field)
+        again = self.board(store, desk, inc=4)
+        again.say_again(place)
+        assert store.hget(place.hkey, place.field) != before
+        assert replace(again.states(self.JOB_ID)["p1"], rev=0) == replace(self.STATE, inc=4)
+
+    def test_an_entry_is_kept_unless_it_is_written_for_another(
+        self, store: MemoryStore, desk: MemoryStore
+    ) -> None:
+        board = self.board(store, desk)
+        job = replace(board.jobs()[FINISHED], inc=1)
+        board.publish(job, again=True)
+        assert board.last_entry(FINISHED) is None
+        board.publish(job)
+        assert board.last_entry(FINISHED) == replace(job, inc=3)
+
+    def test_of_a_job_that_is_deleted_they_are_forgotten_but_for_what_was_asked(
+        self, store: MemoryStore, desk: MemoryStore
+    ) -> None:
+        board = self.board(store, desk)
+        job = replace(board.jobs()[FINISHED], inc=1)
+        board.publish(job)
+        board.report(job.id, self.STATE)
+        board.say(job.id, Word(peer_id="p1", asked=CANCEL))
+        board.take_away(job.id, "p1")
+        board.take_down(job)
+        assert board.last_entry(job.id) is board.last_state(job.id, "p1") is None
+        assert board.last_word(job.id, "p1") is not None
+
+    def test_what_the_board_shows_is_adopted_only_where_there_is_none(
+        self, store: MemoryStore, desk: MemoryStore
+    ) -> None:
+        board = self.board(store, desk)
+        board.adopt(self.JOB_ID, state=self.STATE, word=None)
+        assert board.last_word(self.JOB_ID, "p1") is None
+        board.adopt(self.JOB_ID, state=replace(self.STATE, generated_ok=1), word=None)
+        assert board.last_state(self.JOB_ID, "p1") == replace(self.STATE, inc=3)
+
+    def test_where_no_node_can_miss_anything_none_are_kept(self, store: MemoryStore) -> None:
+        board = Board(store)
+        board.report(self.JOB_ID, self.STATE)
+        board.adopt(self.JOB_ID, state=self.STATE, word=None)
+        assert board.last_state(self.JOB_ID, "p1") is None
 
 
 class TestSeal:
