@@ -199,6 +199,29 @@ class TestCounts:
         assert case(state("a", generated_ok=1)).counts("stranger") == (0, 0)
 
 
+class TestSigns:
+    """They change when anybody gets on with a share, and only then."""
+
+    def test_whoever_gets_on_however_far_behind(self) -> None:
+        said = [state("a", generated_ok=4)]
+        seen = {case(*said).signs("a")}
+        for helper in ({"effort": Effort(of="a", ok=1, failed=0)},
+                       {"effort": Effort(of="a", ok=1, failed=1)},
+                       {"parts": (part(4, 5),)}):
+            seen.add(case(*said, state("b", **helper)).signs("a"))
+        assert len(seen) == 4
+
+    def test_not_by_work_on_another_share_or_round(self) -> None:
+        said = state("a", generated_ok=4)
+        before = case(said, state("b")).signs("a")
+        for other in ({"generated_ok": 3}, {"parts": (part(5, 8),)},
+                      {"effort": Effort(of="a", round=1, ok=1, failed=0)}):
+            assert case(said, state("b", **other)).signs("a") == before
+
+    def test_of_a_stranger_there_are_none(self) -> None:
+        assert case(state("a")).signs("x") == ()
+
+
 class TestHelpers:
     HELPING = state("b", effort=Effort(of="a", ok=1, failed=0))
 

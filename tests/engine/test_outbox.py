@@ -52,6 +52,19 @@ def test_what_has_a_receipt_is_not_uploaded_again(journal: Journal) -> None:
     assert len(files.names) == 2
 
 
+def test_a_file_that_got_lost_is_uploaded_again_and_once(journal: Journal) -> None:
+    files = Named()
+    first = deliver(journal, files, job_id="job_1", peer_id="p", now=START)
+    lost = {first.result_cid or ""}
+    deliver(journal, files, job_id="job_1", peer_id="p", now=START, lost={"another"})
+    assert len(files.names) == 2
+    later = START.replace(year=2027)
+    again = deliver(journal, files, job_id="job_1", peer_id="p", now=later, lost=lost)
+    assert (len(files.names), again.finished_at) == (4, later)
+    assert deliver(journal, files, job_id="job_1", peer_id="p", now=START) == again
+    assert len(files.names) == 4
+
+
 def test_trouble_with_the_list_of_failures_repeats_no_large_upload(journal: Journal) -> None:
     class Lossy(Named):
         """Its answers are lost at first, though what was sent is stored."""

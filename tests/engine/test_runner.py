@@ -49,7 +49,8 @@ class FullDisk(Journal):
 
 class Bench:
     def __init__(self, folder: Path, model: Model, *, total: int = 10, attempts: int = 1,
-                 max_in_flight: int = 4, number: int = 1, **parameters: Any) -> None:
+                 max_in_flight: int = 4, number: int = 1, backwards: bool = False,
+                 **parameters: Any) -> None:
         share = Share(start=0, end=total)
         self.model, self.naps, self.stop = model, [], asyncio.Event()
         self.clock = HandClock()
@@ -62,7 +63,8 @@ class Bench:
         details = details_of(job_of(number, total=total), **parameters)
         self.runner = Runner(details=details, total=total,
                              journal=self.journal, line=line, tally=self.tally, pace=pace,
-                             max_in_flight=max_in_flight, attempts=attempts)
+                             max_in_flight=max_in_flight, attempts=attempts,
+                             backwards=backwards)
 
     async def run(self) -> bool:
         return await self.runner.run(self.stop)
@@ -101,6 +103,27 @@ async def test_one_in_flight_means_one_after_another(bench) -> None:
     assert await it.run()
     assert it.model.peak == 1
     assert [index for index, _ in it.model.calls] == list(range(10))
+
+
+async def test_who_helps_works_from_the_last_record_to_the_first(bench) -> None:
+    it = bench(max_in_flight=1, backwards=True)
+    assert await it.run()
+    assert [index for index, _ in it.model.calls] == list(range(9, -1, -1))
+
+
+async def test_a_record_that_came_from_another_meanwhile_is_not_made(bench) -> None:
+    it = bench(max_in_flight=1)
+    made = it.runner._record
+
+    async def slow(index: int, stop: asyncio.Event) -> Any:
+        if index == 3:
+            for other in (4, 5):
+                it.journal.append(json.dumps({"i": other, "ok": True, "data": {"n": -1}}).encode())
+        return await made(index, stop)
+
+    it.runner._record = slow
+    assert await it.run()
+    assert [index for index, _ in it.model.calls] == [0, 1, 2, 3, 6, 7, 8, 9]
 
 
 async def test_a_second_run_makes_only_what_is_missing(bench) -> None:

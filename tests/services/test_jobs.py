@@ -287,7 +287,62 @@ def test_a_job_that_is_over_can_not_be_cancelled(world: World) -> None:
     assert not world.jobs.get(ANN, job_id).is_ending
 
 
-@pytest.mark.parametrize("act", ["cancel", "delete"])
+def test_a_retry_opens_another_round_of_a_job_that_is_over(world: World) -> None:
+    job_id = world.dataset([{"name": "a"}, "No.", {"name": "b"}])
+    assert world.jobs.get(ANN, job_id).retryable == 1
+    world.jobs.retry(ANN, job_id)
+    asked = Asked(retry=Request(at=world.clock.now(), by="ann"))
+    assert asked_here(world.store) == {job_id: asked}
+    view = world.jobs.get(ANN, job_id)
+    assert (view.round, view.job.is_over, view.asked, view.retryable) == (1, False, asked, 0)
+    with pytest.raises(Conflict, match="not finished"):
+        world.jobs.retry(ANN, job_id)
+
+
+def test_what_is_cancelled_is_the_round_that_runs(world: World) -> None:
+    job_id = world.dataset(["No."])
+    world.jobs.retry(ANN, job_id)
+    world.clock.advance(1)
+    world.jobs.cancel(ANN, job_id)
+    cancel = asked_here(world.store)[job_id].cancel
+    assert cancel == Request(at=world.clock.now(), by="ann", round=1)
+    assert world.jobs.get(ANN, job_id).is_ending
+
+
+def test_what_is_all_good_runs_or_was_made_earlier_can_not_be_retried(world: World) -> None:
+    good, runs, earlier = (
+        world.dataset([{"name": "a"}], draft_id="a"), world.confirmed(draft_id="b"),
+        world.confirmed(draft_id="c"))
+    world.finish(earlier, line(0, "No."))
+    for job_id, why in ((good, "nothing to retry"), (runs, "not finished"),
+                        (earlier, "earlier version")):
+        with pytest.raises(Conflict, match=why):
+            world.jobs.retry(ANN, job_id)
+    assert asked_here(world.store) == {}
+
+
+def test_a_job_is_closed_by_hand_only_where_its_peers_can_not(tmp_path: Path) -> None:
+    world = World(tmp_path, peers=("p1", "p2", "p3"))
+    over, job_id = world.dataset([{"name": "a"}], draft_id="a"), world.confirmed(records=3)
+    world.take_over()
+    world.beat("p1")
+    with pytest.raises(Conflict, match="over"):
+        world.jobs.close(ANN, over)
+    with pytest.raises(Conflict, match="not complete"):
+        world.jobs.close(ANN, job_id)
+    for peer, span in zip(world.peers, range(3), strict=True):
+        world.report(job_id, peer=peer, ok=1, finished_at=world.clock.now(), parts=(
+            Part(start=span, end=span + 1, cid=f"c{span}", ok=1, failed=0),))
+    for _ in range(20):
+        world.clock.advance(30)
+        world.beat("p1", seq=int(world.clock.monotonic()))
+        world.jobs.list(ANN)
+    assert "2 of 3 peers" in (world.jobs.get(ANN, job_id).not_closed or "")
+    world.jobs.close(ANN, job_id)
+    assert asked_here(world.store)[job_id].close == Request(at=world.clock.now(), by="ann")
+
+
+@pytest.mark.parametrize("act", ["cancel", "retry", "close", "delete"])
 def test_nobody_ends_the_job_of_another(world: World, act: str) -> None:
     job_id = world.confirmed()
     for name in (job_id, "job_0_000000"):
