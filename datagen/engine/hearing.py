@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from datetime import datetime
 
-from datagen.domain.asked import NOTHING, Asked
+from datagen.domain.asked import NOTHING, Asked, Request
 from datagen.domain.editions import Word
 from datagen.domain.folds import Case
 from datagen.domain.jobs import Job, PeerState, heard
@@ -76,6 +77,12 @@ class Hearing:
         for one in words.values():
             asked = asked.joined(one.asked)
         self.say(job_id, replace(word, asked=asked, vote=None))
+
+    def remind(self, job: Job, now: datetime) -> None:
+        """Tell again that a job was deleted: somebody has not heard of it."""
+        word = self._own(job.id, self._board.words(job.id))
+        asked = Asked(delete=word.asked.delete or Request(at=now, by=job.owner))
+        self._board.say(job.id, Word(peer_id=self._peer_id, asked=word.asked.joined(asked)))
 
     def _own(self, job_id: str, words: dict[str, Word]) -> Word:
         """All that this peer ever said: its disk may be an older one, put back; or its node."""

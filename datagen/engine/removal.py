@@ -77,6 +77,7 @@ class Removal:
                             dumps(totals_record(counted)) if counted else "")
         for peer in {self._peer_id, *self._board.states(job_id)}:  # who is away may never do it
             self._board.take_away(job_id, peer)
+        job = job or self._board.last_entry(job_id)  # its owner's list may show it still
         if job is not None:
             self._board.take_down(job)
         self._desk.drop(keys.DESK_CREATED, job_id)

@@ -16,7 +16,7 @@ from datagen.protocol.said import KEPT, Place, Said
 PER_LOOK = 5  # fields; what is new must not wait behind what was said before
 AT_MOST = 1.0  # seconds of one look, for the same reason: a write may take some
 BEATS_EVERY = 30.0  # seconds between two looks at who is back
-ALONE = 60.0  # seconds between two tries while no other node confirms anything
+ALONE = 300.0  # seconds between two tries while no other node confirms anything
 
 
 class Repeating:
@@ -54,7 +54,7 @@ class Repeating:
             self._look_at = now + BEATS_EVERY
         lost = self._said.jobs() - jobs.keys() - set(leaving)
         self._said.at_once(lambda place: place.hkey == keys.JOBS and place.field in lost)
-        if now < self._not_before:
+        if self._board.is_alone and now < self._not_before:
             return
         left = PER_LOOK - self._put_back_entries(jobs, {*gone, *leaving})
         for place in self._said.due({job.id for job in jobs.values() if not job.is_over}):

@@ -97,11 +97,14 @@ class Roster:
         stay = self._unreadable | self._leaving
         return any(key not in stay for key in self._desk.notes(keys.DESK_JOBS))
 
-    def _handed_over(self) -> Iterator[Job]:
-        """What the web process left here and is not on the board yet."""
+    def _never_shared(self) -> Iterator[str]:
+        """Ids of jobs that the web process left here and nobody was told of yet."""
+        created = self._desk.notes(keys.DESK_CREATED)
         for text in self._desk.notes(keys.DESK_JOBS).values():
             with contextlib.suppress(ValueError):
-                yield load_job(text)
+                job_id = load_job(text).id
+                if job_id not in created:
+                    yield job_id
 
     def _publish_handed_over(self, jobs: dict[str, Job]) -> None:
         """Put what the web process handed over among the jobs of the board."""
@@ -116,6 +119,8 @@ class Roster:
             standing = jobs.get(job.id, job)
             job = standing if standing.inc else job  # ours, not what a neighbour put there
             if job.id not in jobs and job.id in deleted_here(self._desk):
+                if job.id not in set(self._never_shared()):
+                    self._hearing.remind(job, self._clock.now())
                 if not self._removal.finish(job.id, job):  # it never gets there
                     self._leaving.add(draft_id)
                     continue
@@ -160,8 +165,10 @@ class Roster:
         found: list[Due] = []
         still_open: dict[str, int] = {}
         for job in self._in_need(jobs, {*asked, *created, *running, *gone, *self._open}):
-            if job.id in gone:
-                self._removal.finish(job.id, job)  # a store brought it back
+            if job.id in gone:  # a store brought it back, or a peer that has not heard of it
+                if job.peers != (self._peer_id,):
+                    self._hearing.remind(job, self._clock.now())
+                self._removal.finish(job.id, job)
                 continue
             case = self._tended(job, asked.get(job.id, NOTHING), made_here=job.id in created)
             jobs[job.id] = case.job
@@ -197,7 +204,7 @@ class Roster:
     def _take_away_the_rest(self, jobs: Collection[str]) -> None:
         """Go on with deletions that were cut off, or whose job the node lost."""
         asked = asked_here(self._desk)
-        never_shared = {job.id for job in self._handed_over()}
+        never_shared = set(self._never_shared())
         for job_id in sorted(wanted_away(asked) - set(jobs)):
             if job_id not in never_shared:
                 self._hearing.pass_on(job_id, asked[job_id])
@@ -331,8 +338,13 @@ class Roster:
                                   partial(self._clear, folder, job.edition))
 
     def _clear(self, folder: Path, edition: Edition) -> None:
-        """Delete journals once the store itself can give all they hold."""
-        clear(folder, self._files, read_manifest(self._files, edition).cid)
+        """Delete journals and parts once the store itself can give all they hold."""
+        dataset = read_manifest(self._files, edition).cid
+        clear(folder, self._files, dataset)
+        state = self._board.states(folder.parent.name).get(self._peer_id)
+        if state is not None:  # its result file stays: the earlier application reads those
+            for cid in {part.cid for part in state.parts} - {"", dataset, state.result_cid}:
+                self._files.remove(cid or "")
 
     def _clear_after_the_earlier(self, folder: Path, job_id: str) -> None:
         state = self._hearing.own_state(job_id)

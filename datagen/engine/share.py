@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -31,7 +32,13 @@ from datagen.engine.pace import Backoff, Pace
 from datagen.engine.reporter import Reporter
 from datagen.engine.runner import Runner
 from datagen.engine.shelf import FileError, Shelf, written
-from datagen.engine.stock import EVERY_RECORDS, EVERY_SECONDS, TOGETHER_SECONDS, Stock
+from datagen.engine.stock import (
+    EVERY_RECORDS,
+    EVERY_SECONDS,
+    FIRST_SECONDS,
+    TOGETHER_SECONDS,
+    Stock,
+)
 from datagen.engine.takeover import Upload, take_over, uploaded
 from datagen.engine.tally import Tally
 from datagen.ports import ChatModel, FileStore
@@ -39,6 +46,7 @@ from datagen.protocol.board import Board
 from datagen.protocol.manifests import edition_lines
 from datagen.settings import Settings
 
+_LOG = logging.getLogger(__name__)
 # Seconds between two uploads of one share: each may have been stored, and its answer lost.
 LONGEST_PAUSE = 120.0
 LOOK_EVERY = 1.0  # seconds between two looks whether there is enough to store
@@ -178,8 +186,11 @@ class _Work:
         finally:
             done.set()
             await reporting  # never cut off: an older word must not overtake the last one
-        if not task.orders.over or is_delivered:
-            await reporter.last_word(stop)
+        if (not task.orders.over or is_delivered) and await reporter.last_word(stop):
+            try:
+                await self._pace.aside(self._stock.tidy_up)
+            except StoreError as exc:
+                _LOG.info("Parts of job %s that were replaced stay stored: %s", task.job.id, exc)
 
     async def _made(self, runner: Runner | None, stop: asyncio.Event) -> bool:
         """Whether the share is to be delivered: it is complete, or ended by order."""
@@ -234,11 +245,13 @@ class _Work:
         if len(self._task.job.peers) == 1:
             return  # nobody else reads parts of it
         clock, records, since = self._pace.clock, 0, self._pace.clock.monotonic()
-        case = self._task.case
+        case, pause = self._task.case, FIRST_SECONDS
         while not made.is_set():
             new = self._tally.records - records
-            pause = TOGETHER_SECONDS if self._is_shared(case) else EVERY_SECONDS
+            if self._is_shared(case):
+                pause = TOGETHER_SECONDS
             if new >= EVERY_RECORDS or clock.monotonic() - since >= pause:
+                pause = min(2 * pause, EVERY_SECONDS)
                 records, since = self._tally.records, clock.monotonic()
                 try:
                     await self._pace.aside(self._stock.grow)

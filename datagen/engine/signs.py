@@ -20,6 +20,7 @@ from datagen.protocol.revoked import Revoked, worth_telling
 
 _LOG = logging.getLogger(__name__)
 BEAT_EVERY = 30.0  # seconds between two signs of life
+ALONE = 60.0  # instead, while no other node confirms anything: each write then takes so long
 NEWS_EVERY = 0.5  # seconds between two looks for sessions that were ended on this replica
 HEAR_EVERY = 4.0  # seconds between two looks at the others' signs of life
 
@@ -83,7 +84,8 @@ class Signs:
         if not self._others:
             await self._pace.pause(BEAT_EVERY, stop)
             return
-        until = self._pace.clock.monotonic() + BEAT_EVERY
+        pause = ALONE if self._board.is_alone else BEAT_EVERY
+        until = self._pace.clock.monotonic() + pause
         while not stop.is_set() and self._pace.clock.monotonic() < until:
             await self._pace.pause(NEWS_EVERY, stop)
             try:

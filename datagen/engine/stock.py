@@ -16,6 +16,7 @@ from datagen.engine.tally import Tally
 from datagen.ports import FileStore
 
 EVERY_SECONDS, EVERY_RECORDS = 60.0, 500  # of which the first leads to a new part
+FIRST_SECONDS = 10.0  # until the first part; the pauses double
 TOGETHER_SECONDS = 5.0  # instead, while two peers are at one share
 
 
@@ -37,6 +38,7 @@ class Stock:
                  and journal.counts(Share(start=part.start, end=part.end))
                  == (part.ok, part.failed)]
         self._chain = list(self._connected(chain))  # from the end where it begins to grow
+        self._replaced: list[str] = []  # ids of files that others have taken the place of
         self._tell()
 
     def wanted(self, case: Case) -> Iterator[tuple[Part, bool]]:
@@ -60,6 +62,7 @@ class Stock:
         chain = list(self._chain)
         while chain and sum(self._journal.counts(new)) >= chain[-1].ok + chain[-1].failed:
             part = chain.pop()  # so there are few, and no record is stored often
+            self._replaced.append(part.cid)
             new = Share(start=min(new.start, part.start), end=max(new.end, part.end))
         chain.append(self._stored(new, whole=True))
         self._chain = chain
@@ -69,14 +72,23 @@ class Stock:
     def finish(self) -> str:
         """Store all there is as one part; of a share that ends early, a partial one. Its id."""
         if [(p.start, p.end) for p in self._chain] != [(self._share.start, self._share.end)]:
+            self._replaced += [part.cid for part in self._chain]
             self._chain = [self._stored(self._share, whole=not self._journal.left)]
             self._tell()
         return self._chain[0].cid
 
     def delivered(self, cid: str | None) -> None:
         """The whole journal is in the file with this id."""
+        self._replaced += [part.cid for part in self._chain if part.cid != cid]
         self._chain = [self._part(self._share, cid or "", whole=not self._journal.left)]
         self._tell()
+
+    def tidy_up(self) -> None:
+        """Delete files that nobody is told of any more: once the last word is stored."""
+        while self._replaced:
+            if self._replaced[-1]:
+                self._files.remove(self._replaced[-1])
+            self._replaced.pop()
 
     def _lacks_some_of(self, part: Part) -> bool:
         first, last = max(part.start, self._share.start), min(part.end, self._share.end)

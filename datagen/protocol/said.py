@@ -85,12 +85,13 @@ class Said:
         return {place.field for place in self._all() if place.hkey == keys.JOBS}
 
     def due(self, open_jobs: Collection[str]) -> Iterator[Place]:
-        """Where the last word is to be written again now, the newest first.
+        """Where the last word is to be written again now: what waits longest, then the newest.
 
         What is older than a week is forgotten.
         """
         now, today = self._clock.monotonic(), self._clock.now()
-        for place, turn in reversed(list(self._all().items())):
+        newest = reversed(list(self._all().items()))
+        for place, turn in sorted(newest, key=lambda one: one[1].due):
             is_open = place.job_id in open_jobs
             if turn.until < today and not is_open:
                 self.forget(place)

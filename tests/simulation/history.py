@@ -240,7 +240,7 @@ class _History:
         calm, latest = self._loop.time() + CALM, self._loop.time() + UNTIDY
         while self._watch.problem is None:
             self._world.keep_alive()
-            left = left_over(self._ended, self._world, self._jobs.values(),
+            left = left_over(self._watch, self._ended, self._world, self._jobs.values(),
                              week_later=week_later)
             if self._loop.time() >= (calm if left is None else latest):
                 if left is not None:

@@ -74,8 +74,8 @@ class Ended:
         """What is not over yet on some replica that lives; None = all is."""
         living = [name for name in world.replicas if name not in world.dead]
         for job in jobs:
-            if any((name, job.id) in watch.shown for name in living):  # else it was lost with
-                for name in living:  # the replica where it was made
+            if any(_has(watch, world, job, name) for name in living):
+                for name in living:
                     problem = self._open_here(watch, world, job, name)
                     if problem is not None:
                         return problem
@@ -102,15 +102,24 @@ class Ended:
         return None
 
 
+def _has(watch: Watch, world: World, job: Job, name: str) -> bool:
+    """Whether a replica has the job, or should have: else it was lost where it was made."""
+    if watch.creators[job.id] == name and name not in watch.disks_lost:
+        return True
+    return bool(world.net.nodes[name].hashes.get(keys.JOBS, {}).get(job.id)) or (
+        (name, job.id) in watch.shown and name not in watch.wiped)
+
+
 def left_over(
-    ended: Ended, world: World, jobs: Iterable[Job], *, week_later: bool
+    watch: Watch, ended: Ended, world: World, jobs: Iterable[Job], *, week_later: bool
 ) -> str | None:
     """What should be gone by now and is not, or there and is not; None = nothing."""
     living = {name: world.net.nodes[name] for name in world.replicas if name not in world.dead}
     for job in jobs:
         if any(world.net.is_late(name) for name in world.replicas if name not in world.gone):
             return "Some files can't be fetched yet."
-        missed = None if ended.wants(job.id, "delete") else _missed(living, job)
+        sure = [name for name in living if name not in watch.disks_lost]
+        missed = None if ended.wants(job.id, "delete") else _missed(living, job, sure)
         if missed:
             return missed
         if _is_lost(world, job):  # what is in the journals is all there is of it
@@ -127,9 +136,9 @@ def left_over(
     return None
 
 
-def _missed(living: Mapping[str, Node], job: Job) -> str | None:
-    """Whose last word has not come to every node."""
-    for peer in living:
+def _missed(living: Mapping[str, Node], job: Job, sure: Iterable[str]) -> str | None:
+    """Which of these peers' last word has not come to every node."""
+    for peer in sure:
         for hkey, mark in ((keys.job_peers(job.id), "finishedAt"),
                            (keys.job_control(job.id), "ended")):
             fields = {name: node.hashes.get(hkey, {}).get(peer) or ""

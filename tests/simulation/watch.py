@@ -38,6 +38,8 @@ class Watch(logging.Handler):
         self.entries: set[tuple[str, str]] = set()  # what was written of jobs by their owners
         self.sealed: dict[tuple[str, int], str] = {}  # job, round -> the manifest agreed on
         self.shown: set[tuple[str, str]] = set()  # node, job: it was seen there
+        self.wiped: set[str] = set()  # nodes that lost all they had
+        self.disks_lost: set[str] = set()  # replicas that lost theirs
         self.marks: dict[tuple[str, Place], tuple[int, int]] = {}
         self.said: dict[tuple[str, str], dict[str, Any]] = {}  # job, peer -> its last words
 
@@ -69,13 +71,14 @@ class Watch(logging.Handler):
 
     def disk_lost(self, peer: str) -> None:
         """What it had counted is gone with it: nothing but its journals remembers (rule 4)."""
+        self.disks_lost.add(peer)
         for job, who in list(self.said):
             if who == peer:
                 del self.said[job, who]
 
     def forget(self, node: str) -> None:
         """A node lost all it had."""
-        self.shown = {(name, job) for name, job in self.shown if name != node}
+        self.wiped.add(node)
 
     # What is written.
 
