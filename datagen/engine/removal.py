@@ -20,6 +20,7 @@ from datagen.domain.jobs import Edition, Job
 from datagen.domain.totals import Totals
 from datagen.engine.errands import Errands
 from datagen.engine.journal import folder_of
+from datagen.engine.ledger import Ledger
 from datagen.engine.outbox import discard
 from datagen.ports import Desk, FileStore
 from datagen.protocol import keys
@@ -42,7 +43,8 @@ class Removal:
     ) -> None:
         """``forget_table``: deletes what pages keep of the job with that id on this disk."""
         self._peer_id, self._cache, self._forget_table = peer_id, cache, forget_table
-        self._board, self._desk, self._files, self._errands = board, desk, files, errands
+        self._board, self._desk, self._errands = board, desk, errands
+        self._files = Ledger(files, desk)
         self._emptying: set[str] = set()  # ids of jobs whose files are on their way out
         self._emptied: set[str] = set()  # ids of those that have no files any more
 
@@ -89,11 +91,11 @@ class Removal:
     def _files_of(self, job_id: str, job: Job | None) -> list[str]:
         """Files that our processes named: what others name may be anybody's."""
         found = [job.details_cid] if job is not None and job.inc else []
-        state = self._board.states(job_id).get(self._peer_id)
-        if state and state.inc and (job is None or state.owner in {None, job.owner}):
-            found += [cid for cid in (state.result_cid, state.errors_cid) if cid]
-            found += [part.cid for part in state.parts if part.cid]
-        return found
+        for state in self._board.states(job_id).values():  # we may hold copies of others' files
+            if state.inc and (job is None or state.owner in {None, job.owner}):
+                found += [cid for cid in (state.result_cid, state.errors_cid) if cid]
+                found += [part.cid for part in state.parts if part.cid]
+        return found + self._files.of(job_id)
 
     def _empty(self, job_id: str, cids: Sequence[str], edition: Edition | None) -> None:
         if edition is not None:

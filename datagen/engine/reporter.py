@@ -56,7 +56,8 @@ class Reporter:
         """
         while True:
             now = self._pace.clock.monotonic()
-            await self._pace.pause(max(0.0, min(self._every, self._tried_at + self._every - now)))
+            every = min(self._every, EVERY)  # others wait for it
+            await self._pace.pause(max(0.0, min(every, self._tried_at + every - now)))
             if await self._tell():
                 return True
             if stop.is_set():

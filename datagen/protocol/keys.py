@@ -16,6 +16,7 @@ DESK_JOBS = "jobs"  # draft id -> Job: confirmed, to be published by the worker
 DESK_CREATED = "created"  # job id -> Job as it was handed over, "" if adopted: we close it
 DESK_ASKED = "asked"  # {job id}:{what} -> request; asked here, or heard of from another peer
 DESK_DELETED = "deleted"  # job id -> its totals or "": deleted for good, ids never come back
+DESK_STORED = "stored"  # id -> name of each file that the worker stored and did not remove
 DESK_SAID = "said"  # hash and field -> our last word there, to be said again
 DESK_REVOKED = "revoked"  # mark of a session -> its end: ended here or on another replica
 DESK_COUNTED = "counted"  # disk id -> what was asked of models: counted on this disk

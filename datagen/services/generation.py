@@ -13,6 +13,7 @@ from datagen.domain.errors import DatagenError, StoreError
 from datagen.domain.jobs import Job, PeerState, Share, heard
 from datagen.engine.errands import Errands
 from datagen.engine.journal import folder_of
+from datagen.engine.ledger import Ledger
 from datagen.engine.lock import alone, is_taken, keep_starts, read_starts
 from datagen.engine.meter import Meter
 from datagen.engine.pace import Backoff, Pace
@@ -64,7 +65,7 @@ class Generation:
         self, *, settings: Settings, board: Board, desk: Desk, files: FileStore,
         chat: ChatModel, clock: Clock, pace: Pace | None = None,
     ) -> None:
-        self._settings, self._board, self._files = settings, board, files
+        self._settings, self._board, self._files = settings, board, Ledger(files, desk)
         self._desk, self._chat = desk, chat
         self._pace = pace or Pace(clock=clock)
 
