@@ -10,29 +10,27 @@ import contextlib
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from datagen.domain import editions
 from datagen.domain.asked import NOTHING, Asked, Request
 from datagen.domain.editions import Word
 from datagen.domain.folds import Case, ended
-from datagen.domain.jobs import Edition, Job, PeerState, Share, in_turn, shares
+from datagen.domain.jobs import Job, PeerState, Share, in_turn, shares
 from datagen.engine.closing import Closing
 from datagen.engine.errands import Errands
 from datagen.engine.hearing import Hearing
 from datagen.engine.helping import share_to_help
-from datagen.engine.journal import JOURNAL, disk_faults, folder_of
-from datagen.engine.outbox import clear
+from datagen.engine.journal import JOURNAL, folder_of
 from datagen.engine.removal import Removal
 from datagen.engine.repeating import Repeating
 from datagen.engine.shelf import Shelf
 from datagen.engine.stillness import Stillness
+from datagen.engine.sweeping import Sweep
 from datagen.ports import Clock, Desk, FileStore
 from datagen.protocol import keys
 from datagen.protocol.board import Board
 from datagen.protocol.codec import load_job
-from datagen.protocol.manifests import read_manifest
 from datagen.protocol.requests import asked_here, deleted_here, past, wanted_away
 
 _LOG = logging.getLogger(__name__)
@@ -86,6 +84,8 @@ class Roster:
         self._closing = Closing(
             peer_id=peer_id, files=files, shelf=shelf, errands=errands, clock=clock,
             still=self._still, cache=cache, patience=2 * dead_after)
+        self._sweep = Sweep(peer_id=peer_id, cache=cache, board=board, files=files,
+                            errands=errands, closing=self._closing)
         self._unreadable: set[str] = set()  # notes complained of
         self._leaving: set[str] = set()  # notes of deleted jobs whose files are on their way out
         self._turn = 0  # of the jobs that are over, the next to look at
@@ -184,7 +184,7 @@ class Roster:
         self._hearing.forget(jobs)
         if self._repeating is not None:
             self._repeating.some(listed, running, gone=gone.keys(), leaving=wanted_away(asked))
-        self._sweep(jobs, running)
+        self._sweep.look(jobs, running)
         self._open = set(still_open)
         over = {job_id for job_id in running if job_id in jobs and job_id not in still_open}
         return Survey(due=found, open=still_open, over=over)
@@ -322,37 +322,6 @@ class Roster:
             self._removal.clear_disk(job.id)
             self._cleared.add(job.id)
         self._removal.finish_if_due(job, case.asked, self._clock.now())
-
-    def _sweep(self, jobs: Mapping[str, Job], running: Collection[str]) -> None:
-        """Have journals deleted that nobody needs any more."""
-        with disk_faults(self._cache):
-            folders = list(self._cache.glob(f"job_*/{self._peer_id}"))
-        for folder in folders:
-            job = jobs.get(folder.parent.name)
-            if job is None or not job.is_over or job.id in running:
-                continue
-            if job.edition is None:
-                self._clear_after_the_earlier(folder, job.id)
-            elif self._closing.carry(job.id, job.edition):
-                self._errands.add(f"clearing the journals of job {job.id}",
-                                  partial(self._clear, folder, job.edition))
-
-    def _clear(self, folder: Path, edition: Edition) -> None:
-        """Delete journals and parts once the store itself can give all they hold."""
-        dataset = read_manifest(self._files, edition).cid
-        clear(folder, self._files, dataset)
-        state = self._board.states(folder.parent.name).get(self._peer_id)
-        if state is not None:  # its result file stays: the earlier application reads those
-            for cid in {part.cid for part in state.parts} - {"", dataset, state.result_cid}:
-                self._files.remove(cid or "")
-
-    def _clear_after_the_earlier(self, folder: Path, job_id: str) -> None:
-        state = self._hearing.own_state(job_id)
-        if state is None or state.finished_at is None:
-            return
-        if state.inc or not (folder / JOURNAL).exists():  # of our records we said it ourselves
-            self._errands.add(f"clearing the journal of job {job_id}",
-                              partial(clear, folder, self._files, state.result_cid))
 
     def _complain(self, draft_id: str, exc: Exception) -> None:
         if draft_id not in self._unreadable:

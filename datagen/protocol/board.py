@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from datagen.domain.editions import Word
@@ -31,6 +32,7 @@ from datagen.protocol.codec import (
 )
 from datagen.protocol.fields import dumps, from_iso, load_object, text_of, to_iso, whole
 from datagen.protocol.foreign import Foreign
+from datagen.protocol.newest import Marked, Newest
 from datagen.protocol.revoked import load_revoked, revoked_record
 from datagen.protocol.said import Place, Said
 from datagen.protocol.seal import Seal
@@ -40,8 +42,6 @@ from datagen.protocol.words import load_word, word_record
 
 _LOG = logging.getLogger(__name__)
 T = TypeVar("T")
-Marked = TypeVar("Marked", PeerState, Word)
-MAX_SEEN = 500  # hashes of which the newest that was seen is remembered
 _TRIES = 3  # of a write
 
 
@@ -56,17 +56,6 @@ class Beat:
     at: datetime  # by that peer's own clock
     # Sessions that were ended, and when each would be over (protocol/revoked.py).
     revoked: Mapping[str, datetime] = dataclasses.field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Seen:
-    text: str
-    sure: bool
-    value: Any  # a PeerState or a Word
-
-    @property
-    def mark(self) -> tuple[int, int]:
-        return self.value.inc, self.value.rev
 
 
 class Board:
@@ -94,7 +83,7 @@ class Board:
         self._ended = False
         self._revs = itertools.count(1)
         self._alone = False  # no other node confirmed the last write
-        self._seen: dict[str, dict[str, _Seen]] = {}  # by hash, the last read at the end; by peer
+        self._seen = Newest()
         self._decoded: dict[str, Job] = {}  # by stored text, as of the last ``jobs()``
 
     @property
@@ -231,7 +220,7 @@ class Board:
 
     def take_away(self, job_id: str, peer_id: str) -> None:
         """Remove what a peer said of a deleted job."""
-        self._seen.pop(keys.job_peers(job_id), None)
+        self._seen.forget(keys.job_peers(job_id))
         self._remove(keys.job_peers(job_id), peer_id)
 
     def take_down(self, job: Job) -> None:
@@ -334,29 +323,8 @@ class Board:
     def _newest(
         self, hkey: str, load: Callable[[str, str], Marked], *, sure: bool = True
     ) -> dict[str, Marked]:
-        """What was seen with the highest marks: a node may show an older version again.
-
-        What has not changed is not read again. ``sure``: whether it is known that only what
-        is sealed counts here.
-        """
-        before, seen = self._seen.get(hkey, {}), dict[str, _Seen]()
-        for peer, text in self._store.hgetall(hkey).items():
-            known = before.get(peer)
-            if known is not None and (known.text, known.sure) == (text, sure):
-                seen[peer] = known
-                continue
-            try:
-                seen[peer] = _Seen(text=text, sure=sure, value=load(peer, text))
-            except ValueError as exc:
-                self._foreign.ignored(hkey, peer, exc)
-        for peer, known in before.items():
-            if known.mark != (0, 0) and (peer not in seen or seen[peer].mark < known.mark):
-                seen[peer] = known
-        self._seen.pop(hkey, None)  # the last read goes to the end
-        self._seen[hkey] = seen
-        while len(self._seen) > MAX_SEEN:
-            self._seen.pop(next(iter(self._seen)), None)
-        return {peer: one.value for peer, one in seen.items()}
+        return self._seen.of(hkey, self._store.hgetall(hkey), load,
+                             partial(self._foreign.ignored, hkey), sure=sure)
 
     def _readable(
         self, hkey: str, load: Callable[[str, str], T]

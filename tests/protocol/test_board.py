@@ -18,9 +18,10 @@ from datagen.domain.errors import StoreError, StoreUnconfirmed
 from datagen.domain.folds import Case
 from datagen.domain.jobs import Edition, Job, PeerState, Share
 from datagen.protocol import keys
-from datagen.protocol.board import MAX_SEEN, Beat, Board
+from datagen.protocol.board import Beat, Board
 from datagen.protocol.codec import job_record, load_job, load_peer
 from datagen.protocol.fields import dumps
+from datagen.protocol.newest import MAX_SEEN
 from datagen.protocol.said import Place, Said
 from datagen.protocol.seal import Seal
 from tests import golden
