@@ -12,17 +12,15 @@ from datagen.domain import editions
 from datagen.domain.asked import NOTHING
 from datagen.domain.exports import ResultLine
 from datagen.domain.folds import Case
-from datagen.domain.jobs import Edition, Job
+from datagen.domain.jobs import Edition
 from datagen.engine import closing, hearing, journal, roster
 from datagen.engine.repeating import Repeating
 from datagen.engine.reporter import Reporter
 from datagen.engine.shelf import Shelf
 from datagen.ports import Clock
-from datagen.protocol import keys
 from datagen.protocol.board import Board
-from datagen.protocol.codec import load_job
 from datagen.protocol.fields import dumps
-from datagen.protocol.said import Said
+from datagen.protocol.said import Place, Said
 from datagen.services.generation import Generation
 
 Plant = Callable[[], AbstractContextManager[Any]]
@@ -65,27 +63,22 @@ def _take_unread(self: closing.Closing, job_id: str, edition: Edition) -> bool:
     return True
 
 
-def _put_back_all(self: roster.Roster, jobs: dict[str, Job], made_here: Any) -> None:
-    """What was deleted comes back, too."""
-    for text in self._desk.notes(keys.DESK_CREATED).values():
-        job = load_job(text) if text else None
-        if job is not None and job.id not in jobs:
-            self._board.publish(job)
-            jobs[job.id] = job
-
-
 def _without_the_base(self: Shelf, case: Case) -> Iterator[ResultLine]:
     return _merged(self, Case(job=replace(case.job, edition=None), states=case.states,
                               here=case.asked))
 
 
-def _write_equal_bytes(self: Board, hkey: str, field: str, record: Mapping[str, Any]) -> None:
-    """A second try carries the mark of the first."""
-    said = self.__dict__.setdefault("said", {})
+def _write_equal_bytes(
+    self: Board, hkey: str, field: str, record: Mapping[str, Any], *, last_word: bool = False
+) -> None:
+    """What says the same carries the mark of the first time."""
+    if last_word and self.said is not None:
+        self.said.keep(Place(hkey=hkey, field=field), record)
+    first = self.__dict__.setdefault("first_bytes", {})
     text = dumps({**record, "lastUpdateAt": None})
-    if said.get((hkey, field), ("",))[0] != text:
-        said[hkey, field] = text, dumps({**record, "inc": self._inc, "rev": next(self._revs)})
-    text = said[hkey, field][1]
+    if first.get((hkey, field), ("",))[0] != text:
+        first[hkey, field] = text, dumps({**record, "inc": self._inc, "rev": next(self._revs)})
+    text = first[hkey, field][1]
     self._put(hkey, field, self._seal.put_on(hkey, field, text) if self._seal else text)
 
 
@@ -116,7 +109,6 @@ PLANTED: Mapping[str, tuple[Plant, int]] = {
         _in_place_of(editions, "is_quorum", lambda job, peers: bool(peers)), 1),
     "a promise does not bind": (_in_place_of(editions, "heard", lambda mine, votes: mine), 1),
     "a proposal is taken unread": (_in_place_of(closing.Closing, "carry", _take_unread), 1),
-    "a vote is not on disk": (_in_place_of(Board, "last_word", lambda self, *_: None), 1),
     "a new round forgets the one before": (_in_place_of(Shelf, "merged", _without_the_base), 1),
     "nobody helps": (_in_place_of(roster, "share_to_help", lambda *_, **__: None), 1),
     "nobody closes in the creator's place": (
@@ -126,7 +118,6 @@ PLANTED: Mapping[str, tuple[Plant, int]] = {
         _in_place_of(Generation, "_next_inc", lambda self: 1), 0),
     "a request is heard and not passed on": (
         _in_place_of(hearing.Hearing, "say", _say_no_requests), 2),
-    "a deleted job is put back": (_in_place_of(roster.Roster, "_put_back", _put_back_all), 2),
     "a second try has equal bytes": (_in_place_of(Board, "_write", _write_equal_bytes), 46),
     "nothing is said again": (
         _in_place_of(Repeating, "some", lambda self, *_, **__: None), 4),
