@@ -21,9 +21,9 @@ lint: .ready-dev ## style, types and the direction of imports
 	@$(PY) -m mypy
 	@$(PY) -c 'from importlinter.cli import lint_imports_command as check; check()'
 
-test: lint ## lint, every test but the deep ones with coverage, and 2,000 simulated histories
-	@$(PY) -m pytest -m "not deep" -n 2 --dist loadfile --cov --cov-report=term:skip-covered
+test: lint ## lint, 2,000 simulated histories, and every test but the deep ones with coverage
 	@$(PY) -m tests.simulation --seeds 2000
+	@$(PY) -m pytest -m "not deep" -n 2 --dist loadfile --cov --cov-report=term:skip-covered
 
 deep: .ready-dev ## the long proofs
 	@$(PY) -m pytest -m deep
