@@ -101,7 +101,7 @@ def _in_place_of(owner: Any, name: str, new: Any) -> Plant:
 PLANTED: Mapping[str, tuple[Plant, int]] = {
     "it resumes by line count": (
         _in_place_of(journal.Journal, "missing", _missing_by_count), 9),
-    "what is counted was not synced": (_in_place_of(journal.Journal, "sync", _sync_nothing), 7),
+    "what is counted was not synced": (_in_place_of(journal.Journal, "sync", _sync_nothing), 9),
     "it closes without coverage": (
         _together(_in_place_of(Case, "is_complete", _complete_with_one_part),
                   _in_place_of(closing, "_edition", _covered_or_not)), 0),

@@ -167,7 +167,7 @@ class Life:
                 self._owner.watch.fail(f"The worker of {self._owner.name} ended: {exc!r}")
 
     async def _nap(self, seconds: float) -> None:
-        self.check()
+        # A dead process waits as well: whoever asks again and again must not stop the time.
         await asyncio.sleep(max(seconds, self._owner.floor))
         self.check()
 
