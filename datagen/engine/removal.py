@@ -77,7 +77,8 @@ class Removal:
         counted = Totals.of([job]) if job is not None and job.inc else None
         self._desk.put_once(keys.DESK_DELETED, job_id,
                             dumps(totals_record(counted)) if counted else "")
-        for peer in {self._peer_id, *self._board.states(job_id)}:  # who is away may never do it
+        peers = {self._peer_id, *self._board.states(job_id)}
+        for peer in sorted(peers):  # who is away may never do it
             self._board.take_away(job_id, peer)
         job = job or self._board.last_entry(job_id)  # its owner's list may show it still
         if job is not None:

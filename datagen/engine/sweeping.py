@@ -46,8 +46,9 @@ class Sweep:
         clear(folder, self._files, dataset)
         state = self._board.states(folder.parent.name).get(self._peer_id)
         if state is not None:  # its result file stays: the earlier application reads those
-            for cid in {part.cid for part in state.parts} - {"", dataset, state.result_cid}:
-                self._files.remove(cid or "")
+            kept = {"", dataset, state.result_cid}
+            for cid in sorted({part.cid for part in state.parts} - kept):
+                self._files.remove(cid)
 
     def _after_the_earlier(self, folder: Path, job_id: str) -> None:
         """The earlier application closed the job: its result file is all there is."""
