@@ -31,6 +31,7 @@ from datagen.protocol.manifests import read_manifest
 from datagen.protocol.requests import dealt_with
 
 _LOG = logging.getLogger(__name__)
+RECENT = 50  # jobs deleted last, of which nothing may come back unseen
 DELETE_AFTER = timedelta(days=7)  # by then every replica that lives has heard of it
 
 
@@ -46,6 +47,7 @@ class Removal:
         self._board, self._desk, self._errands = board, desk, errands
         self._files = Ledger(files, desk)
         self._emptying: set[str] = set()  # ids of jobs whose files are on their way out
+        self._turn = 0  # of the jobs deleted last, the next to look at
         self._emptied: set[str] = set()  # ids of those that have no files any more
 
     def clear_disk(self, job_id: str) -> None:
@@ -88,6 +90,19 @@ class Removal:
         self._emptied.discard(job_id)
         _LOG.info("Job %s was deleted.", job_id)
         return True
+
+    def look_again(self, gone: Sequence[str]) -> None:
+        """Take away what came to our node of one of the jobs deleted last, a job at each call.
+
+        A node does not pass on that nothing is where nothing was (WIRE.md, 1): so nobody else
+        can do it for us.
+        """
+        recent = gone[-RECENT:]
+        if recent:
+            job_id = recent[self._turn % len(recent)]
+            self._turn += 1
+            for peer in sorted(self._board.states(job_id)):
+                self._board.take_away(job_id, peer)
 
     def _files_of(self, job_id: str, job: Job | None) -> list[str]:
         """Files that our processes named: what others name may be anybody's."""

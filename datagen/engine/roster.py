@@ -181,6 +181,7 @@ class Roster:
             if due is not None:
                 found.append(due)
         self._take_away_the_rest(jobs)
+        self._removal.look_again(tuple(gone))
         self._hearing.forget(jobs)
         if self._repeating is not None:
             self._repeating.some(listed, running, gone=gone.keys(), leaving=wanted_away(asked))

@@ -361,6 +361,19 @@ async def test_a_deleted_job_never_comes_back(world: World) -> None:
     assert what_is_left(world)["files"] == {}
 
 
+async def test_what_a_peer_says_of_a_deleted_job_later_is_taken_away_again(world: World) -> None:
+    job = world.hand_over(total=4, peers=("local", "other"))
+    other_has(world, job, 2)
+    await world.live(lambda: world.is_quiet(job))
+    world.board.say(job.id, Word(peer_id="other", asked=Asked(delete=request(world))))
+    world.clock.advance(WEEK)
+    await world.live(lambda: is_gone(world, job))
+
+    other_has(world, job, 2)  # it was cut off, and its word comes late
+    assert world.store.hgetall(keys.job_peers(job.id))
+    await world.live(lambda: not world.store.hgetall(keys.job_peers(job.id)))
+
+
 async def test_files_and_fields_of_a_shared_job_go_after_a_week(
     world: World,
 ) -> None:
