@@ -57,10 +57,8 @@ def ask_to_cancel(view: JobView) -> None:
         f"**{plain(view.job.title)}** has {done:,} of {count(total, 'record')}. What is there "
         "is kept, to look at and to download; the others are not generated."
     )
-    with st.container(horizontal=True):
-        yes = st.button("Cancel the job", type="primary", icon=":material/stop_circle:")
-        no = st.button("Let it run")
-    _follow(partial(app().jobs.cancel, user, view.job.id), yes=yes, no=no)
+    _follow(partial(app().jobs.cancel, user, view.job.id), yes="Cancel the job",
+            icon=":material/stop_circle:", no="Let it run")
 
 
 @st.dialog("Generate the other records?")
@@ -72,10 +70,8 @@ def ask_to_retry(view: JobView) -> None:
         f"{view.job.total_records:,}. The other {view.retryable:,} are asked for once more; "
         "those that are there stay as they are, and can be downloaded meanwhile."
     )
-    with st.container(horizontal=True):
-        yes = st.button("Generate them", type="primary", icon=":material/replay:")
-        no = st.button("Leave it so")
-    _follow(partial(app().jobs.retry, user, view.job.id), yes=yes, no=no)
+    _follow(partial(app().jobs.retry, user, view.job.id), yes="Generate them",
+            icon=":material/replay:", no="Leave it so")
 
 
 @st.dialog("Close this job as it is?")
@@ -88,15 +84,16 @@ def ask_to_close(view: JobView) -> None:
         "Closed here, what this replica can read becomes its dataset for good, whatever the "
         "others still have when they are back."
     )
+    _follow(partial(app().jobs.close, user, view.job.id), yes="Close the job",
+            icon=":material/task_alt:", no="Wait for the others")
+
+
+def _follow(act: Callable[[], None], *, yes: str, icon: str, no: str) -> None:
+    """Two buttons; do what was asked and confirmed, and let the page show how it is then."""
     with st.container(horizontal=True):
-        yes = st.button("Close the job", type="primary", icon=":material/task_alt:")
-        no = st.button("Wait for the others")
-    _follow(partial(app().jobs.close, user, view.job.id), yes=yes, no=no)
-
-
-def _follow(act: Callable[[], None], *, yes: bool, no: bool) -> None:
-    """Do what was asked and confirmed; the page then shows how it is."""
-    if yes:
+        confirmed = st.button(yes, type="primary", icon=icon)
+        declined = st.button(no)
+    if confirmed:
         try:
             act()
         except Conflict:
@@ -104,7 +101,7 @@ def _follow(act: Callable[[], None], *, yes: bool, no: bool) -> None:
         except DatagenError as exc:
             st.error(plain(str(exc)), icon=":material/cloud_off:")
             return
-    if yes or no:
+    if confirmed or declined:
         st.rerun()
 
 
