@@ -10,6 +10,15 @@ Dialect = Literal["ratio1", "openai"]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What a model server's owner allows; None = as much as it takes."""
+
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    max_in_flight: int | None = None  # calls at once
+
+
+@dataclass(frozen=True, kw_only=True)
 class Endpoint:
     """Where a chat model answers. ``repr`` never shows the key."""
 
@@ -19,6 +28,8 @@ class Endpoint:
     dialect: Dialect = "ratio1"
     api_key: str | None = field(default=None, repr=False)
     key_url: str | None = None  # where the key belongs; None = to the server's own endpoint
+    limits: Limits = Limits()
+    polled: bool = False  # a node's second form: hand in, then ask for the answer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -52,7 +52,7 @@ def endpoint_for(
         return Endpoint(
             base_url=inference.base_url, path=inference.path, model=inference.model,
             dialect=dialect_for(inference.path), api_key=profile.api_key,
-            key_url=profile.base_url,
+            key_url=profile.base_url, limits=profile.limits, polled=profile.polled,
         )
     same_call = inference.path == own.path and inference.base_url == own.base_url
     return Endpoint(

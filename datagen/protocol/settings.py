@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from datagen.domain.profiles import Profile, Profiles
-from datagen.protocol.fields import load_object, optional_text
+from datagen.domain.profiles import MAX_IN_FLIGHT, MAX_PER_MINUTE, Profile, Profiles
+from datagen.protocol.fields import load_object, optional_text, whole, without_none
 
 _MOST = 100  # profiles of one user
 _MAX_KEY = 10_000  # characters; some keys are signed tokens
@@ -43,4 +43,26 @@ def _profile(record: Mapping[str, Any]) -> Profile:
         id=optional_text(record, "id"),
         base_url=optional_text(record, "baseUrl") or "",
         api_key=optional_text(record, "apiKey", _MAX_KEY) or None,
+        requests_per_minute=_bound(record, "requestsPerMinute", MAX_PER_MINUTE),
+        tokens_per_minute=_bound(record, "tokensPerMinute", MAX_PER_MINUTE),
+        max_in_flight=_bound(record, "maxInFlight", MAX_IN_FLIGHT),
+        polled=record.get("polled") is True,
     )
+
+
+def _bound(record: Mapping[str, Any], name: str, most: int) -> int | None:
+    """From 1 to ``most``; None = absent. Raises ValueError."""
+    if record.get(name) is None:
+        return None
+    if not (bound := whole(record, name, most=most)):
+        raise ValueError(f"{name} allows nothing")
+    return bound
+
+
+def limit_record(profile: Profile) -> dict[str, Any]:
+    """The part of a profile's record that says what its calls may come to."""
+    return without_none({
+        "requestsPerMinute": profile.requests_per_minute,
+        "tokensPerMinute": profile.tokens_per_minute,
+        "maxInFlight": profile.max_in_flight, "polled": profile.polled or None,
+    })

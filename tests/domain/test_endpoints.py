@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from datagen.domain.chat import Endpoint
+from datagen.domain.chat import Endpoint, Limits
 from datagen.domain.endpoints import endpoint_for
 from datagen.domain.errors import Conflict
 from datagen.domain.jobs import Inference
@@ -26,6 +26,14 @@ def test_the_key_of_the_chosen_profile_goes_to_its_own_server() -> None:
     assert (endpoint.base_url, endpoint.path, endpoint.model) == (
         ASKED.base_url, ASKED.path, "m")
     assert (endpoint.api_key, endpoint.key_url, endpoint.dialect) == ("key-a", A.base_url, "openai")
+
+
+def test_the_limits_of_the_chosen_profile_go_along() -> None:
+    endpoint = endpoint_for(ASKED, OWN, Profiles(all=(
+        replace(A, requests_per_minute=60, tokens_per_minute=9_000, max_in_flight=3, polled=True),)))
+    assert endpoint.limits == Limits(
+        requests_per_minute=60, tokens_per_minute=9_000, max_in_flight=3)
+    assert endpoint.polled
 
 
 def test_a_profile_may_have_no_key() -> None:

@@ -10,7 +10,7 @@ import pytest
 from datagen.adapters.memory import MemoryStore
 from datagen.domain.profiles import Profile, Profiles
 from datagen.protocol.board import Board
-from datagen.protocol.settings import load_profiles
+from datagen.protocol.settings import limit_record, load_profiles
 from tests import golden
 
 GOLDEN = golden.vector("user_settings_users_index_session")["settings_raw"]
@@ -35,10 +35,21 @@ def test_the_older_form_is_a_profile_without_an_id() -> None:
 @pytest.mark.parametrize("damaged", [
     None, 5, "x", [], {}, {**ONE, "id": 5}, {**ONE, "baseUrl": []}, {**ONE, "apiKey": {}},
     {**ONE, "apiKey": "k" * 20_000}, {**ONE, "baseUrl": "h" * 5_000},
+    {**ONE, "requestsPerMinute": 0}, {**ONE, "tokensPerMinute": True}, {**ONE, "maxInFlight": -1},
+    {**ONE, "maxInFlight": 1_025}, {**ONE, "tokensPerMinute": "many"},
 ])
 def test_a_damaged_profile_costs_no_other(damaged: Any) -> None:
     found = load_profiles(json.dumps({"profiles": [damaged, ONE]}))
     assert [profile.id for profile in found.all] == ["a"]
+
+
+@pytest.mark.parametrize("limits", [
+    {}, {"requestsPerMinute": 60}, {"tokensPerMinute": 90_000, "maxInFlight": 4},
+    {"requestsPerMinute": 1, "tokensPerMinute": 1, "maxInFlight": 1_024, "polled": True},
+])
+def test_the_limits_of_a_profile_read_as_they_were_written(limits: dict[str, Any]) -> None:
+    (found,) = load_profiles(json.dumps({"profiles": [{**ONE, **limits}]})).all
+    assert limit_record(found) == limits
 
 
 def test_no_more_than_a_hundred_profiles_are_read() -> None:
