@@ -29,8 +29,9 @@ def test_the_key_of_the_chosen_profile_goes_to_its_own_server() -> None:
 
 
 def test_the_limits_of_the_chosen_profile_go_along() -> None:
-    endpoint = endpoint_for(ASKED, OWN, Profiles(all=(
-        replace(A, requests_per_minute=60, tokens_per_minute=9_000, max_in_flight=3, polled=True),)))
+    limited = replace(A, requests_per_minute=60, tokens_per_minute=9_000, max_in_flight=3,
+                      polled=True)
+    endpoint = endpoint_for(ASKED, OWN, Profiles(all=(limited,)))
     assert endpoint.limits == Limits(
         requests_per_minute=60, tokens_per_minute=9_000, max_in_flight=3)
     assert endpoint.polled
