@@ -1,0 +1,1 @@
+"""Measures the real worker and what people wait for: ``make bench``."""

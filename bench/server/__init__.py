@@ -1,0 +1,1 @@
+"""A chat model server that costs next to nothing and behaves as it is told."""
