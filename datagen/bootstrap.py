@@ -17,6 +17,7 @@ from datagen.adapters.chat import HttpChat
 from datagen.adapters.clock import SystemClock
 from datagen.adapters.crypto import Argon2Hasher, JwtSigner
 from datagen.adapters.local import LocalFiles, LocalStore
+from datagen.adapters.outgoing import Outgoing
 from datagen.adapters.sample import SampleModel
 from datagen.domain.errors import Conflict, StoreError
 from datagen.engine.pace import Pace
@@ -97,8 +98,9 @@ def build(settings: Settings, *, for_pages: bool = False) -> Services:
     chat: ChatModel = (
         SampleModel(latency=SAMPLE_LATENCY, timeout=settings.inference_timeout)
         if settings.mock_model
-        else HttpChat(timeout=settings.inference_timeout, own=settings.endpoint,
-                      log=settings.log_inference, clock=clock)
+        else HttpChat(out=Outgoing(timeout=settings.inference_timeout,
+                                   inside=settings.private_networks),
+                      own=settings.endpoint, log=settings.log_inference, clock=clock)
     )
     signer = JwtSigner(
         settings.session_secret or _kept(settings.data_dir / "session_secret"), clock

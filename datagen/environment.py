@@ -83,6 +83,8 @@ VARIABLES: tuple[Variable, ...] = (
              aliases=("NEXT_PUBLIC_DATAGEN_UI_TEST_PRESET",)),
     Variable(name="DATAGEN_MAX_EXTERNAL_API_CONFIGS", doc="model profiles per user",
              default="10"),
+    Variable(name="DATAGEN_ALLOW_PRIVATE_INFERENCE_URLS", doc="private networks, comma "
+             "separated, where users' model servers may be, e.g. 10.1.0.0/16"),
     Variable(name="DATAGEN_MOCK_CSTORE", doc="a throwaway store with admin/admin and "
              "test_user/testtest; loopback only", default="0"),
     Variable(name="DATAGEN_MOCK_INFERENCE_API", doc="answer with the built-in sample model",

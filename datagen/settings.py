@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from datagen.domain.addresses import Networks
 from datagen.domain.chat import Endpoint
 from datagen.domain.endpoints import NODE_PATH, dialect_for
 from datagen.domain.errors import SettingsError
@@ -53,7 +54,7 @@ class Settings:
     cache_dir: Path
     session_secret: str | None = field(repr=False)  # None only in local mode: made and kept
     fail_closed: bool  # 503 while no other listed peer is heard
-    trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+    trusted_proxies: Networks
     endpoint: Endpoint  # the server's own model endpoint, key included
     own_model: bool  # nothing configured: the local model process answers
     model_port: int
@@ -71,6 +72,7 @@ class Settings:
     show_failures: bool
     ui_preset: Mapping[str, Any] | None
     max_profiles: int
+    private_networks: Networks  # where users' model servers may be as well
     mock_store: bool
     mock_model: bool
     log_inference: bool
@@ -92,7 +94,7 @@ def _preset(text: str) -> dict[str, Any]:
     return value
 
 
-def _networks(text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+def _networks(text: str) -> Networks:
     return tuple(ipaddress.ip_network(item.strip(), strict=False)
                  for item in text.split(",") if item.strip())
 
@@ -230,6 +232,8 @@ def load(environ: Mapping[str, str] | None = None, *, in_container: bool | None 
         show_failures=env.flag("DATAGEN_SHOW_FAILURES"),
         ui_preset=env.checked("DATAGEN_UI_TEST_PRESET", _preset, "a JSON object"),
         max_profiles=env.whole("DATAGEN_MAX_EXTERNAL_API_CONFIGS", 10, 1, 1000),
+        private_networks=env.checked("DATAGEN_ALLOW_PRIVATE_INFERENCE_URLS", _networks,
+                                     "networks such as 10.1.0.0/16, comma separated") or (),
         mock_store=mock_store,
         mock_model=env.flag("DATAGEN_MOCK_INFERENCE_API"),
         log_inference=env.flag("LOG_INFERENCE_REQUESTS"),

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 import logging
-from collections.abc import Callable
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
-
-import aiohttp
 
 from datagen.adapters.chat_dialects import (
     Form,
@@ -18,24 +12,16 @@ from datagen.adapters.chat_dialects import (
     build_headers,
     digest,
     first_form,
-    is_loopback,
     key_for,
     place,
 )
 from datagen.adapters.chat_models import Offers
 from datagen.adapters.chat_replies import Answer, Complaint, clean, complaint, error_of, read_reply
+from datagen.adapters.outgoing import Outgoing
 from datagen.domain.chat import ChatCall, ChatReply, Endpoint
-from datagen.domain.errors import (
-    ModelError,
-    ModelRejected,
-    ModelUnknown,
-    ModelUnreachable,
-    ReplyUnusable,
-)
+from datagen.domain.errors import ModelError, ModelRejected, ModelUnknown
 from datagen.ports import Clock
 
-CONNECT_TIMEOUT = 10.0  # seconds
-ANSWER_LIMIT = 1024 * 1024  # bytes; a record is a few kilobytes
 _LOG_LIMIT = 600  # characters of a prompt or a reply in one log line
 _MAX_REMEMBERED = 1000  # schemas a server could not do; forgotten all at once beyond it
 log = logging.getLogger("datagen.inference")
@@ -44,24 +30,19 @@ _Spot = tuple[str, str, str | None, str]
 
 
 class HttpChat:
-    """The ChatModel port on aiohttp. Safe to call from any thread's event loop.
+    """The ChatModel port over HTTP. Safe to call from any thread's event loop.
 
-    ``own`` is the server's own endpoint: a key leaves for its origin only. Connections
-    are kept per event loop and closed when that loop ends or with ``aclose``.
+    ``own`` is the server's own endpoint, which alone may be anywhere; each key leaves for its
+    own origin only.
     """
 
     def __init__(
-        self, *, timeout: float, own: Endpoint, clock: Clock, log: bool = False
+        self, *, out: Outgoing, own: Endpoint, clock: Clock, log: bool = False
     ) -> None:
-        self._timeout = aiohttp.ClientTimeout(
-            total=timeout, connect=CONNECT_TIMEOUT, sock_connect=CONNECT_TIMEOUT
-        )
-        self._seconds = timeout
+        self._out = out
         self._own = own
         self._clock = clock
         self._log = log
-        self._closed = False
-        self._open: dict[asyncio.AbstractEventLoop, _Kept] = {}
         self._offers = Offers(fetch=self._get, clock=clock)
         self._forms: dict[tuple[_Spot, str], Form] = {}  # "" = any schema of that endpoint
 
@@ -101,16 +82,7 @@ class HttpChat:
 
     async def aclose(self) -> None:
         """Close all connections. Further calls raise ModelUnreachable."""
-        self._closed = True
-        here = asyncio.get_running_loop()
-        for loop, kept in list(self._open.items()):
-            if loop is here:
-                kept.keeper.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await kept.keeper
-            else:
-                with contextlib.suppress(RuntimeError):  # that loop ended meanwhile
-                    loop.call_soon_threadsafe(kept.keeper.cancel)
+        await self._out.aclose()
 
     def _remember(self, key: tuple[_Spot, str], form: Form) -> None:
         if len(self._forms) >= _MAX_REMEMBERED:
@@ -134,7 +106,9 @@ class HttpChat:
                      call.max_tokens, clean(words, secrets, _LOG_LIMIT))
         started = self._clock.monotonic()
         try:
-            status, retry_after, data = await self._post(endpoint, body, api_key, where)
+            got = await self._out.send(
+                "POST", f"{endpoint.base_url}{endpoint.path}", own=self._is_own(endpoint),
+                who=_who(where), headers=build_headers(endpoint, api_key), body=body.encode())
         except ModelError as exc:
             if self._log:
                 log.info("no answer from %s after %.2f s: %s", where,
@@ -142,114 +116,22 @@ class HttpChat:
             raise
         if self._log:
             log.info("answer from %s after %.2f s: %d, %d bytes: %s", where,
-                     self._clock.monotonic() - started, status, len(data),
-                     clean(data[:20_000].decode("utf-8", "replace"), secrets, _LOG_LIMIT))
-        return Answer(status=status, body=data, place=where, secrets=secrets,
-                      retry_after=retry_after, now=self._clock.now())
+                     self._clock.monotonic() - started, got.status, len(got.body),
+                     clean(got.body[:20_000].decode("utf-8", "replace"), secrets, _LOG_LIMIT))
+        return Answer(status=got.status, body=got.body, place=where, secrets=secrets,
+                      retry_after=got.retry_after, now=self._clock.now())
 
-    async def _post(
-        self, endpoint: Endpoint, body: str, api_key: str | None, where: str
-    ) -> tuple[int, str | None, bytes]:
-        """Status, ``Retry-After`` and body of the answer; foreign errors are translated here."""
-        who = f"The model server at {where}"
-        url = f"{endpoint.base_url}{endpoint.path}"
-        session = await self._session()
-        try:
-            async with session.post(
-                url, data=body.encode(), headers=build_headers(endpoint, api_key),
-                allow_redirects=False, proxy=proxy_for(url),
-            ) as response:
-                data = await _bounded(response.content, who)
-                return response.status, response.headers.get("Retry-After"), data
-        except (aiohttp.ClientError, OSError, ValueError) as exc:
-            # The others may repeat the request's headers or its address, password included.
-            tells_nothing = isinstance(exc, (OSError, aiohttp.ClientConnectionError))
-            raise _translated(exc, who, self._seconds) from (exc if tells_nothing else None)
+    def _is_own(self, endpoint: Endpoint) -> bool:
+        """Whether nobody but who runs this server chose the address."""
+        return (endpoint.base_url, endpoint.path) == (self._own.base_url, self._own.path)
 
     async def _get(self, url: str, endpoint: Endpoint) -> bytes | None:
         """The body of a page of the model server; None unless it is one."""
-        who = f"The model server at {place(endpoint)}"
-        session = await self._session()
-        headers = build_headers(endpoint, key_for(endpoint, self._own))
-        try:
-            async with session.get(url, headers=headers, allow_redirects=False,
-                                   proxy=proxy_for(url)) as response:
-                return await _bounded(response.content, who) if response.status == 200 else None
-        except (aiohttp.ClientError, OSError, ValueError) as exc:
-            raise _translated(exc, who, self._seconds) from None
-
-    async def _session(self) -> aiohttp.ClientSession:
-        """This loop's session; its keeper task closes it when the loop ends."""
-        if self._closed:
-            raise ModelUnreachable("DataGen is stopping.")
-        loop = asyncio.get_running_loop()
-        kept = self._open.get(loop)
-        if kept is None:
-            kept = self._open[loop] = _Kept(self._timeout, lambda: self._open.pop(loop, None))
-            await asyncio.sleep(0)  # a keeper that never began could not close anything
-        return kept.session
+        got = await self._out.send(
+            "GET", url, own=self._is_own(endpoint), who=_who(place(endpoint)),
+            headers=build_headers(endpoint, key_for(endpoint, self._own)))
+        return got.body if got.status == 200 else None
 
 
-class _Kept:
-    """One loop's session. ``asyncio.run`` cancels the keeper at its end, which closes it."""
-
-    def __init__(self, timeout: aiohttp.ClientTimeout, forget: Callable[[], object]) -> None:
-        self.session = aiohttp.ClientSession(
-            timeout=timeout,
-            connector=aiohttp.TCPConnector(limit=0),  # the caller limits calls in flight
-            cookie_jar=aiohttp.DummyCookieJar(),  # calls share nothing but connections
-        )
-        self._forget = forget
-        self.keeper = asyncio.get_running_loop().create_task(self._keep())
-
-    async def _keep(self) -> None:
-        try:
-            await asyncio.get_running_loop().create_future()  # until cancelled
-        finally:
-            self._forget()
-            await self.session.close()
-
-
-def _translated(exc: Exception, who: str, seconds: float) -> ModelError:
-    """What a failed exchange means to people; ``seconds`` is the time one answer may take."""
-    if isinstance(exc, aiohttp.ConnectionTimeoutError):
-        return ModelUnreachable(f"{who} can't be reached: no connection within "
-                                f"{CONNECT_TIMEOUT:g} s.")
-    if isinstance(exc, TimeoutError):
-        return ModelUnreachable(f"{who} did not answer within {seconds:g} s "
-                                "(DATAGEN_INFERENCE_TIMEOUT_SECONDS).")
-    if isinstance(exc, aiohttp.InvalidURL):
-        return ModelUnreachable("The address of the model server is not valid.")
-    if isinstance(exc, aiohttp.ClientProxyConnectionError):
-        return ModelUnreachable(f"{who} can't be reached: the proxy named in the environment "
-                                "does not answer.")
-    if isinstance(exc, aiohttp.ClientConnectorError):
-        return ModelUnreachable(f"{who} can't be reached. Is it running?")
-    if isinstance(exc, (aiohttp.ClientError, OSError)):
-        return ModelUnreachable(f"{who} broke the connection or does not speak HTTP.")
-    return ModelRejected("The request can't be sent: the address or the key holds "
-                         "characters that HTTP does not allow.")
-
-
-async def _bounded(stream: aiohttp.StreamReader, who: str) -> bytes:
-    data = bytearray()
-    async for chunk in stream.iter_any():
-        data += chunk
-        if len(data) > ANSWER_LIMIT:
-            raise ReplyUnusable(f"{who} sent an answer larger than 1 MiB.")
-    return bytes(data)
-
-
-def proxy_for(url: str) -> str | None:
-    """The proxy the environment names for ``url``; none for this machine.
-
-    Not aiohttp's ``trust_env``: that would also send credentials from ``.netrc``.
-    """
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-    except ValueError:
-        return None
-    if is_loopback(host) or proxy_bypass(host):
-        return None
-    return getproxies().get(parts.scheme)
+def _who(where: str) -> str:
+    return f"The model server at {where}"

@@ -7,7 +7,6 @@ Rules: nodes read their token from the body, OpenAI-compatible servers from the
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import json
 from collections.abc import Mapping
 from enum import IntEnum
@@ -84,16 +83,6 @@ def key_for(endpoint: Endpoint, own: Endpoint) -> str | None:
     """The key that may be sent to ``endpoint``: none outside the origin it belongs to."""
     home = endpoint.key_url or own.base_url
     return endpoint.api_key if same_origin(endpoint.base_url, home) else None
-
-
-def is_loopback(host: str) -> bool:
-    """Whether ``host`` is this machine, which no proxy can reach for us."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def place(endpoint: Endpoint) -> str:

@@ -16,6 +16,7 @@
     │   └── CutOff           503  no other replica is heard, and nobody let in meanwhile
     └── ModelError           502  the model server; ``advice`` says what to do
         ├── ModelUnreachable      no connection, or no answer in time
+        │   └── AddressForbidden  no model server of a person may be there
         ├── ModelOverloaded       429, 503, "rate_limited"; ``retry_after`` seconds
         ├── ModelRefused          the key or the permission was refused
         ├── ModelRejected         the request was not accepted (4xx)
@@ -108,6 +109,12 @@ class ModelUnreachable(ModelError):
     """No connection, or no answer in time."""
 
     advice = "Check that the model server runs and that its address is right."
+
+
+class AddressForbidden(ModelUnreachable):
+    """A person's model server may not be there; nothing was sent."""
+
+    advice = ""  # the message says it
 
 
 class ModelOverloaded(ModelError):

@@ -8,12 +8,14 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 
 import pytest
 from aiohttp import web
 
-from datagen.adapters.chat import ANSWER_LIMIT, HttpChat, proxy_for
+from datagen.adapters.chat import HttpChat
 from datagen.adapters.clock import HandClock
+from datagen.adapters.outgoing import ANSWER_LIMIT, Outgoing
 from datagen.domain.chat import ChatCall, Endpoint, Message
 from datagen.domain.errors import (
     ModelFailed,
@@ -77,7 +79,8 @@ async def server():
 
 @asynccontextmanager
 async def chatting(own: Endpoint, *, timeout: float = 5, log: bool = False):
-    chat = HttpChat(timeout=timeout, own=own, clock=HandClock(), log=log)
+    out = Outgoing(timeout=timeout, inside=(ip_network("127.0.0.0/8"),))
+    chat = HttpChat(out=out, own=own, clock=HandClock(), log=log)
     try:
         yield chat
     finally:
@@ -266,38 +269,6 @@ async def test_nothing_is_logged_unless_asked(server, caplog):
         async with chatting(server.endpoint()) as chat:
             await chat.complete(server.endpoint(), call())
     assert not caplog.records
-
-
-async def test_other_loops_use_the_same_model_and_leave_nothing_open(server):
-    chat = HttpChat(timeout=5, own=server.endpoint(), clock=HandClock())
-    await chat.complete(server.endpoint(), call())
-    for _ in range(2):
-        reply = await asyncio.to_thread(
-            lambda: asyncio.run(chat.complete(server.endpoint(), call())))
-        assert reply.text
-    assert len(chat._open) == 1
-    await chat.aclose()
-    assert not chat._open
-    with pytest.raises(ModelUnreachable, match="stopping"):
-        await chat.complete(server.endpoint(), call())
-
-
-async def test_one_loop_keeps_its_connection(server):
-    async with chatting(server.endpoint()) as chat:
-        await chat.complete(server.endpoint(), call())
-        session = (await chat._session())
-        await chat.complete(server.endpoint(), call())
-        assert (await chat._session()) is session
-
-
-def test_proxies_of_the_environment_are_for_others_only(monkeypatch):
-    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
-    monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
-    monkeypatch.setenv("no_proxy", "direct.example")
-    assert proxy_for("http://models.example/x") == "http://proxy.example:3128"
-    assert proxy_for("http://direct.example/x") is None
-    assert proxy_for("http://127.0.0.1:8502/x") is None
-    assert proxy_for("http://[bad") is None
 
 
 @pytest.fixture

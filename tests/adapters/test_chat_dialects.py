@@ -9,7 +9,6 @@ from datagen.adapters.chat_dialects import (
     build_body,
     build_headers,
     first_form,
-    is_loopback,
     key_for,
     place,
 )
@@ -102,10 +101,3 @@ def test_messages_name_host_and_port_only():
     assert place(Endpoint(base_url="https://u:pw@models.example/p?k=1", path="/x")) == (
         "models.example:443")
     assert place(Endpoint(base_url="nonsense", path="/x")) == "its address"
-
-
-@pytest.mark.parametrize(("host", "answer"), [
-    ("localhost", True), ("127.0.0.1", True), ("127.8.8.8", True), ("::1", True),
-    ("model.localhost", True), ("10.0.0.1", False), ("models.example", False), ("", False)])
-def test_loopback_is_told_from_the_rest(host, answer):
-    assert is_loopback(host) is answer

@@ -14,6 +14,7 @@ from datagen.adapters.chat import HttpChat
 from datagen.adapters.chat_models import KEPT, LIST_TIMEOUT, MAX_LETTERS, Offers, places, read_ids
 from datagen.adapters.chat_replies import Answer, complaint, error_of
 from datagen.adapters.clock import HandClock
+from datagen.adapters.outgoing import Outgoing
 from datagen.domain.chat import Endpoint
 from datagen.domain.errors import ModelRejected, ModelUnknown, ModelUnreachable
 from tests.adapters.test_chat import call
@@ -124,7 +125,7 @@ async def test_the_error_names_the_models_and_no_key() -> None:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     own = replace(OPENAI, base_url=f"http://127.0.0.1:{runner.addresses[0][1]}", model="gpt-9",
                   api_key="k-123456")
-    chat = HttpChat(timeout=5, own=own, clock=HandClock())
+    chat = HttpChat(out=Outgoing(timeout=5), own=own, clock=HandClock())
     try:
         with pytest.raises(ModelUnknown) as caught:
             await chat.complete(own, call())

@@ -18,6 +18,7 @@ import pytest
 
 from datagen.adapters.chat import HttpChat
 from datagen.adapters.clock import HandClock
+from datagen.adapters.outgoing import Outgoing
 from datagen.domain.chat import Dialect, Endpoint
 from datagen.domain.errors import (
     ModelFailed,
@@ -98,7 +99,7 @@ async def running(
 ) -> AsyncIterator[Run]:
     endpoint = Endpoint(base_url=base_url, path=PATHS[dialect], dialect=dialect, **more)
     clock = HandClock()
-    chat = HttpChat(timeout=timeout, own=endpoint, clock=clock)
+    chat = HttpChat(out=Outgoing(timeout=timeout), own=endpoint, clock=clock)
     run = Run(folder, chat, endpoint, clock)
     try:
         yield run
