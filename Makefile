@@ -1,6 +1,6 @@
 # Everything one types here. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run cluster install lint test deep simulate clean .ready .ready-dev .ready-npm
+.PHONY: help run cluster install lint test deep simulate bench clean .ready .ready-dev .ready-npm
 
 PY  := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --no-input --quiet install
@@ -30,6 +30,9 @@ deep: .ready-dev ## the long proofs
 
 simulate: .ready-dev ## SEEDS=1000 histories of workers that lose, crash and heal, in virtual time
 	@$(PY) -m tests.simulation --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0)
+
+bench: .ready-dev ## how fast the worker is, beside bare loops; ONLY=matrix measures a part
+	@$(PY) -m bench $(if $(ONLY),--only $(ONLY))
 
 clean: ## remove what was installed and cached, never data
 	@rm -rf .venv tests/npm/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage

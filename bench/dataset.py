@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 TITLE = "Support tickets"
@@ -50,6 +51,6 @@ def record(index: int) -> str:
     return f"{index:07d}".join(_PIECES)
 
 
-def index_of(data: dict[str, Any]) -> int:
+def index_of(data: Mapping[str, Any]) -> int:
     """Which record ``data`` is. Raises ValueError, KeyError for one that nobody answered."""
     return int(data["ticket_id"].removeprefix("TCK-"))

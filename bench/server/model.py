@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import json
+import math
 import re
 from collections import deque
 from dataclasses import asdict
@@ -56,7 +57,8 @@ class Model:
         self._loop = loop
         self._due: list[tuple[float, int, Connection, bytes]] = []  # a heap by time
         self._order = count()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._rings_at = math.inf  # in the loop's time
         self._line: deque[tuple[Connection, bytes]] = deque()  # they wait for a seat
         self._seated = 0
         self.behaviour, self._chances = behaviour, Chances(behaviour)
@@ -127,13 +129,14 @@ class Model:
         self._seated += 1
         due = self._loop.time() + self._chances.seconds()
         heapq.heappush(self._due, (due, next(self._order), client, whole))
-        if self._timer is None or due < self._timer.when():
+        if due < self._rings_at:
             self._arm()
 
     def _arm(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_at(self._due[0][0], self._ring) if self._due else None
+        self._rings_at = self._due[0][0] if self._due else math.inf
+        self._timer = self._loop.call_at(self._rings_at, self._ring) if self._due else None
 
     def _ring(self) -> None:
         """Send all that is due, never early; who waits in line gets the seats."""
@@ -145,5 +148,4 @@ class Model:
                 self.counts.abandoned += 1
             client.answer(whole)
             self._fill()
-        self._timer = None
         self._arm()

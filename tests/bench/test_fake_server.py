@@ -77,6 +77,16 @@ def test_the_records_of_two_indices_differ_and_fit() -> None:
     assert index_of(json.loads(record(9_999_999))) == 9_999_999
 
 
+async def test_calls_of_all_lengths_are_each_answered_once() -> None:
+    async with server(latency=0.002, spread=1.5, seed=2) as ask:
+        await ask("/behaviour", {"seed": 5})
+        answers = await asyncio.gather(*(ask(OPENAI, call(index)) for index in range(300)))
+        seen = await counts(ask)
+
+    assert {status for status, _, _ in answers} == {200}
+    assert (seen["answered"], seen["in_flight"]) == (300, 0)
+
+
 async def test_no_answer_comes_early() -> None:
     async with server(latency=0.05) as ask:
         begun = time.monotonic()
@@ -200,14 +210,18 @@ def test_log_normal_latencies_have_the_asked_median() -> None:
     assert max(drawn) > 0.4
 
 
-def test_as_a_process_it_tells_its_address_and_ends_with_who_started_it() -> None:
-    process = subprocess.Popen([sys.executable, "-m", "bench.server", "--latency", "0"],
-                               cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+async def test_as_a_process_it_tells_its_address_answers_and_ends_with_who_started_it() -> None:
+    process = subprocess.Popen([sys.executable, "-m", "bench.server", "--latency", "0.005",
+                                "--spread", "1"], cwd=ROOT, stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE)
     assert process.stdin
     assert process.stdout
-    address = process.stdout.readline()
+    address = process.stdout.readline().decode().strip()
+    async with aiohttp.ClientSession(address) as session:
+        answers = await asyncio.gather(*(
+            session.post(OPENAI, json=call(index)) for index in range(90)))
     process.stdin.close()
     process.stdout.close()
 
-    assert address.startswith(b"http://127.0.0.1:")
+    assert {answer.status for answer in answers} == {200}
     assert process.wait(10) == 0

@@ -1,0 +1,44 @@
+"""``make bench``: all figures in one table. ``--only NAME`` measures a part of it."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Iterator
+
+from bench import matrix
+from bench.table import HEAD, RESULTS, Figure, machine
+
+# The limiter's scenarios, exports, stores and pages have their places here.
+MEASURES: dict[str, Callable[[], Iterator[Figure]]] = {
+    "matrix": matrix.measure,
+}
+
+
+def main() -> int:
+    """Exit status 1 where a target was missed."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--only", choices=MEASURES, action="append", help="measure this")
+    parser.add_argument("--save", action="store_true", help=f"put the table into {RESULTS.name}")
+    asked = parser.parse_args()
+    logging.disable(logging.WARNING)
+    where, figures = machine(), list[Figure]()
+    _say(f"{where}\n", *HEAD)
+    for name in asked.only or MEASURES:
+        for figure in MEASURES[name]():
+            figures.append(figure)
+            _say(figure.row())
+    missed = [figure.what for figure in figures if not figure.met]
+    _say("", f"Missed: {'; '.join(missed)}." if missed else "All targets are met.")
+    return 1 if missed else 0
+
+
+def _say(*lines: str) -> None:
+    for line in lines:
+        sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
