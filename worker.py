@@ -29,6 +29,7 @@ async def serve(services: bootstrap.Services) -> None:
             group.create_task(services.first_admin.run(stop))
         if services.account_copies:
             group.create_task(services.account_copies.run(stop))
+        group.create_task(services.telling.run(stop))
         await services.generation.run(stop)
 
 

@@ -19,6 +19,7 @@ from datagen.adapters.crypto import Argon2Hasher, JwtSigner
 from datagen.adapters.local import LocalFiles, LocalStore
 from datagen.adapters.outgoing import Outgoing
 from datagen.adapters.sample import SampleModel
+from datagen.adapters.vault import AesVault
 from datagen.domain.errors import Conflict, StoreError
 from datagen.engine.pace import Pace
 from datagen.engine.returning import Returning
@@ -27,6 +28,7 @@ from datagen.ports import ChatModel, Clock, FileStore
 from datagen.protocol.board import Board
 from datagen.protocol.foreign import Foreign
 from datagen.protocol.people import People
+from datagen.protocol.profiles import ProfileBook
 from datagen.protocol.said import Said
 from datagen.protocol.seal import Seal
 from datagen.services.account_copies import AccountCopies
@@ -40,6 +42,8 @@ from datagen.services.jobs import Jobs
 from datagen.services.metrics import ModelUse
 from datagen.services.patience import Patience
 from datagen.services.people import Directory
+from datagen.services.profiles import ModelProfiles
+from datagen.services.telling import Telling
 from datagen.services.waiting import Waiting
 from datagen.settings import Settings
 
@@ -65,10 +69,12 @@ class Services:
     chat: ChatModel
     accounts: Accounts
     directory: Directory
+    profiles: ModelProfiles
     drafts: Drafts
     jobs: Jobs
     datasets: Datasets
     generation: Generation
+    telling: Telling  # for the worker
     model_use: ModelUse
     patience: Patience  # of who looks at a page, for what may take a shared store long
     first_admin: FirstAdmin | None  # for the worker of a node; elsewhere ``up`` makes it
@@ -95,16 +101,20 @@ def build(settings: Settings, *, for_pages: bool = False) -> Services:
     seal = None if settings.local else Seal(pepper)
     said = None if settings.local else Said(desk=desk, clock=clock)
     board = Board(store, foreign=foreign, seal=seal, said=said)
-    chat: ChatModel = (
+    chat: SampleModel | HttpChat = (
         SampleModel(latency=SAMPLE_LATENCY, timeout=settings.inference_timeout)
         if settings.mock_model
         else HttpChat(out=Outgoing(timeout=settings.inference_timeout,
                                    inside=settings.private_networks),
                       own=settings.endpoint, log=settings.log_inference, clock=clock)
     )
-    signer = JwtSigner(
-        settings.session_secret or _kept(settings.data_dir / "session_secret"), clock
-    )
+    session_secret = settings.session_secret or _kept(settings.data_dir / "session_secret")
+    signer = JwtSigner(session_secret, clock)
+    vault = AesVault(session_secret, purpose="keys of model profiles")
+    book = ProfileBook(board=board, desk=desk, vault=vault, peer_id=settings.peer_id)
+    profiles = ModelProfiles(
+        book=book, probe=chat, own=settings.endpoint, inside=settings.private_networks,
+        most=settings.max_profiles, clock=clock, patience=patience)
     accounts = Accounts(
         store=store, desk=desk, clock=clock, signer=signer, hkey=settings.auth_hkey,
         patience=patience, foreign=foreign, seal=seal,
@@ -114,7 +124,8 @@ def build(settings: Settings, *, for_pages: bool = False) -> Services:
     if settings.mock_store:
         _make_mock_accounts(accounts)
     drafts = Drafts(chat=chat, signer=signer, clock=clock, endpoint=settings.endpoint,
-                    max_records=settings.max_records_per_job, peer_id=settings.peer_id)
+                    max_records=settings.max_records_per_job, peer_id=settings.peer_id,
+                    profiles=profiles, inside=settings.private_networks)
     jobs = Jobs(board=board, desk=desk, files=files, drafts=drafts, clock=clock,
                 peers=settings.peers, peer_id=settings.peer_id,
                 max_records=settings.max_records_per_job,
@@ -123,10 +134,12 @@ def build(settings: Settings, *, for_pages: bool = False) -> Services:
     return Services(
         settings=settings, clock=clock, chat=chat, accounts=accounts,
         directory=Directory(People(store, foreign)), drafts=drafts, jobs=jobs,
+        profiles=profiles,
         datasets=Datasets(
             jobs=jobs, files=files, cache_dir=settings.cache_dir, clock=clock),
         generation=Generation(settings=settings, board=board, desk=desk, files=files,
-                              chat=chat, clock=clock),
+                              vault=vault, chat=chat, clock=clock),
+        telling=Telling(book=book, pace=Pace(clock=clock)),
         model_use=ModelUse(board=board, patience=patience),
         patience=patience,
         first_admin=None if settings.local else FirstAdmin(

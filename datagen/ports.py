@@ -5,11 +5,11 @@ Every adapter of a port passes the same contract suite (``tests/contracts``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, BinaryIO, Protocol
 
-from datagen.domain.chat import ChatCall, ChatReply, Endpoint
+from datagen.domain.chat import ChatCall, ChatReply, Endpoint, Trial
 
 
 class HashStore(Protocol):
@@ -92,6 +92,18 @@ class ChatModel(Protocol):
         ...
 
 
+class ModelProbe(Protocol):
+    """Finds out about a model server. Raises the ModelError family."""
+
+    async def try_out(self, endpoint: Endpoint, call: ChatCall) -> Trial:
+        """One call, asked for in simpler and simpler forms until one is taken."""
+        ...
+
+    async def models(self, endpoint: Endpoint) -> tuple[str, ...]:
+        """Names of the models that a server offers; hostile text."""
+        ...
+
+
 class Clock(Protocol):
     """Time as an argument, so that tests never sleep."""
 
@@ -125,6 +137,22 @@ class PasswordHasher(Protocol):
         ``None`` or a hash that is not taken: False. Only the first 72 bytes of a password
         count, as for every bcrypt.
         """
+        ...
+
+
+class Vault(Protocol):
+    """Seals secrets that must be read again, so that every replica can and nobody else."""
+
+    def seal(self, secret: str, bound_to: Sequence[str]) -> str:
+        """The secret in a text that tells nothing, to be opened for the same ``bound_to``."""
+        ...
+
+    def open(self, sealed: str, bound_to: Sequence[str]) -> str | None:
+        """The secret; None where the text is not ours, or was sealed for something else."""
+        ...
+
+    def is_sealed(self, text: str) -> bool:
+        """Whether ``text`` has the form of what ``seal`` makes."""
         ...
 
 

@@ -15,16 +15,18 @@ from datagen.adapters.chat_dialects import (
     key_for,
     place,
 )
-from datagen.adapters.chat_models import Offers
+from datagen.adapters.chat_models import Offers, all_names, places
 from datagen.adapters.chat_replies import Answer, Complaint, clean, complaint, error_of, read_reply
-from datagen.adapters.outgoing import Outgoing
-from datagen.domain.chat import ChatCall, ChatReply, Endpoint
+from datagen.adapters.outgoing import Got, Outgoing
+from datagen.domain.chat import AnswerForm, ChatCall, ChatReply, Endpoint, Trial
 from datagen.domain.errors import ModelError, ModelRejected, ModelUnknown
 from datagen.ports import Clock
 
 _LOG_LIMIT = 600  # characters of a prompt or a reply in one log line
 _MAX_REMEMBERED = 1000  # schemas a server could not do; forgotten all at once beyond it
 log = logging.getLogger("datagen.inference")
+_SHOWN: dict[Form, AnswerForm] = {
+    Form.SCHEMA: "json_schema", Form.JSON: "json_object", Form.PLAIN: "none"}
 
 _Spot = tuple[str, str, str | None, str]
 
@@ -43,7 +45,7 @@ class HttpChat:
         self._own = own
         self._clock = clock
         self._log = log
-        self._offers = Offers(fetch=self._get, clock=clock)
+        self._offers = Offers(fetch=self._page, clock=clock)
         self._forms: dict[tuple[_Spot, str], Form] = {}  # "" = any schema of that endpoint
 
     async def complete(self, endpoint: Endpoint, call: ChatCall) -> ChatReply:
@@ -56,19 +58,49 @@ class HttpChat:
         schema = digest(call.schema)
         form = max(first_form(call), self._forms.get((spot, ""), Form.SCHEMA),
                    self._forms.get((spot, schema), Form.SCHEMA))
-        refused: tuple[_Spot, str] | None = None
+        answer, taken, about_schema = await self._step_down(endpoint, call, form)
+        if taken is not form:
+            self._remember((spot, schema if about_schema else ""), taken)
+        return read_reply(answer)
+
+    async def try_out(self, endpoint: Endpoint, call: ChatCall) -> Trial:
+        """One reply, and the strictest form the server takes now. Raises ModelError."""
+        started = self._clock.monotonic()
+        answer, form, _ = await self._step_down(endpoint, call, first_form(call))
+        return Trial(reply=read_reply(answer), form=_SHOWN[form],
+                     seconds=self._clock.monotonic() - started)
+
+    async def models(self, endpoint: Endpoint) -> tuple[str, ...]:
+        """Names of the models the server offers. Raises ModelError."""
+        refused: ModelError | None = None
+        for url in places(endpoint):
+            answer = await self._get(url, endpoint)
+            found = complaint(answer)
+            if found is None:
+                names = all_names(answer.body)
+                if names:
+                    return names
+            elif refused is None or isinstance(refused, ModelRejected):
+                refused = error_of(answer, found)
+        if refused is not None and not isinstance(refused, ModelRejected):
+            raise refused
+        raise ModelRejected(f"{_who(place(endpoint))} does not tell which models it has. Type the "
+                            "model's name.")
+
+    async def _step_down(
+        self, endpoint: Endpoint, call: ChatCall, form: Form
+    ) -> tuple[Answer, Form, bool]:
+        """The answer to the first form that is taken, and whether the schema made it simpler."""
+        about_schema = False
         while True:
             answer = await self._ask(endpoint, call, form)
             found = complaint(answer)
             if found is None:
-                break
+                return answer, form, about_schema
             if not found.about_format or form is Form.PLAIN:
                 raise await self._error(endpoint, answer, found)
-            refused = (spot, schema if found.about_schema else "")
+            about_schema = found.about_schema
             form = Form(form + 1)
-        if refused is not None:
-            self._remember(refused, form)
-        return read_reply(answer)
 
     async def _error(self, endpoint: Endpoint, answer: Answer, found: Complaint) -> ModelError:
         """The typed error; an unknown model's names those that the server offers."""
@@ -118,19 +150,28 @@ class HttpChat:
             log.info("answer from %s after %.2f s: %d, %d bytes: %s", where,
                      self._clock.monotonic() - started, got.status, len(got.body),
                      clean(got.body[:20_000].decode("utf-8", "replace"), secrets, _LOG_LIMIT))
-        return Answer(status=got.status, body=got.body, place=where, secrets=secrets,
-                      retry_after=got.retry_after, now=self._clock.now())
+        return self._answer(got, endpoint)
 
     def _is_own(self, endpoint: Endpoint) -> bool:
         """Whether nobody but who runs this server chose the address."""
         return (endpoint.base_url, endpoint.path) == (self._own.base_url, self._own.path)
 
-    async def _get(self, url: str, endpoint: Endpoint) -> bytes | None:
-        """The body of a page of the model server; None unless it is one."""
+    async def _get(self, url: str, endpoint: Endpoint) -> Answer:
+        """A page of the model server."""
         got = await self._out.send(
             "GET", url, own=self._is_own(endpoint), who=_who(place(endpoint)),
             headers=build_headers(endpoint, key_for(endpoint, self._own)))
-        return got.body if got.status == 200 else None
+        return self._answer(got, endpoint)
+
+    async def _page(self, url: str, endpoint: Endpoint) -> bytes | None:
+        answer = await self._get(url, endpoint)
+        return answer.body if answer.status == 200 else None
+
+    def _answer(self, got: Got, endpoint: Endpoint) -> Answer:
+        return Answer(
+            status=got.status, body=got.body, place=place(endpoint),
+            secrets=tuple(k for k in (endpoint.api_key, self._own.api_key) if k),
+            retry_after=got.retry_after, now=self._clock.now())
 
 
 def _who(where: str) -> str:

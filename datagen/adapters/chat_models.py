@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator
+from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +17,8 @@ from datagen.ports import Clock
 KEPT = 300.0  # seconds for which an answer counts, none included
 LIST_TIMEOUT = 5.0  # seconds; an error waits for it
 MAX_SHOWN = 8  # names
+MAX_NAMES = 1_000  # of a whole list
+MAX_NAME = 200  # characters
 MAX_LETTERS = 120  # of all shown names together: they stand in one sentence
 _MAX_SERVERS = 100  # remembered
 _ID = re.compile(r"[\w./:@+-]{1,80}", re.ASCII)  # other names are not repeated to people
@@ -86,6 +89,12 @@ def read_ids(body: bytes | None) -> tuple[str, ...]:
             break
         found.append(name)
     return tuple(found)
+
+
+def all_names(body: bytes) -> tuple[str, ...]:
+    """All names in a list of models that can be shown; hostile bytes give none."""
+    names = (name for name in _names(parse(body)) if name.isprintable() and len(name) <= MAX_NAME)
+    return tuple(dict.fromkeys(islice(filter(None, names), MAX_NAMES)))
 
 
 def _names(data: Any) -> Iterator[str]:

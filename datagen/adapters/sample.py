@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
-from datagen.domain.chat import ChatCall, ChatReply, Endpoint
+from datagen.domain.chat import ChatCall, ChatReply, Endpoint, Trial
 from datagen.domain.errors import (
     ModelError,
     ModelFailed,
@@ -65,6 +65,15 @@ class SampleModel:
             text, finish = self._faults.spoil(fault, text, finish, call.schema, prompt)
         return ChatReply(text=text, finish_reason=finish, prompt_tokens=usage.prompt,
                          completion_tokens=usage.completion, model=NAME)
+
+    async def try_out(self, endpoint: Endpoint, call: ChatCall) -> Trial:
+        """One answer, in any form."""
+        return Trial(reply=await self.complete(endpoint, call), form="json_schema",
+                     seconds=self._latency)
+
+    async def models(self, endpoint: Endpoint) -> tuple[str, ...]:
+        """There is one."""
+        return (NAME,)
 
     async def aclose(self) -> None:
         """Nothing is held open."""

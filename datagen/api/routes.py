@@ -14,6 +14,7 @@ import datagen
 from datagen.api.auth import Auth, Door
 from datagen.api.errors import Handler, answering, failure
 from datagen.api.gate import Gate
+from datagen.api.profiles import profile_routes
 from datagen.api.signin import SignIn
 from datagen.api.tasks import task_routes
 
@@ -39,6 +40,7 @@ def build_routes(services: Services, settings: Settings) -> list[Route]:
         Route("/api/auth/logout", answering(auth.logout), methods=["POST"]),
         Route("/api/auth/me", answering(auth.me), methods=["GET"]),
         *task_routes(services),
+        *profile_routes(services),
     ]
     routes.append(Route("/api/{rest:path}", _nothing_else(routes), methods=_METHODS))
     return routes

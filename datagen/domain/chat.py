@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Dialect = Literal["ratio1", "openai"]
+AnswerForm = Literal["json_schema", "json_object", "none"]  # what a server lets one ask for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,3 +61,12 @@ class ChatReply:
     prompt_tokens: int | None = None  # None = the server did not say
     completion_tokens: int | None = None
     model: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """How a model server did in one call."""
+
+    reply: ChatReply
+    form: AnswerForm  # the strictest it took
+    seconds: float  # of the call that was answered

@@ -42,33 +42,57 @@ def endpoint_for(
     """Where a job's calls go; every key goes to its own origin only.
 
     A job made with the server's own endpoint follows it to where it moved since.
-    ``profiles``: those of the job's owner, where it was made with one. Raises Conflict, with
-    what the owner can do, where none of them is for this server by now.
+    ``profiles``: those of the job's owner, where it was made with one, keys ready to be sent.
+    Raises Conflict, with what the owner can do, where none is for this server by now.
     """
     if inference.own:
         return own
     profile = _profile_of(inference, profiles) if profiles else None
+    dialect = inference.dialect or dialect_for(inference.path)
     if profile is not None:
+        _check_key(profile)
         return Endpoint(
             base_url=inference.base_url, path=inference.path, model=inference.model,
-            dialect=dialect_for(inference.path), api_key=profile.api_key,
+            dialect=dialect, api_key=profile.api_key,
             key_url=profile.base_url, limits=profile.limits, polled=profile.polled,
         )
-    same_call = inference.path == own.path and inference.base_url == own.base_url
+    same_call = (inference.base_url, inference.path) == (own.base_url, own.path)
     return Endpoint(
         base_url=inference.base_url,
         path=inference.path,
         model=inference.model,
-        dialect=own.dialect if same_call else dialect_for(inference.path),
-        api_key=own.api_key if same_origin(inference.base_url, own.base_url) else None,
+        dialect=own.dialect if same_call else dialect,
+        api_key=own.api_key if same_call else None,
     )
+
+
+def endpoint_of(profile: Profile, own: Endpoint) -> Endpoint:
+    """Where a profile's calls go; its key, ready to be sent, goes along. Raises Conflict."""
+    _check_key(profile)
+    path = profile.path or own.path
+    return Endpoint(
+        base_url=profile.base_url, path=path, model=profile.model,
+        dialect=profile.dialect or dialect_for(path), api_key=profile.api_key,
+        key_url=profile.base_url, limits=profile.limits, polled=profile.polled,
+    )
+
+
+def is_standing_in(profile: Profile, inference: Inference) -> bool:
+    """Whether calls of a job can go on with this profile."""
+    return same_origin(inference.base_url, profile.base_url)
+
+
+def _check_key(profile: Profile) -> None:
+    if profile.is_locked:
+        raise Conflict(f"The key of the model profile {profile.name} can't be read any more, since "
+                       "the server's session secret changed. Enter it again under Models.")
 
 
 def _profile_of(inference: Inference, profiles: Profiles) -> Profile | None:
     """The one that was chosen, or else any whose key belongs to the same server."""
     wanted = inference.profile_id
     for profile in sorted(profiles.all, key=lambda p: p.id != (wanted or profiles.active_id)):
-        if same_origin(inference.base_url, profile.base_url):
+        if is_standing_in(profile, inference):
             return profile
     if wanted is None:
         return None

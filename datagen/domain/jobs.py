@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from datagen.domain.chat import Dialect
+
 Status = Literal["queued", "running", "succeeded", "failed"]
 
 # Ids come from a store that neighbours can write, and name files and keys.
@@ -66,6 +68,7 @@ class Inference:
     use_external_api: bool = False
     profile_id: str | None = None
     own: bool = False  # ours: the server's own endpoint, wherever that is by now
+    dialect: Dialect | None = None  # ours: as its profile says; None = as the path does
 
 
 @dataclass(frozen=True, kw_only=True)

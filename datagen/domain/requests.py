@@ -5,36 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from typing import Any
 
+from datagen.domain import addresses
+from datagen.domain.addresses import Networks, spelled
 from datagen.domain.chat import Endpoint
 from datagen.domain.errors import InputError, Problem
 from datagen.domain.jobs import Inference
+from datagen.domain.parameters import wrong_parameters
+from datagen.domain.profiles import Profile
 
 MAX_TITLE = 200  # characters, as the next three
 MAX_DESCRIPTION = 2_000
 MAX_INSTRUCTIONS = 8_000
 MAX_ADDRESS = 200
+MAX_ID = 100
+NO_PATH = "Enter a path such as /v1/chat/completions."
 
 
-class _Bounds(NamedTuple):
-    low: float
-    high: float
-    whole: bool = False
-
-
-PARAMETERS: Mapping[str, _Bounds] = {  # bounds of the node's call (WIRE.md 3) and of OpenAI's
-    "temperature": _Bounds(0, 1.5),
-    "max_tokens": _Bounds(16, 4096, whole=True),
-    "top_p": _Bounds(0.01, 1),
-    "repeat_penalty": _Bounds(0.1, 2),
-    "presence_penalty": _Bounds(-2, 2),
-    "frequency_penalty": _Bounds(-2, 2),
-    "seed": _Bounds(0, 2**31 - 1, whole=True),
-}
-MAX_STOPS = 4
-MAX_STOP = 100  # characters
 _CLASSES = re.compile(
     r"\b(?:labels?|class(?:es)?)\b[^.;\n]{0,60}?(?::|=|\bis\b|\bare\b|\beither\b|\bone of\b)\s*"
     r"((?:[\"'“`]?[\w-]{1,40}[\"'”`]?\s*(?:,\s*or\b|,\s*and\b|,|/|\||\bor\b|\band\b)\s*)+"
@@ -76,7 +64,7 @@ def check(request: DraftRequest, *, max_records: int) -> DraftRequest:
     Problems carry the API's names of the fields (``totalRecords``).
     """
     problems = [*_texts(request), *_flags(request), *_total(request, max_records),
-                *_inference(request), *_parameters(request.parameters)]
+                *_inference(request), *wrong_parameters(request.parameters)]
     if problems:
         raise InputError(problems[0].message if len(problems) == 1
                          else f"{len(problems)} fields need a change.", problems)
@@ -114,17 +102,50 @@ def filled(request: DraftRequest, schema: Mapping[str, Any], title: str = "") ->
     )
 
 
-def inference_for(request: DraftRequest, own: Endpoint) -> Inference:
-    """The snapshot a job keeps: the server's endpoint unless the request names another."""
+def inference_for(
+    request: DraftRequest, own: Endpoint, profile: Profile | None = None, inside: Networks = ()
+) -> Inference:
+    """The snapshot a job keeps: the server's endpoint unless the request names another.
+
+    ``profile``: the one that was chosen, if any; of it, path, model and parameters may be
+    replaced, but nothing else may get its key. ``inside``: private networks that people's
+    servers may be in. Raises InputError for an address that may not be called.
+    """
+    if profile is not None:
+        return _of_profile(request, own, profile, inside)
     base_url, path = request.base_url or own.base_url, request.path or own.path
-    model = request.model or (own.model if base_url == own.base_url else None)
+    is_servers = (base_url, path) == (own.base_url, own.path)
+    if not request.base_url and not is_servers:
+        raise _refused("inferencePath", "This server's own model has one path only. Leave this "
+                                        "out, or name another server with inferenceBaseUrl.")
+    wrong = None if is_servers else addresses.fault(f"{base_url}{path}", inside)
+    if wrong:
+        raise _refused("inferenceBaseUrl", wrong)
+    model = request.model or (own.model if is_servers else None)
+    return Inference(base_url=base_url, path=path, model=model,
+                     parameters=dict(request.parameters),
+                     own=is_servers and model == own.model)
+
+
+def _of_profile(
+    request: DraftRequest, own: Endpoint, profile: Profile, inside: Networks
+) -> Inference:
+    if request.base_url and request.base_url != profile.base_url:
+        raise _refused("inferenceBaseUrl", "A model profile goes with its own address only. Leave "
+                                           "this out, or leave out the profile.")
+    path = request.path or profile.path or own.path
+    wrong = addresses.fault(f"{profile.base_url}{path}", inside)
+    if wrong:
+        raise _refused("inferencePath" if request.path else "profileId", wrong)
     return Inference(
-        base_url=base_url,
-        path=path,
-        model=model,
-        parameters=dict(request.parameters),
-        own=(base_url, path, model) == (own.base_url, own.path, own.model),
+        base_url=profile.base_url, path=path, model=request.model or profile.model,
+        parameters={**profile.parameters, **request.parameters}, use_external_api=True,
+        profile_id=profile.id, dialect=profile.dialect if path == profile.path else None,
     )
+
+
+def _refused(path: str, message: str) -> InputError:
+    return InputError(message, [Problem(path=path, message=message)])
 
 
 def _texts(request: DraftRequest) -> Iterator[Problem]:
@@ -151,12 +172,8 @@ def _flags(request: DraftRequest) -> Iterator[Problem]:
                         ("useExternalApi", request.use_external_api)):
         if not isinstance(value, bool):
             yield Problem(path=name, message="This must be true or false.")
-    if request.use_external_api is True or request.profile_id:
-        yield Problem(
-            path="profileId" if request.profile_id else "useExternalApi",
-            message="Model profiles are not available yet. Leave this out to use the "
-                    "server's own model, or name one with inferenceBaseUrl.",
-        )
+    if not isinstance(request.profile_id, str | None) or len(request.profile_id or "") > MAX_ID:
+        yield Problem(path="profileId", message="This must be the id of a model profile.")
     if not isinstance(request.previous_token, str | None):
         yield Problem(path="previousDraftToken", message="This must be a draft token.")
 
@@ -181,53 +198,12 @@ def _inference(request: DraftRequest) -> Iterator[Problem]:
         if not isinstance(value, str) or len(value) > MAX_ADDRESS or not value.isprintable():
             yield Problem(path=name, message=f"This must be a text of at most {MAX_ADDRESS} "
                                              "characters.")
-        elif name == "inferenceBaseUrl" and value.strip() and not _is_address(value.strip()):
-            yield Problem(path=name, message="Enter an address such as https://host:8000/v1, "
-                                             "without user name, password, ? or #.")
-        elif name == "inferencePath" and value.strip() and not _is_path(value.strip()):
-            yield Problem(path=name, message="Enter a path such as /v1/chat/completions.")
+        elif name == "inferenceBaseUrl" and value.strip() and not spelled(value.strip()):
+            yield Problem(path=name, message=addresses.NOT_SPELLED)
+        elif name == "inferencePath" and value.strip() and not is_path(value.strip()):
+            yield Problem(path=name, message=NO_PATH)
 
 
-def _is_address(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        return bool(
-            parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-            and "@" not in parts.netloc and not re.search(r"[\s?#\\]", text)
-        )
-    except ValueError:
-        return False
-
-
-def _is_path(text: str) -> bool:
-    return text.startswith("/") and not text.startswith("//") and not re.search(r"[\s?#\\]", text)
-
-
-def _parameters(parameters: object) -> Iterator[Problem]:
-    if parameters is None:
-        return
-    if not isinstance(parameters, Mapping):
-        yield Problem(path="inferenceParams", message="This must be a JSON object, for example "
-                                                      '{"temperature": 0.7}.')
-        return
-    for name, value in parameters.items():
-        message = None if value is None else _wrong(name, value)
-        if message:
-            yield Problem(path=f"inferenceParams.{str(name)[:60]}", message=message)
-
-
-def _wrong(name: object, value: object) -> str | None:
-    if name == "stop":
-        stops = value if isinstance(value, list) else [value]
-        fits = 0 < len(stops) <= MAX_STOPS and all(
-            isinstance(stop, str) and 0 < len(stop) <= MAX_STOP for stop in stops
-        )
-        return None if fits else f"This must be a text, or a list of at most {MAX_STOPS}."
-    bounds = PARAMETERS.get(name) if isinstance(name, str) else None
-    if bounds is None:
-        return f"This parameter is not known. Use {', '.join([*PARAMETERS, 'stop'])}."
-    kinds = int if bounds.whole else (int, float)
-    fits = (isinstance(value, kinds) and not isinstance(value, bool)
-            and bounds.low <= value <= bounds.high)  # never true of NaN
-    kind = "a whole number" if bounds.whole else "a number"
-    return None if fits else f"This must be {kind} from {bounds.low:g} to {bounds.high:g}."
+def is_path(text: str) -> bool:
+    """Whether this can follow the address of a model server."""
+    return text.startswith("/") and spelled(f"http://host{text}") is not None

@@ -44,6 +44,7 @@ from datagen.engine.tally import Tally
 from datagen.ports import ChatModel, FileStore
 from datagen.protocol.board import Board
 from datagen.protocol.manifests import edition_lines
+from datagen.protocol.profiles import ProfileBook
 from datagen.settings import Settings
 
 _LOG = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ class Workshop:
     board: Board
     files: FileStore
     shelf: Shelf
+    profiles: ProfileBook
     chat: ChatModel
     pace: Pace
     slots: asyncio.Semaphore  # model calls in flight
@@ -319,5 +321,5 @@ def _report_upload(shop: Workshop, task: Assignment, done: Upload) -> None:
 
 def _endpoint(shop: Workshop, owner: str, inference: Inference) -> Endpoint:
     """Where the calls go as of now (blocking). Raises StoreError, Conflict."""
-    profiles = shop.board.profiles(owner) if inference.use_external_api else None
+    profiles = shop.profiles.opened(owner) if inference.use_external_api else None
     return endpoint_for(inference, shop.settings.endpoint, profiles)

@@ -6,6 +6,7 @@ our keys. A value speaks for the field it lies in, or it is not ours.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import logging
@@ -36,7 +37,7 @@ from datagen.protocol.newest import Marked, Newest
 from datagen.protocol.revoked import load_revoked, revoked_record
 from datagen.protocol.said import Place, Said
 from datagen.protocol.seal import Seal
-from datagen.protocol.settings import load_profiles
+from datagen.protocol.settings import earlier_record, load_kept, load_profiles
 from datagen.protocol.usage import load_usage_of, usage_record
 from datagen.protocol.words import load_word, word_record
 
@@ -242,10 +243,36 @@ class Board:
 
         return dict(self._readable(keys.PEERS, load))
 
-    def profiles(self, username: str) -> Profiles:
-        """The user's model profiles in the earlier application's form, keys included."""
+    def earlier_profiles(self, username: str) -> Profiles:
+        """The user's model profiles in the earlier application's form, its keys included."""
         key = keys.user_settings(username)
         return self._plain(key, load_profiles) or Profiles()
+
+    def show_profiles(self, username: str, profiles: Profiles) -> None:
+        """Write them in that form, without any key."""
+        text = dumps(earlier_record(profiles))
+        with self._confirming():
+            self._store.set(keys.user_settings(username), text)
+
+    def kept_profiles(self, username: str) -> dict[str, Profiles]:
+        """The user's model profiles as each replica knows them, by peer id."""
+        hkey = keys.user_profiles(username)
+
+        def load(peer: str, text: str) -> Profiles:
+            self._check(hkey, peer, text)
+            return load_kept(username, text)
+
+        return dict(self._readable(hkey, load))
+
+    def keep_profiles(
+        self, username: str, peer_id: str, record: Mapping[str, Any]
+    ) -> None:
+        """Write a peer's own field; only that peer's worker may."""
+        self._write(keys.user_profiles(username), peer_id, record, last_word=True)
+
+    def last_profiles(self, username: str, peer_id: str) -> Profiles | None:
+        """What this peer last said of them, from our own disk."""
+        return self._last(keys.user_profiles(username), peer_id, partial(load_kept, username))
 
     def count(self, field: str, usage: Usage) -> None:
         """Write what a worker counted; only that worker may, and never less than before."""
@@ -312,9 +339,15 @@ class Board:
         if self._ended:
             raise StoreError("Another worker with this peer's id was started later; this one "
                              "writes nothing any more.")
-        try:
+        with self._confirming():
             self._store.hset(hkey, field, text)
-        except StoreUnconfirmed as exc:  # it is stored here, and said again with what comes next
+
+    @contextlib.contextmanager
+    def _confirming(self) -> Iterator[None]:
+        """Note whether another node confirms the write; without, it is stored here all the same."""
+        try:
+            yield
+        except StoreUnconfirmed as exc:  # it is said again with what comes next
             _LOG.log(logging.DEBUG if self._alone else logging.WARNING, "%s", exc)
             self._alone = True
         else:

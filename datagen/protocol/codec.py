@@ -34,6 +34,7 @@ from datagen.domain.users import USER_NAME
 from datagen.protocol.fields import (
     MAX_VALUE,
     cid_of,
+    dialect_of,
     from_iso,
     id_of,
     load_object,
@@ -268,6 +269,7 @@ def details_record(details: JobDetails) -> dict[str, Any]:
             "model": inference.model,
             "parameters": dict(inference.parameters) or None,
             "own": inference.own or None,
+            "dialect": inference.dialect,
         }),
         "datasetMode": details.dataset_mode,
         "createdAt": to_iso(details.created_at),
@@ -298,6 +300,7 @@ def load_details(text: str) -> JobDetails:
             use_external_api=inference.get("useExternalApi") is True,
             profile_id=optional_text(inference, "profileId"),
             own=inference.get("own") is True,
+            dialect=dialect_of(inference),
         ),
         dataset_mode=record.get("datasetMode") is True,
         created_at=from_iso(record.get("createdAt")),

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from datagen.domain.chat import Dialect
 from datagen.domain.depth import is_deeper
 
 MAX_VALUE = 256 * 1024  # characters of one stored value; ours stay below 16 K
@@ -142,6 +143,12 @@ def message_of(record: Mapping[str, Any], name: str) -> str | None:
     """A sentence for people that may be absent; its beginning, if it is long. Raises ValueError."""
     message = optional_text(record, name, MAX_VALUE)
     return message if message is None else message[:MAX_TEXT]
+
+
+def dialect_of(record: Mapping[str, Any]) -> Dialect | None:
+    """The dialect a record names; None = none that is known."""
+    value = record.get("dialect")
+    return value if value in ("ratio1", "openai") else None
 
 
 def id_of(record: Mapping[str, Any], name: str, pattern: re.Pattern[str]) -> str:

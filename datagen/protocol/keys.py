@@ -18,6 +18,7 @@ DESK_ASKED = "asked"  # {job id}:{what} -> request; asked here, or heard of from
 DESK_DELETED = "deleted"  # job id -> its totals or "": deleted for good, ids never come back
 DESK_STORED = "stored"  # id -> name of each file that the worker stored and did not remove
 DESK_SAID = "said"  # hash and field -> our last word there, to be said again
+DESK_PROFILES = "profiles"  # {user}:{number} -> what was saved here, to be told by the worker
 DESK_REVOKED = "revoked"  # mark of a session -> its end: ended here or on another replica
 DESK_COUNTED = "counted"  # disk id -> what was asked of models: counted on this disk
 DESK_ACCOUNTS = "accounts"  # user name -> the newest version of the account that was ever shown
@@ -43,8 +44,17 @@ def job_control(job_id: str) -> str:
 
 
 def user_settings(username: str) -> str:
-    """Plain key: the user's model profiles as the earlier application stored them; only read."""
+    """Plain key: the user's model profiles as the earlier application reads them.
+
+    Its keys are never in what we write there; whoever saved last writes it, and it decides
+    nothing but for profiles that are not in our own hash.
+    """
     return f"datagen:user:{username}:settings"
+
+
+def user_profiles(username: str) -> str:
+    """Hash peer id -> the user's model profiles as that peer knows them; that peer's worker."""
+    return f"datagen:user:{username}:profiles"
 
 
 def user_jobs(username: str) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from datagen.domain.jobs import JobDetails, PeerState, shares
+from datagen.domain.profiles import Profile, Profiles
 from datagen.protocol.codec import details_record, job_record, peer_record
-from datagen.protocol.fields import to_iso
+from datagen.protocol.fields import to_iso, without_none
+from datagen.protocol.settings import profile_record
 from datagen.protocol.words import asked_record
 from datagen.services.drafts import Draft
 from datagen.services.views import JobView
@@ -45,6 +47,24 @@ def peer_answers(view: JobView) -> list[dict[str, Any]]:
 def details_answer(details: JobDetails) -> dict[str, Any]:
     """What the job was asked to make."""
     return details_record(details)
+
+
+def settings_answer(profiles: Profiles, most: int) -> dict[str, Any]:
+    """A user's model profiles, and the active one's fields at top level besides."""
+    shown = {one.id: _profile_answer(one) for one in profiles.all}
+    active = shown.get(profiles.active_id or "")
+    flat = {name: (active or {}).get(name) for name in ("baseUrl", "model", "path")}
+    return without_none({
+        "activeProfileId": profiles.active_id, "maxProfiles": most,
+        "profiles": list(shown.values()), "activeProfile": active, **flat,
+        "hasApiKey": active is not None and active["hasApiKey"],
+    })
+
+
+def _profile_answer(profile: Profile) -> dict[str, Any]:
+    """A profile without its key: nobody gets that any more."""
+    record = {k: v for k, v in profile_record(profile).items() if k != "apiKey"}
+    return record | {"hasApiKey": profile.api_key is not None}
 
 
 def draft_answer(draft: Draft, token: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ becomes at most one job, on the replica that made it (API.md; DATA.md, rule 12).
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from datagen.domain.addresses import Networks
 from datagen.domain.chat import ChatCall, Endpoint
 from datagen.domain.endpoints import endpoint_for
 from datagen.domain.errors import Conflict, InputError, ModelError, NotThere, SessionEnded
@@ -23,6 +25,7 @@ from datagen.domain.schema import own_draft, read_draft
 from datagen.domain.users import User
 from datagen.ports import ChatModel, Clock, TokenSigner
 from datagen.protocol.fields import from_iso, to_iso
+from datagen.services.profiles import ModelProfiles
 
 __all__ = ["Draft", "DraftRequest", "Drafts"]
 
@@ -65,6 +68,8 @@ class Drafts:
     endpoint: Endpoint  # the server's own, used unless the request names another
     max_records: int
     peer_id: str
+    profiles: ModelProfiles | None = None  # None: nobody has any
+    inside: Networks = ()  # private networks where people's model servers may be
     new_id: Callable[[], str] = lambda: secrets.token_hex(16)
     _failures: OrderedDict[str, int] = field(default_factory=OrderedDict, repr=False)
 
@@ -75,7 +80,7 @@ class Drafts:
         """
         request = check(request, max_records=self.max_records)
         previous = self.read(user, request.previous_token) if request.previous_token else None
-        inference = inference_for(request, self.endpoint)
+        inference, endpoint = await asyncio.to_thread(self._chosen, user, request)
         failed = self._failures.get(user.name, 0) + (previous.failed_attempts if previous else 0)
         refreshes = previous.schema_refreshes + 1 if previous else 0
         call = ChatCall(
@@ -88,7 +93,7 @@ class Drafts:
         )
         begun = self.clock.monotonic()
         try:
-            reply = await self.chat.complete(endpoint_for(inference, self.endpoint), call)
+            reply = await self.chat.complete(endpoint, call)
             found = read_draft(reply.text, dataset_mode=request.dataset_mode,
                                classes=request.classes)
         except ModelError:
@@ -113,6 +118,24 @@ class Drafts:
             schema_refreshes=refreshes,
             failed_attempts=failed,
         )
+
+    def inference(self, user: User, request: DraftRequest) -> Inference:
+        """What a job keeps of the model that a checked request names (blocking).
+
+        Raises InputError for an address that may not be called, NotThere for a profile that
+        the user does not have, StoreError.
+        """
+        if self.profiles is None and request.use_external_api:
+            raise NotThere("You have no such model profile.")
+        profile = self.profiles.chosen(user, request) if self.profiles else None
+        return inference_for(request, self.endpoint, profile, self.inside)
+
+    def _chosen(self, user: User, request: DraftRequest) -> tuple[Inference, Endpoint]:
+        inference = self.inference(user, request)
+        profiles = None
+        if self.profiles and inference.use_external_api:
+            profiles = self.profiles.opened(user)
+        return inference, endpoint_for(inference, self.endpoint, profiles)
 
     def given(self, user: User, request: DraftRequest, schema: Mapping[str, Any]) -> Draft:
         """A draft with a schema of the user's own; no model is asked. Raises InputError."""
@@ -145,7 +168,7 @@ class Drafts:
             description=request.description,
             instructions=request.instructions,
             dataset_mode=request.dataset_mode,
-            inference=inference_for(request, self.endpoint),
+            inference=self.inference(user, request),
             schema=schema,
             changes=changes,
             created_at=now,
@@ -217,6 +240,9 @@ def _claims(draft: Draft) -> dict[str, Any]:
             "model": inference.model,
             "parameters": dict(inference.parameters),
             "own": inference.own,
+            "useExternalApi": inference.use_external_api,
+            "profileId": inference.profile_id,
+            "dialect": inference.dialect,
         },
         "schema": draft.schema,
         "changes": list(draft.changes),
@@ -244,6 +270,9 @@ def _from_claims(draft_id: str, owner: str, record: Mapping[str, Any]) -> Draft:
             model=inference["model"],
             parameters=inference["parameters"],
             own=inference.get("own") is True,
+            use_external_api=inference["useExternalApi"],
+            profile_id=inference["profileId"],
+            dialect=inference["dialect"],
         ),
         schema=record["schema"],
         changes=tuple(record["changes"]),

@@ -23,10 +23,11 @@ from datagen.engine.shelf import Shelf
 from datagen.engine.signs import Signs
 from datagen.engine.takeover import left_behind
 from datagen.engine.tally import clip
-from datagen.ports import ChatModel, Clock, Desk, FileStore
+from datagen.ports import ChatModel, Clock, Desk, FileStore, Vault
 from datagen.protocol import keys
 from datagen.protocol.board import Board
 from datagen.protocol.details import read_details
+from datagen.protocol.profiles import ProfileBook
 from datagen.protocol.requests import asked_here
 from datagen.services.columns import forget
 from datagen.settings import Settings
@@ -63,10 +64,12 @@ class Generation:
 
     def __init__(
         self, *, settings: Settings, board: Board, desk: Desk, files: FileStore,
-        chat: ChatModel, clock: Clock, pace: Pace | None = None,
+        vault: Vault, chat: ChatModel, clock: Clock, pace: Pace | None = None,
     ) -> None:
         self._settings, self._board, self._files = settings, board, Ledger(files, desk)
         self._desk, self._chat = desk, chat
+        self._profiles = ProfileBook(board=board, desk=desk, vault=vault,
+                                     peer_id=settings.peer_id)
         self._pace = pace or Pace(clock=clock)
 
     def is_running(self) -> bool:
@@ -130,7 +133,7 @@ class Generation:
         )
         shop = Workshop(
             settings=settings, board=board, files=self._files, shelf=shelf,
-            chat=meter.counting(self._chat), pace=pace,
+            profiles=self._profiles, chat=meter.counting(self._chat), pace=pace,
             slots=asyncio.Semaphore(settings.max_in_flight),
         )
         async with asyncio.TaskGroup() as group:

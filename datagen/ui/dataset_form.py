@@ -9,11 +9,11 @@ import streamlit as st
 
 from datagen.domain.errors import Problem
 from datagen.domain.examples import Example
+from datagen.domain.parameters import PARAMETERS
 from datagen.domain.requests import (
     MAX_DESCRIPTION,
     MAX_INSTRUCTIONS,
     MAX_TITLE,
-    PARAMETERS,
     DraftRequest,
 )
 from datagen.services.drafts import Draft

@@ -284,3 +284,69 @@ async def test_a_schema_json_cannot_carry_is_refused(server):
         with pytest.raises(ModelRejected, match="JSON can't carry"):
             await chat.complete(server.endpoint(), call({"minimum": float("nan")}))
     assert json.dumps(server.bodies) == "[]"
+
+
+async def test_a_trial_tells_the_form_a_server_takes_whatever_was_remembered(server):
+    server.script = refusing("json_schema")
+    async with chatting(server.endpoint()) as chat:
+        assert (await chat.try_out(server.endpoint(), call())).form == "json_object"
+        await chat.complete(server.endpoint(), call())
+        server.script = refusing()
+        trial = await chat.try_out(server.endpoint(), call())
+    assert (trial.form, trial.reply.text) == ("json_schema", '{"a":"b"}')
+
+
+async def test_a_trial_of_a_server_that_fails_raises_what_happened(server):
+    server.script = lambda body: web.Response(status=401, text="no such key: k-54321")
+    async with chatting(server.endpoint()) as chat:
+        with pytest.raises(ModelRefused) as caught:
+            await chat.try_out(server.endpoint(api_key="k-54321", key_url=server.base_url), call())
+    assert "54321" not in str(caught.value)
+
+
+@asynccontextmanager
+async def listing(*answers: web.StreamResponse) -> AsyncIterator[tuple[str, list[str]]]:
+    """A server that answers each GET with the next, and the paths it was asked for."""
+    left, paths = list(answers), []
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        paths.append(request.path)
+        return left.pop(0) if left else web.Response(status=404)
+
+    app = web.Application()
+    app.router.add_get("/{any:.*}", handle)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}", paths
+    finally:
+        await runner.cleanup()
+
+
+async def models_of(*answers: web.StreamResponse, **more) -> tuple[tuple[str, ...], list[str]]:
+    async with listing(*answers) as (url, paths):
+        there = Endpoint(**({"base_url": url, "path": "/v1/chat/completions",
+                             "dialect": "openai"} | more))
+        async with chatting(there) as chat:
+            return await chat.models(there), paths
+
+
+async def test_all_models_are_listed_from_where_the_server_has_them():
+    names = [f"model-{number}" for number in range(50)]
+    found, paths = await models_of(
+        web.Response(status=404), web.json_response({"data": [{"id": name} for name in names]}))
+    assert (list(found), paths) == (names, ["/v1/models", "/models"])
+    assert (await models_of(web.json_response({"result": {"data": ["a", "a", "", "b\x1b"]}}),
+                            path="/create_chat_completion", dialect="ratio1")) == (
+        ("a",), ["/get_models"])
+
+
+async def test_a_server_that_does_not_list_its_models_says_so():
+    with pytest.raises(ModelRejected, match="does not tell which models"):
+        await models_of(web.Response(status=404), web.Response(text="<html>"))
+
+
+async def test_a_list_that_is_refused_tells_why():
+    with pytest.raises(ModelRefused):
+        await models_of(web.Response(status=404), web.Response(status=401))

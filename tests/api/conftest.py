@@ -71,7 +71,7 @@ class Site:
         )
         services: Any = SimpleNamespace(
             settings=self.settings, clock=self.clock, accounts=self.accounts, drafts=None,
-            jobs=None, datasets=None,
+            jobs=None, datasets=None, profiles=None,
         )
         settings: Any = self.settings
         routes = build_routes(services, settings)

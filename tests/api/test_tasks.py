@@ -411,8 +411,8 @@ def test_a_confirmation_names_its_wrong_fields(
 
 
 @pytest.mark.parametrize(("more", "wrong"), [
-    ({"inferencePath": "x"}, "inferencePath"), ({"profileId": "p"}, "profileId"),
-    ({"useExternalApi": True}, "useExternalApi"), ({"inferenceParams": "hot"}, "inferenceParams"),
+    ({"inferencePath": "x"}, "inferencePath"), ({"profileId": 5}, "profileId"),
+    ({"useExternalApi": "yes"}, "useExternalApi"), ({"inferenceParams": "hot"}, "inferenceParams"),
     ({"inferenceModel": 5}, "inferenceModel"), ({"inferenceParams": 0}, "inferenceParams"),
 ])
 def test_a_model_named_wrongly_at_the_confirmation_is_refused(

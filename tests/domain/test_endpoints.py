@@ -15,7 +15,7 @@ from datagen.domain.profiles import Profile, Profiles
 OWN = Endpoint(base_url="https://own.example", path="/create_chat_completion", api_key="own-key")
 A = Profile(id="a", base_url="https://api.example.com/v1", api_key="key-a")
 B = Profile(id="b", base_url="https://llm.example.org", api_key="key-b")
-FLAT = Profile(id=None, base_url="https://flat.example", api_key="key-flat")
+FLAT = Profile(id="default", base_url="https://flat.example", api_key="key-flat")
 BOTH = Profiles(all=(A, B), active_id="b")
 ASKED = Inference(base_url="https://api.example.com/v1", path="/chat/completions", model="m",
                   use_external_api=True, profile_id="a")
@@ -81,3 +81,13 @@ def test_a_job_that_named_no_profile_does_without_a_key() -> None:
 def test_no_repr_shows_a_key() -> None:
     assert "key-" not in repr(BOTH)
     assert "key-" not in repr(endpoint_for(ASKED, OWN, BOTH))
+
+
+def test_a_key_that_cannot_be_read_any_more_is_asked_for_again() -> None:
+    locked = replace(A, name="Mine", api_key=None, is_locked=True)
+    with pytest.raises(Conflict, match=r"profile Mine can't be read any more.*Enter it again"):
+        endpoint_for(ASKED, OWN, Profiles(all=(locked,)))
+
+
+def test_the_dialect_is_the_one_that_was_chosen_with_the_profile() -> None:
+    assert endpoint_for(replace(ASKED, dialect="ratio1"), OWN, BOTH).dialect == "ratio1"

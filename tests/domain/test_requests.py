@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from datagen.domain.endpoints import endpoint_for
 from datagen.domain.errors import InputError
 from datagen.domain.examples import EXAMPLES
 from datagen.domain.jobs import Inference
+from datagen.domain.profiles import Profile
 from datagen.domain.requests import DraftRequest, check, inference_for
 
 OWN = Endpoint(base_url="http://127.0.0.1:31234", path="/create_chat_completion", model="m",
@@ -47,8 +49,9 @@ def test_a_good_request_comes_back_trimmed() -> None:
     ({"total_records": True}, "totalRecords"),
     ({"total_records": 2.0}, "totalRecords"),
     ({"dataset_mode": "yes"}, "datasetMode"),
-    ({"use_external_api": True}, "useExternalApi"),
-    ({"profile_id": "p1"}, "profileId"),
+    ({"use_external_api": "yes"}, "useExternalApi"),
+    ({"profile_id": 5}, "profileId"),
+    ({"profile_id": "p" * 101}, "profileId"),
     ({"base_url": "ftp://host"}, "inferenceBaseUrl"),
     ({"base_url": "https://user:pw@host"}, "inferenceBaseUrl"),
     ({"base_url": "https://"}, "inferenceBaseUrl"),
@@ -60,6 +63,7 @@ def test_a_good_request_comes_back_trimmed() -> None:
     ({"base_url": 7}, "inferenceBaseUrl"),
     ({"path": "v1/chat"}, "inferencePath"),
     ({"path": "//host/x"}, "inferencePath"),
+    ({"path": "/../x"}, "inferencePath"),
     ({"path": "/x\r\nHost: y"}, "inferencePath"),
     ({"model": "x" * 201}, "inferenceModel"),
     ({"parameters": [1]}, "inferenceParams"),
@@ -106,11 +110,51 @@ def test_the_key_goes_to_its_own_origin_only() -> None:
     def key(**changes: Any) -> str | None:
         return endpoint_for(inference_for(replace(GOOD, **changes), OWN), OWN).api_key
 
-    assert key() == "secret-key"
-    assert key(path="/v1/chat/completions") == "secret-key"
-    assert key(base_url="http://127.0.0.1:31235") is None
-    assert key(base_url="https://127.0.0.1:31234") is None
+    assert key() == key(model="m3") == "secret-key"
+    assert key(base_url=OWN.base_url, path=OWN.path) == "secret-key"  # the very same endpoint
     assert key(base_url="http://127.0.0.1.example.com:31234") is None
+    other = replace(OWN, base_url="https://own.example")
+    asked = replace(GOOD, base_url="https://own.example", path="/v1/files")
+    assert endpoint_for(inference_for(asked, other), other).api_key is None
+
+
+def test_a_path_of_the_servers_own_machine_is_nobodys_to_choose() -> None:
+    for asked, field in ((replace(GOOD, path="/admin"), "inferencePath"),
+                         (replace(GOOD, base_url=OWN.base_url, path="/x"), "inferenceBaseUrl"),
+                         (replace(GOOD, base_url="http://127.0.0.1:31235"), "inferenceBaseUrl")):
+        with pytest.raises(InputError) as caught:
+            inference_for(asked, OWN)
+        assert [problem.path for problem in caught.value.problems] == [field]
+
+
+PROFILE = Profile(id="p", base_url="https://llm.example", path="/create_chat_completion",
+                  model="m-p", api_key="sealed", dialect="openai", parameters={"seed": 1})
+
+
+def test_a_profiles_job_keeps_all_but_the_key() -> None:
+    asked = replace(GOOD, use_external_api=True, parameters={"temperature": 0})
+    assert inference_for(asked, OWN, PROFILE) == Inference(
+        base_url="https://llm.example", path="/create_chat_completion", model="m-p",
+        parameters={"seed": 1, "temperature": 0}, use_external_api=True, profile_id="p",
+        dialect="openai")
+    elsewhere = replace(asked, path="/v1/chat/completions", model="m-q")
+    found = inference_for(elsewhere, OWN, PROFILE)
+    assert (found.path, found.model, found.dialect) == ("/v1/chat/completions", "m-q", None)
+    same = inference_for(replace(asked, base_url="https://llm.example"), OWN, PROFILE)
+    assert same.base_url == "https://llm.example"
+
+
+def test_a_profile_goes_with_its_own_address_only() -> None:
+    for wrong in ("https://evil.example", "https://llm.example:8443", "http://llm.example"):
+        with pytest.raises(InputError, match="its own address only"):
+            inference_for(replace(GOOD, base_url=wrong), OWN, PROFILE)
+
+
+def test_a_profile_that_the_earlier_application_left_in_our_network_is_refused() -> None:
+    inner = replace(PROFILE, base_url="http://10.0.0.7:8000")
+    with pytest.raises(InputError, match="private network"):
+        inference_for(GOOD, OWN, inner)
+    assert inference_for(GOOD, OWN, inner, (ip_network("10.0.0.0/24"),)).profile_id == "p"
 
 
 def test_a_job_on_the_servers_own_endpoint_follows_it_where_it_moves() -> None:
@@ -130,8 +174,8 @@ def test_an_address_that_is_none_gets_no_key_and_breaks_nothing(base_url: str) -
 def test_the_dialect_follows_the_path_where_it_is_not_the_servers_own() -> None:
     own = replace(OWN, dialect="openai")
     assert endpoint_for(inference_for(GOOD, own), own).dialect == "openai"
-    named = inference_for(replace(GOOD, path="/v1/chat/completions"), OWN)
-    assert endpoint_for(named, OWN).dialect == "openai"
+    named = replace(GOOD, base_url="https://other.example", path="/v1/chat/completions")
+    assert endpoint_for(inference_for(named, OWN), OWN).dialect == "openai"
 
 
 @pytest.mark.parametrize(("instructions", "classes"), [

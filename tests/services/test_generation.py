@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from worker_lives import Cut, Flaky, Fuse, World
 
 from datagen.adapters.clock import SystemClock
+from datagen.adapters.vault import AesVault
 from datagen.domain.chat import ChatReply
 from datagen.domain.errors import ModelUnreachable, NotThere
 from datagen.domain.jobs import Job
@@ -335,6 +336,7 @@ async def test_a_result_that_takes_long_to_read_back_holds_up_no_work_on_other_j
     clock, stop = SystemClock(), asyncio.Event()
     worker = Generation(
         settings=world.settings, board=Board(world.store), desk=world.store,
+        vault=AesVault("s" * 32, purpose="tests"),
         files=Stuck(), chat=Model(), clock=clock,
         pace=Pace(clock=clock, nap=lambda seconds: asyncio.sleep(seconds / 100)),
     )

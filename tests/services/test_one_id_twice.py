@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from datagen.adapters.memory import MemoryFiles, MemoryStore
+from datagen.adapters.vault import AesVault
 from datagen.domain.chat import ChatReply
 from datagen.domain.jobs import Job
 from datagen.engine.pace import Pace
@@ -66,6 +67,7 @@ class Machine:
         self.stop, self.model = asyncio.Event(), SlowModel()
         self.worker = Generation(
             settings=self.settings, desk=self.desk, files=self.files, chat=self.model,
+            vault=AesVault("s" * 32, purpose="tests"),
             board=Board(self, said=Said(desk=self.desk, clock=self.clock)), clock=self.clock,
             pace=Pace(clock=self.clock, chance=lambda: 0.5, aside=inline),
         )

@@ -11,6 +11,7 @@ from typing import Any
 
 from datagen.adapters.clock import HandClock
 from datagen.adapters.memory import MemoryFiles, MemoryStore
+from datagen.adapters.vault import AesVault
 from datagen.domain.chat import ChatReply
 from datagen.domain.errors import StoreError
 from datagen.domain.jobs import Job
@@ -124,6 +125,7 @@ class World:
 
         worker = Generation(
             settings=self.settings, board=Board(store, seal=self.seal),
+            vault=AesVault("s" * 32, purpose="tests"),
             desk=Fused(self.desk, stores),
             files=Fused(self.files, stores), chat=model, clock=self.clock,
             pace=hand_pace(self.clock, aside=aside),

@@ -18,6 +18,7 @@ from typing import Any
 from unittest import mock
 
 from datagen.adapters.memory import MemoryStore
+from datagen.adapters.vault import AesVault
 from datagen.domain.chat import ChatCall, ChatReply, Endpoint
 from datagen.domain.errors import (
     ModelError,
@@ -124,6 +125,7 @@ class Life:
         said = Said(desk=desk, clock=owner.clock)
         worker = Generation(
             settings=owner.settings, desk=desk, files=stores,
+            vault=AesVault("s" * 32, purpose="tests"),
             board=Board(stores, seal=SEAL, foreign=self.foreign, said=said),
             chat=_Model(owner, self), clock=owner.clock,
             pace=Pace(clock=owner.clock, nap=self._nap, chance=self.luck.random,
