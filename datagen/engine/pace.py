@@ -67,6 +67,9 @@ class Pace:
         if any(event.is_set() for event in events):
             await asyncio.sleep(0)  # a loop around a set event must not starve the others
             return
+        if not events:
+            await self.nap(seconds)
+            return
         waits = [asyncio.ensure_future(self.nap(seconds))]
         waits += [asyncio.ensure_future(_until(event)) for event in events]
         try:

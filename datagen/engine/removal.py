@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from datagen.ports import Desk, FileStore
 from datagen.protocol import keys
 from datagen.protocol.board import Board
 from datagen.protocol.codec import totals_record
-from datagen.protocol.fields import dumps
+from datagen.protocol.fields import dumps, load_object
 from datagen.protocol.manifests import read_manifest
 from datagen.protocol.requests import dealt_with
 
@@ -76,13 +76,11 @@ class Removal:
                 self._errands.add(f"deleting the files of job {job_id}",
                                   partial(self._empty, job_id, cids, job.edition if job else None))
             return False
-        counted = Totals.of([job]) if job is not None and job.inc else None
-        self._desk.put_once(keys.DESK_DELETED, job_id,
-                            dumps(totals_record(counted)) if counted else "")
+        job = job or self._board.last_entry(job_id)  # its owner's list may show it still
+        self._desk.put_once(keys.DESK_DELETED, job_id, _note(job))
         peers = {self._peer_id, *self._board.states(job_id)}
         for peer in sorted(peers):  # who is away may never do it
             self._board.take_away(job_id, peer)
-        job = job or self._board.last_entry(job_id)  # its owner's list may show it still
         if job is not None:
             self._board.take_down(job)
         self._desk.drop(keys.DESK_CREATED, job_id)
@@ -91,18 +89,19 @@ class Removal:
         _LOG.info("Job %s was deleted.", job_id)
         return True
 
-    def look_again(self, gone: Sequence[str]) -> None:
+    def look_again(self, gone: Mapping[str, str]) -> None:
         """Take away what came to our node of one of the jobs deleted last, a job at each call.
 
         A node does not pass on that nothing is where nothing was (WIRE.md, 1): so nobody else
         can do it for us.
         """
-        recent = gone[-RECENT:]
+        recent = tuple(gone)[-RECENT:]
         if recent:
             job_id = recent[self._turn % len(recent)]
             self._turn += 1
             for peer in sorted(self._board.states(job_id)):
                 self._board.take_away(job_id, peer)
+            self._board.strike(_owner_in(gone[job_id]), job_id)
 
     def _files_of(self, job_id: str, job: Job | None) -> list[str]:
         """Files that our processes named: what others name may be anybody's."""
@@ -122,3 +121,18 @@ class Removal:
             self._files.remove(cid)
         self._emptied.add(job_id)
         self._emptying.discard(job_id)
+
+
+def _note(job: Job | None) -> str:
+    """What stays known of a deleted job: its owner, and its counts if they were ever ours."""
+    if job is None:
+        return ""
+    return dumps({**(totals_record(Totals.of([job])) if job.inc else {}), "owner": job.owner})
+
+
+def _owner_in(note: str) -> str:
+    """The owner a note names, or ""."""
+    try:
+        return str(load_object(note).get("owner", ""))
+    except ValueError:
+        return ""

@@ -105,15 +105,21 @@ class Repeating:
     def _adopt_orphans(self, jobs: Mapping[str, Job], away: Collection[str]) -> None:
         """Repeat also the entries of jobs whose creator may not: it is silent, or lost them.
 
-        The peer next to the creator does, as long as it is there; the others where it isn't.
+        The peer next to the creator does, as long as it is there; the others where it isn't. A
+        creator that lost its disk takes them from its node.
         """
-        since = self._clock.now() - KEPT
+        since, said = self._clock.now() - KEPT, self._said.jobs()
         for job in jobs.values():
+            if not (job.inc and self._peer_id in job.peers and job.created_at > since
+                    and job.id not in away):
+                continue
+            if job.creator == self._peer_id:
+                if job.id not in said:
+                    self._board.adopt_entry(job)
+                continue
             entry = replace(job, inc=1, rev=0)
-            if (job.inc and self._peer_id in job.peers and job.created_at > since
-                    and job.id not in away and job.creator != self._peer_id
-                    and self._adopted.get(job.id) != entry
-                    and (self._is_next(job) or self._returning.is_silent(job.creator))):
+            if self._adopted.get(job.id) != entry and (
+                    self._is_next(job) or self._returning.is_silent(job.creator)):
                 self._adopted[job.id] = entry
                 self._board.adopt_entry(job)
 

@@ -181,7 +181,7 @@ class Roster:
             if due is not None:
                 found.append(due)
         self._take_away_the_rest(jobs)
-        self._removal.look_again(tuple(gone))
+        self._removal.look_again(gone)
         self._hearing.forget(jobs)
         if self._repeating is not None:
             self._repeating.some(listed, running, gone=gone.keys(), leaving=wanted_away(asked))
@@ -297,8 +297,9 @@ class Roster:
         """Whether this peer did its own share of the round, and its file can be had."""
         lost = self._shelf.unreadable()
         if not case.round:
-            return said is not None and said.finished_at is not None and not (
-                said.result_cid in lost and self._can_deliver_again(case.job))
+            return said is not None and said.finished_at is not None and (
+                said.generated == len(said.share) or case.asked.ends(0) is not None  # or forgotten
+            ) and not (said.result_cid in lost and self._can_deliver_again(case.job))
         share = case.shares.get(self._peer_id)
         return share is None or any(
             peer == self._peer_id and (part.start, part.end) == (share.start, share.end)

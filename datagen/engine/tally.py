@@ -65,6 +65,9 @@ class Tally:
         self._in_flight: dict[int, InFlight] = {}
         self._troubles: dict[str, str] = {}
         self._finish: tuple[str | None, str | None, datetime] | None = None
+        is_over = not begun or not journal.left
+        if before and before.finished_at and is_over and _holds(journal, before):
+            self._finish = before.result_cid, before.errors_cid, before.finished_at
         self.records = 0  # journalled since the start
         self.changes = 0  # grows with everything a reader could see
 
@@ -163,6 +166,11 @@ class Tally:
         shown = dict(ranked if few else ranked[: MAX_COERCED - 1])
         rest = self._coerced.total() - sum(shown.values())
         return {**shown, OTHER_FIELDS: rest} if rest else shown
+
+
+def _holds(journal: Journal, before: PeerState) -> bool:
+    """Whether all is there that was counted."""
+    return journal.ok >= before.generated_ok and journal.failed >= before.generated_failed
 
 
 def _short(path: str) -> str:

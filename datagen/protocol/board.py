@@ -86,6 +86,7 @@ class Board:
         self._alone = False  # no other node confirmed the last write
         self._seen = Newest()
         self._decoded: dict[str, Job] = {}  # by stored text, as of the last ``jobs()``
+        self._pulses: dict[tuple[str, str], Beat] = {}  # likewise, of ``beats()``
 
     @property
     def is_alone(self) -> bool:
@@ -229,6 +230,12 @@ class Board:
         self._remove(keys.user_jobs(job.owner), job.id)
         self._remove(keys.JOBS, job.id)
 
+    def strike(self, owner: str, job_id: str) -> None:
+        """Remove a deleted job from its owner's list, where a late message put it back."""
+        hkey = keys.user_jobs(owner)
+        if owner and self._store.hget(hkey, job_id) is not None:
+            self._remove(hkey, job_id)
+
     def beat(self, beat: Beat) -> None:
         self._write(keys.PEERS, beat.peer_id, {
             "seq": beat.seq, "version": beat.version, "at": to_iso(beat.at),
@@ -237,11 +244,19 @@ class Board:
 
     def beats(self) -> dict[str, Beat]:
         """The last sign of life of every peer, by peer id."""
-        def load(peer: str, text: str) -> Beat:
-            self._check(keys.PEERS, peer, text)
-            return _load_beat(peer, text)
+        before, after = self._pulses, {}
 
-        return dict(self._readable(keys.PEERS, load))
+        def load(peer: str, text: str) -> Beat:
+            beat = before.get((peer, text))
+            if beat is None:
+                self._check(keys.PEERS, peer, text)
+                beat = _load_beat(peer, text)
+            after[peer, text] = beat
+            return beat
+
+        found = dict(self._readable(keys.PEERS, load))
+        self._pulses = after
+        return found
 
     def earlier_profiles(self, username: str) -> Profiles:
         """The user's model profiles in the earlier application's form, its keys included."""

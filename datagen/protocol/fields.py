@@ -26,7 +26,7 @@ _CID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 def dumps(value: Any) -> str:
     """Compact JSON text; half a surrogate pair is escaped, since no store can hold one."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = _ENCODER.encode(value)
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -44,7 +44,7 @@ def load_object(text: str, most: int = MAX_VALUE) -> dict[str, Any]:
         raise ValueError("too long")
     text.encode()
     try:
-        record = json.loads(text, parse_float=_finite, parse_constant=_refused)
+        record = _DECODER.decode(text)
     except RecursionError as exc:
         raise ValueError("nested too deeply") from exc
     if not isinstance(record, dict):
@@ -65,6 +65,11 @@ def _finite(text: str) -> float:
 
 def _refused(text: str) -> None:
     raise ValueError(f"{text} is not JSON")
+
+
+# Made once: making one takes longer than most of their work.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=_refused)
 
 
 def whole_characters(value: Any) -> Any:

@@ -88,7 +88,7 @@ def drawn(seed: str) -> Plan:
 
 
 def _loses_all(faults: list[Fault]) -> bool:
-    return any(fault.what == "lose disk" for fault in faults)
+    return any(fault.what in {"lose disk", "restore"} for fault in faults)
 
 
 def _of_peer(luck: Random, peer: str, begin: float, end: float) -> Iterator[Fault]:

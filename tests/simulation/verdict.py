@@ -160,7 +160,8 @@ def judge(watch: Watch, ended: Ended, world: World, jobs: Iterable[Job]) -> None
                        f"{replica.life.foreign.counts()}")
     for job in jobs:
         copies = {}
-        if _is_lost(world, job):
+        forgotten = job.id in watch.to_delete and not ended.wants(job.id, "delete")
+        if _is_lost(world, job) or forgotten:  # ... with the disk where it was asked
             continue
         for name, replica in living.items():
             if any(view.job.id == job.id for view in pages_of(replica).jobs.list(OWNER)):

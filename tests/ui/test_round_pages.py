@@ -20,12 +20,12 @@ NOT_CLOSED = "Complete, not closed: 2 of 3 peers can't be reached. Close it here
 
 def half_good(world: World) -> tuple[str, int]:
     """A finished job and how many of its records failed."""
-    job_id = world.confirm(records=12)
-    world.services.chat._faults = Faults(rate=0.7, kinds=("not_json",), seed=1)  # type: ignore[attr-defined]  # the sample model's
+    job_id = world.confirm(records=40)
+    world.services.chat._faults = Faults(rate=0.5, kinds=("not_json",), seed=1)  # type: ignore[attr-defined]  # the sample model's
     world.work(lambda: is_over(world, job_id))
     world.services.chat._faults = Faults()  # type: ignore[attr-defined]  # likewise
     job = world.services.jobs.get(ADA, job_id).job
-    assert 2 < job.total_failed < 12
+    assert 2 < job.total_failed < 40
     return job_id, job.total_failed
 
 
@@ -60,7 +60,7 @@ def test_a_finished_job_with_failures_offers_to_make_them_again_and_asks_first(
 
     assert not at.exception
     assert {"Generate them", "Leave it so"} <= set(labels(at))
-    assert f"{12 - failed} good records of 12" in texts(at)
+    assert f"{40 - failed} good records of 40" in texts(at)
     assert f"other {failed} are asked for once more" in texts(at)
     click(asked("ask_to_retry", job_id), "Leave it so")
     assert world.services.jobs.get(ADA, job_id).job.is_over
@@ -81,7 +81,7 @@ def test_while_a_round_runs_the_dataset_as_it_was_can_be_taken(world: World) -> 
     assert links(at) == ["Download JSON", "Download CSV"]
     assert b"".join(world.services.datasets.export(ADA, job_id, "json").chunks) == before
     table = world.open("dataset", id=job_id)
-    assert len(table.dataframe[0].value) == 12 - failed
+    assert len(table.dataframe[0].value) == 40 - failed
     assert "the dataset as it was" in texts(table)
     assert "round 2" in texts(world.open("jobs"))
 
@@ -97,7 +97,7 @@ def test_after_the_round_the_dataset_has_what_it_lacked(world: World) -> None:
     assert [(m.label, m.value) for m in at.metric if m.label in {"Failed", "Rounds"}] == [
         ("Failed", "0"), ("Rounds", "2")]
     assert not [label for label in labels(at) if "records" in label]
-    assert len(world.open("dataset", id=job_id).dataframe[0].value) == 12
+    assert len(world.open("dataset", id=job_id).dataframe[0].value) == 40
     assert "2 rounds" in texts(world.open("jobs"))
 
 
