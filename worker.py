@@ -9,6 +9,8 @@ import signal
 import sys
 import threading
 
+import uvloop
+
 from datagen import bootstrap, settings
 from datagen.domain.errors import SettingsError, StoreError
 
@@ -64,7 +66,7 @@ def main() -> int:
     except SettingsError as exc:
         print(exc, file=sys.stderr)  # noqa: T201 - whoever started it by hand reads this
         return 1
-    asyncio.run(serve(services))
+    uvloop.run(serve(services))
     services.close()
     return 0
 

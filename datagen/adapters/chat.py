@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from urllib.parse import urlsplit
 
-from datagen.adapters.chat_dialects import (
-    Form,
-    build_body,
-    build_headers,
-    digest,
-    first_form,
-    key_for,
-    place,
-)
+from datagen.adapters.chat_dialects import Form, digest, first_form
 from datagen.adapters.chat_models import Offers, all_names, places
 from datagen.adapters.chat_replies import Answer, Complaint, clean, complaint, error_of, read_reply
+from datagen.adapters.chat_routes import Route, Spot
 from datagen.adapters.outgoing import Got, Outgoing
 from datagen.domain.chat import AnswerForm, ChatCall, ChatReply, Endpoint, Trial
 from datagen.domain.errors import ModelError, ModelRejected, ModelUnknown
 from datagen.ports import Clock
 
 _LOG_LIMIT = 600  # characters of a prompt or a reply in one log line
-_MAX_REMEMBERED = 1000  # schemas a server could not do; forgotten all at once beyond it
+_MAX_REMEMBERED = 1000  # schemas a server could not do, endpoints; forgotten all at once beyond
 log = logging.getLogger("datagen.inference")
 _SHOWN: dict[Form, AnswerForm] = {
     Form.SCHEMA: "json_schema", Form.JSON: "json_object", Form.PLAIN: "none"}
-
-_Spot = tuple[str, str, str | None, str]
 
 
 class HttpChat:
@@ -46,7 +36,8 @@ class HttpChat:
         self._clock = clock
         self._log = log
         self._offers = Offers(fetch=self._page, clock=clock)
-        self._forms: dict[tuple[_Spot, str], Form] = {}  # "" = any schema of that endpoint
+        self._routes: dict[Endpoint, Route] = {}
+        self._forms: dict[tuple[Spot, str], Form] = {}  # "" = any schema of that endpoint
 
     async def complete(self, endpoint: Endpoint, call: ChatCall) -> ChatReply:
         """One reply, asked for in the strictest form the server takes. Raises ModelError.
@@ -54,13 +45,11 @@ class HttpChat:
         A server that refuses the form gets the next simpler one, and that is remembered
         once it worked: for the endpoint, or for this schema where the schema is at fault.
         """
-        spot = (endpoint.base_url, endpoint.path, endpoint.model, endpoint.dialect)
-        schema = digest(call.schema)
-        form = max(first_form(call), self._forms.get((spot, ""), Form.SCHEMA),
-                   self._forms.get((spot, schema), Form.SCHEMA))
+        form = self._form(endpoint, call)
         answer, taken, about_schema = await self._step_down(endpoint, call, form)
         if taken is not form:
-            self._remember((spot, schema if about_schema else ""), taken)
+            spot = self._route(endpoint).spot
+            self._remember((spot, digest(call.schema) if about_schema else ""), taken)
         return read_reply(answer)
 
     async def try_out(self, endpoint: Endpoint, call: ChatCall) -> Trial:
@@ -84,8 +73,8 @@ class HttpChat:
                 refused = error_of(answer, found)
         if refused is not None and not isinstance(refused, ModelRejected):
             raise refused
-        raise ModelRejected(f"{_who(place(endpoint))} does not tell which models it has. Type the "
-                            "model's name.")
+        raise ModelRejected(f"{self._route(endpoint).who} does not tell which models it has. "
+                            "Type the model's name.")
 
     async def _step_down(
         self, endpoint: Endpoint, call: ChatCall, form: Form
@@ -102,6 +91,24 @@ class HttpChat:
             about_schema = found.about_schema
             form = Form(form + 1)
 
+    def _form(self, endpoint: Endpoint, call: ChatCall) -> Form:
+        """The most that may be asked for, as far as the server is known."""
+        form = first_form(call)
+        if self._forms:
+            spot = self._route(endpoint).spot
+            form = max(form, self._forms.get((spot, ""), form),
+                       self._forms.get((spot, digest(call.schema)), form))
+        return form
+
+    def _route(self, endpoint: Endpoint) -> Route:
+        """How calls get to an endpoint; found out once."""
+        route = self._routes.get(endpoint)
+        if route is None:
+            if len(self._routes) >= _MAX_REMEMBERED:
+                self._routes.clear()
+            route = self._routes[endpoint] = Route(endpoint, self._own)
+        return route
+
     async def _error(self, endpoint: Endpoint, answer: Answer, found: Complaint) -> ModelError:
         """The typed error; an unknown model's names those that the server offers."""
         error = error_of(answer, found)
@@ -116,63 +123,51 @@ class HttpChat:
         """Close all connections. Further calls raise ModelUnreachable."""
         await self._out.aclose()
 
-    def _remember(self, key: tuple[_Spot, str], form: Form) -> None:
+    def _remember(self, key: tuple[Spot, str], form: Form) -> None:
         if len(self._forms) >= _MAX_REMEMBERED:
             self._forms.clear()
         self._forms[key] = max(form, self._forms.get(key, form))
 
     async def _ask(self, endpoint: Endpoint, call: ChatCall, form: Form) -> Answer:
         """Send one request and read its answer, whatever it says."""
-        api_key = key_for(endpoint, self._own)
-        secrets = tuple(k for k in (endpoint.api_key, self._own.api_key) if k)
-        where = place(endpoint)
+        route = self._route(endpoint)
         try:
-            body = json.dumps(build_body(endpoint, call, form, api_key), allow_nan=False)
+            body = route.body(call, form)
         except (ValueError, TypeError, RecursionError):
             raise ModelRejected("The request holds a value that JSON can't carry. "
                                 "Check the schema and the parameters.") from None
         if self._log:
             words = " | ".join(f"{m.role}: {m.content}" for m in call.messages)
-            log.info("request to %s%s form=%s max_tokens=%d: %s", where,
-                     clean(urlsplit(endpoint.path).path, secrets), form.name.lower(),
-                     call.max_tokens, clean(words, secrets, _LOG_LIMIT))
+            log.info("request to %s%s form=%s max_tokens=%d: %s", route.place,
+                     clean(urlsplit(route.url).path, route.secrets), form.name.lower(),
+                     call.max_tokens, clean(words, route.secrets, _LOG_LIMIT))
         started = self._clock.monotonic()
         try:
-            got = await self._out.send(
-                "POST", f"{endpoint.base_url}{endpoint.path}", own=self._is_own(endpoint),
-                who=_who(where), headers=build_headers(endpoint, api_key), body=body.encode())
+            got = await self._out.send("POST", route.url, own=route.is_own, who=route.who,
+                                       headers=route.headers, body=body)
         except ModelError as exc:
             if self._log:
-                log.info("no answer from %s after %.2f s: %s", where,
+                log.info("no answer from %s after %.2f s: %s", route.place,
                          self._clock.monotonic() - started, exc)
             raise
         if self._log:
-            log.info("answer from %s after %.2f s: %d, %d bytes: %s", where,
+            log.info("answer from %s after %.2f s: %d, %d bytes: %s", route.place,
                      self._clock.monotonic() - started, got.status, len(got.body),
-                     clean(got.body[:20_000].decode("utf-8", "replace"), secrets, _LOG_LIMIT))
-        return self._answer(got, endpoint)
-
-    def _is_own(self, endpoint: Endpoint) -> bool:
-        """Whether nobody but who runs this server chose the address."""
-        return (endpoint.base_url, endpoint.path) == (self._own.base_url, self._own.path)
+                     clean(got.body[:20_000].decode("utf-8", "replace"), route.secrets,
+                           _LOG_LIMIT))
+        return self._answer(got, route)
 
     async def _get(self, url: str, endpoint: Endpoint) -> Answer:
         """A page of the model server."""
-        got = await self._out.send(
-            "GET", url, own=self._is_own(endpoint), who=_who(place(endpoint)),
-            headers=build_headers(endpoint, key_for(endpoint, self._own)))
-        return self._answer(got, endpoint)
+        route = self._route(endpoint)
+        got = await self._out.send("GET", url, own=route.is_own, who=route.who,
+                                   headers=route.headers)
+        return self._answer(got, route)
 
     async def _page(self, url: str, endpoint: Endpoint) -> bytes | None:
         answer = await self._get(url, endpoint)
         return answer.body if answer.status == 200 else None
 
-    def _answer(self, got: Got, endpoint: Endpoint) -> Answer:
-        return Answer(
-            status=got.status, body=got.body, place=place(endpoint),
-            secrets=tuple(k for k in (endpoint.api_key, self._own.api_key) if k),
-            retry_after=got.retry_after, now=self._clock.now())
-
-
-def _who(where: str) -> str:
-    return f"The model server at {where}"
+    def _answer(self, got: Got, route: Route) -> Answer:
+        return Answer(status=got.status, body=got.body, place=route.place,
+                      secrets=route.secrets, retry_after=got.retry_after, now=self._clock.now())

@@ -13,7 +13,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from typing import Any
+
+import orjson
 
 from datagen.domain.chat import ChatReply
 from datagen.domain.errors import (
@@ -63,6 +66,11 @@ class Answer:
     retry_after: str | None = None  # the header, as sent
     now: datetime  # for a Retry-After that is a date
 
+    @cached_property
+    def data(self) -> Any:
+        """The body as JSON; None when it is none."""
+        return parse(self.body)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Complaint:
@@ -88,6 +96,13 @@ def clean(text: str, secrets: tuple[str, ...] = (), limit: int = MESSAGE_LIMIT) 
 def parse(body: bytes) -> Any:
     """The body as JSON; None when it is none."""
     try:
+        return orjson.loads(body)
+    except ValueError:  # it is stricter about marks, halves of characters and numbers
+        return _leniently(body)
+
+
+def _leniently(body: bytes) -> Any:
+    try:
         return json.loads(body.decode("utf-8-sig", "replace"))
     except (ValueError, RecursionError):
         return None
@@ -95,7 +110,7 @@ def parse(body: bytes) -> Any:
 
 def complaint(answer: Answer) -> Complaint | None:
     """The error an answer tells of, by HTTP status or in words; None = none."""
-    data = parse(answer.body)
+    data = answer.data
     status, texts = 0, list[str]()
     for holder in _holders(data):
         word = holder.get("status")
@@ -155,7 +170,7 @@ def read_reply(answer: Answer) -> ChatReply:
     found = complaint(answer)
     if found is not None:
         raise error_of(answer, found)
-    data = parse(answer.body)
+    data = answer.data
     holders = list(_holders(data))
     outputs = [*holders, *(o for h in holders for o in _list(h.get("FULL_OUTPUT")))]
     choices = [c for o in outputs if isinstance(o, dict) for c in _list(o.get("choices"))[:1]]

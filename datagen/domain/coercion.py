@@ -17,7 +17,8 @@ from typing import Any
 
 from datagen.domain import replies
 from datagen.domain.schema import paths
-from datagen.domain.schema.types import JSON_TYPES, fits_type, listed, type_of
+from datagen.domain.schema.types import fits_type
+from datagen.domain.schema.wanted import Lookup, Wanted
 
 Fits = Callable[[Any, Any], bool]  # (schema, value) -> whether it fits
 
@@ -56,7 +57,6 @@ _SEVERAL = re.compile(r"[,;|/\n•&]|\s(?:and|or)\s", re.IGNORECASE)
 _NOTHING = frozenset({"", "none", "null", "nil", "n/a", "na", "-", "empty", "nothing", "undefined"})
 _MOST_EXACT = 2**53  # of a whole number in a float
 _MOST_DIGITS = 40  # of a number that stands in a text, or becomes one
-_MOST_PARTS = 50  # schemas that together describe one value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,40 +73,36 @@ class Coercion:
     def __init__(self, schema: Mapping[str, Any], fits: Fits) -> None:
         """``fits`` checks a value against a part of the schema."""
         self._root, self._fits = schema, fits
-        self._targets: dict[str, Any] = {}
+        self._lookup = Lookup(schema)
+        # The declared fields of a whole record, folded.
+        self.names = frozenset(map(folded, self._lookup.at(schema).declared))
 
     def apply(self, value: Any) -> Coerced:
         """The value with all that can be converted; its fields are checked by nobody yet."""
         fields: list[str] = []
         return Coerced(value=self._node(value, self._root, "", fields), fields=tuple(fields))
 
-    def names(self) -> frozenset[str]:
-        """The declared fields of a whole record, folded."""
-        return frozenset(map(folded, _properties(self._parts(self._root))))
-
     def _node(self, value: Any, schema: Any, path: str, fields: list[str]) -> Any:
-        parts = self._parts(schema)
+        wanted = self._lookup.at(schema)
+        if type(value) in wanted.settled or (type(value) is str and value in wanted.texts):
+            return value
         in_field = path != "" and not path.endswith(paths.LIST)
-        found = _converted(value, parts, wrap=in_field and any(map(_tells_items, parts)))
+        found = _converted(value, wanted, wrap=in_field and wanted.tells_items)
         if found is not value:
             fields.append(path)
         if isinstance(found, dict):
-            found = self._object(found, parts, path, fields)
+            found = self._object(found, wanted, path, fields)
         elif isinstance(found, list):
-            found = self._list(found, parts, path, fields)
-        for part in parts:
-            for keyword in ("anyOf", "oneOf"):
-                branches = part.get(keyword)
-                if isinstance(branches, list):
-                    found = self._branch(found, branches, path, fields)
+            found = self._list(found, wanted, path, fields)
+        for branches in wanted.branches:
+            found = self._branch(found, branches, path, fields)
         return found
 
     def _object(
-        self, value: dict[str, Any], parts: Sequence[Mapping[str, Any]], path: str,
-        fields: list[str],
+        self, value: dict[str, Any], wanted: Wanted, path: str, fields: list[str]
     ) -> dict[str, Any]:
-        declared = _properties(parts)
-        renamed = _renamed(value, declared, parts)
+        declared = wanted.declared
+        renamed = _renamed(value, wanted)
         made: dict[str, Any] = {}
         for written, item in value.items():
             name = renamed.get(written, written)
@@ -118,13 +114,10 @@ class Coercion:
         return made
 
     def _list(
-        self, value: list[Any], parts: Sequence[Mapping[str, Any]], path: str, fields: list[str]
+        self, value: list[Any], wanted: Wanted, path: str, fields: list[str]
     ) -> list[Any]:
         made = list(value)
-        for part in parts:
-            first = part.get("prefixItems")
-            first = first if isinstance(first, list) else []
-            rest = part.get("items", True)
+        for first, rest in wanted.items:
             made = [self._node(item, first[at] if at < len(first) else rest, path + paths.LIST,
                                fields)
                     for at, item in enumerate(made)]
@@ -146,57 +139,21 @@ class Coercion:
         fields += notes
         return option
 
-    def _parts(self, schema: Any) -> list[Mapping[str, Any]]:
-        """The schemas that all hold for a value: the schema, what it refers to, its allOf."""
-        found: list[Mapping[str, Any]] = []
-        waiting = [schema]
-        while waiting and len(found) < _MOST_PARTS:
-            part = waiting.pop()
-            if not isinstance(part, Mapping) or any(part is known for known in found):
-                continue
-            found.append(part)
-            more = part.get("allOf")
-            waiting += more if isinstance(more, list) else []
-            if isinstance(part.get("$ref"), str):
-                waiting.append(self._target(part["$ref"]))
-        return found
-
-    def _target(self, ref: str) -> Any:
-        if ref not in self._targets:
-            try:
-                self._targets[ref] = paths.resolve(self._root, ref)
-            except (LookupError, ValueError):
-                self._targets[ref] = None
-        return self._targets[ref]
-
 
 def folded(name: str) -> str:
     """A field's name as ``orderId``, ``order_id`` and ``Order ID`` have it in common."""
     return re.sub(r"[\s_-]+", "", name).casefold()
 
 
-def _properties(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The declared fields; one that several parts declare has to fit them all."""
-    found: dict[str, Any] = {}
-    for part in parts:
-        own = part.get("properties")
-        for name, schema in own.items() if isinstance(own, Mapping) else ():
-            found[name] = {"allOf": [found[name], schema]} if name in found else schema
-    return found
-
-
-def _renamed(
-    value: Mapping[str, Any], declared: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]
-) -> dict[str, str]:
+def _renamed(value: Mapping[str, Any], wanted: Wanted) -> dict[str, str]:
     """The declared name of each field that is there in another case only."""
-    patterns = [pattern for part in parts for pattern in _mapping(part.get("patternProperties"))]
-    strange = [name for name in value
-               if name not in declared and not any(re.search(p, name) for p in patterns)]
+    strange = [name for name in value if name not in wanted.declared
+               and not any(re.search(p, name) for p in wanted.patterns)]
     if not strange:
         return {}
     rivals = Counter(map(folded, strange))
     targets: dict[str, list[str]] = {}
-    for name in declared:
+    for name in wanted.declared:
         targets.setdefault(folded(name), []).append(name)
     found: dict[str, str] = {}
     for name in strange:
@@ -206,59 +163,24 @@ def _renamed(
     return found
 
 
-def _tells_items(part: Mapping[str, Any]) -> bool:
-    """Whether a schema says what a list holds, so that a lone value can be told to be one."""
-    return bool(_mapping(part.get("items"))) and "prefixItems" not in part
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _converted(value: Any, parts: Sequence[Mapping[str, Any]], *, wrap: bool) -> Any:
+def _converted(value: Any, wanted: Wanted, *, wrap: bool) -> Any:
     """The value as the one allowed type that can be meant; itself where it fits, or none."""
-    types = _types(parts)
+    types = wanted.types
     if isinstance(value, float) and "integer" in types and "number" not in types:
         exact = value.is_integer() and abs(value) <= _MOST_EXACT
         return int(value) if exact else value
     if isinstance(value, str) and "string" in types:
-        return _allowed(value, parts)
+        return _allowed(value, wanted.enums)
     if not types or any(fits_type(value, name) for name in types):
         return value
     options = [option for name in types for option in _as(name, value, wrap=wrap)
-               if all(option in allowed for allowed in _enums(parts))]
+               if all(option in allowed for allowed in wanted.enums)]
     kinds = {json.dumps(option, sort_keys=True) for option in options}
     return options[0] if len(kinds) == 1 else value
 
 
-def _types(parts: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The types that are allowed; [] when nothing is said, or nothing is left."""
-    allowed = list(JSON_TYPES)
-    limited = False
-    for part in parts:
-        said: list[Any] = []
-        if "type" in part:
-            said = listed(part["type"])
-        elif isinstance(part.get("enum"), list):
-            said = [type_of(option) for option in part["enum"]]
-        elif "const" in part:
-            said = [type_of(part["const"])]
-        if said:
-            limited = True
-            allowed = [name for name in allowed
-                       if name in said or (name == "integer" and "number" in said)]
-    if "number" in allowed and "integer" in allowed:
-        allowed.remove("integer")  # a number is what it is written as
-    return allowed if limited else []
-
-
-def _enums(parts: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
-    return [part["enum"] for part in parts if isinstance(part.get("enum"), list)]
-
-
-def _allowed(value: str, parts: Sequence[Mapping[str, Any]]) -> str:
+def _allowed(value: str, lists: Sequence[Sequence[Any]]) -> str:
     """One of the texts of an enum, where it is written in another case or with spaces around."""
-    lists = _enums(parts)
     if len(lists) != 1 or value in lists[0]:
         return value
     alike = [option for option in lists[0] if isinstance(option, str)

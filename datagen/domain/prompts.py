@@ -102,34 +102,39 @@ def _draft_request(title: str, description: str, instructions: str, dataset_mode
     ))
 
 
-def record_messages(
-    details: JobDetails,
-    index: int,
-    *,
-    salt: str,
-    total: int,
-    attempt: int = 1,
-    problem: str | None = None,
-) -> tuple[Message, ...]:
-    """The call for record ``index`` (from 0) of ``total``; no two records' texts are equal.
+class RecordPrompt:
+    """The calls for the records of one job; what they have in common is put together once."""
 
-    From the second attempt on, ``problem`` says what was wrong with the answer before.
-    """
-    system = DATASET_RECORD_SYSTEM_PROMPT if details.dataset_mode else SYSTEM_PROMPT
-    lines = [
-        _quoted("Description", details.description),
-        _quoted("Instructions", details.instructions),
-        _schema_text(details.schema),
-        f"Record {index + 1} of {total}, unlike all others (id {salt}).",
-        f"This one: {plan.variation(index, salt)}.",
-        f"Draw {plan.draw(salt)} of 100: where a share is asked for, it decides this record.",
-    ]
-    if attempt > 1:
-        lines.append(f"Attempt {attempt}. Your last answer was refused:")
-        lines.append(_quoted("Problem", (problem or "It did not fit.")[:_MAX_PROBLEM]))
-        lines.append("Write the record again without that mistake.")
-    lines.append("Reply with the JSON object only.")
-    return (Message(role="system", content=system), Message(role="user", content="\n".join(lines)))
+    def __init__(self, details: JobDetails, *, total: int) -> None:
+        self._total = total
+        self._system = Message(
+            role="system",
+            content=DATASET_RECORD_SYSTEM_PROMPT if details.dataset_mode else SYSTEM_PROMPT)
+        self._job = "\n".join((
+            _quoted("Description", details.description),
+            _quoted("Instructions", details.instructions),
+            _schema_text(details.schema),
+        ))
+
+    def messages(
+        self, index: int, *, salt: str, attempt: int = 1, problem: str | None = None
+    ) -> tuple[Message, ...]:
+        """The call for record ``index`` (from 0); no two records' texts are equal.
+
+        From the second attempt on, ``problem`` says what was wrong with the answer before.
+        """
+        lines = [
+            self._job,
+            f"Record {index + 1} of {self._total}, unlike all others (id {salt}).",
+            f"This one: {plan.variation(index, salt)}.",
+            f"Draw {plan.draw(salt)} of 100: where a share is asked for, it decides this record.",
+        ]
+        if attempt > 1:
+            lines.append(f"Attempt {attempt}. Your last answer was refused:")
+            lines.append(_quoted("Problem", (problem or "It did not fit.")[:_MAX_PROBLEM]))
+            lines.append("Write the record again without that mistake.")
+        lines.append("Reply with the JSON object only.")
+        return (self._system, Message(role="user", content="\n".join(lines)))
 
 
 def _schema_text(schema: Mapping[str, Any]) -> str:

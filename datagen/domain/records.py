@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from datagen.domain import replies
 from datagen.domain.chat import ChatReply
 from datagen.domain.coercion import Coerced, Coercion, folded
-from datagen.domain.exact import RecordValidator
 from datagen.domain.schema.explain import instance_path, sentence
+from datagen.domain.validity import Validity
 
 MAX_RAW = 8 * 1024  # bytes of a rejected reply that are kept for its owner
 MAX_ERRORS = 20  # looked for in one record; a hostile one may have millions
@@ -49,12 +48,8 @@ class RecordReader:
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self._schema = dict(schema)
-        self._validator = RecordValidator(
-            self._schema, format_checker=Draft202012Validator.FORMAT_CHECKER
-        )
-        self._coercion = Coercion(
-            self._schema, lambda part, value: self._validator.evolve(schema=part).is_valid(value)
-        )
+        self._validity = Validity(self._schema)
+        self._coercion = Coercion(self._schema, self._validity.fits)
 
     def read(self, reply: ChatReply) -> Accepted | Rejected:
         """The one record in the reply that fits, or the reason why there is none."""
@@ -71,6 +66,11 @@ class RecordReader:
 
     def _chosen(self, found: replies.Found, reply: ChatReply) -> Accepted | Rejected:
         """The record, where one value of the reply fits; a fenced one goes before others."""
+        if len(found.values) == 1:
+            verdict = self._verdict(found.values[0])
+            if isinstance(verdict, Accepted):
+                return verdict
+            return rejected(verdict or _no_object(found, reply), reply)
         fits: dict[str, Accepted] = {}
         fenced: dict[str, Accepted] = {}
         reason = ""
@@ -132,13 +132,13 @@ class RecordReader:
         inside: tuple[Any, ...] = ()
         if isinstance(value, dict):
             key = next(iter(value)) if len(value) == 1 else None
-            wrapped = key is not None and folded(key) not in self._coercion.names()
+            wrapped = key is not None and folded(key) not in self._coercion.names
             if key is None or not wrapped or key.lower() not in _WRAPPERS:
                 yield value
             inside = tuple(value.values()) if wrapped else ()
         elif isinstance(value, list):
             text = _text_of_parts(value)
-            alone = len(value) == 1 and not (text and "text" not in self._coercion.names())
+            alone = len(value) == 1 and not (text and "text" not in self._coercion.names)
             inside = (*(value if alone else ()), text)
         elif isinstance(value, str) and wraps:
             inside = replies.find(value, repair=False).values
@@ -153,7 +153,7 @@ class RecordReader:
             json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError:
             return "The model's answer holds characters that are not valid text."
-        errors = list(islice(self._validator.iter_errors(coerced.value), MAX_ERRORS))
+        errors = list(islice(self._validity.errors(coerced.value), MAX_ERRORS))
         return "; ".join(list(dict.fromkeys(map(_named, errors)))[:MAX_REASONS])
 
     def _is_schema(self, value: dict[str, Any]) -> bool:

@@ -32,33 +32,44 @@ def read_in_time(
 ) -> Accepted | Rejected:
     """What the reader says, or that it took longer than ``seconds``."""
     try:
-        return _bounded(lambda: reader.read(reply), seconds)
+        return _ALARM.bounded(lambda: reader.read(reply), seconds)
     except _OverrunError:
         return rejected(_TOO_SLOW, reply)
 
 
-def _bounded(work: Callable[[], T], seconds: float) -> T:
-    """Raises _OverrunError after ``seconds``; outside the main thread nothing can be bounded."""
-    if threading.current_thread() is not threading.main_thread():
-        return work()
-    armed = True
+class _Alarm:
+    """The process's one timer. Its handler stays in place: to change it for each reply costs."""
 
-    def ring(_signal: int, _frame: FrameType | None) -> None:
-        if armed:
+    def __init__(self) -> None:
+        self._armed = self._rang = False
+
+    def bounded(self, work: Callable[[], T], seconds: float) -> T:
+        """Raises _OverrunError after ``seconds``; outside the main thread nothing is bounded."""
+        if threading.current_thread() is not threading.main_thread():
+            return work()
+        if signal.getsignal(signal.SIGVTALRM) != self._ring:
+            signal.signal(signal.SIGVTALRM, self._ring)
+        self._armed, self._rang = True, False
+        try:
+            try:
+                signal.setitimer(signal.ITIMER_VIRTUAL, seconds, seconds)  # again, if one gets lost
+                found = work()
+            finally:
+                self._disarm()
+        finally:
+            self._disarm()  # it may have rung in the middle of the first
+        if self._rang:  # and some library took it for a fault of its own
+            raise _OverrunError
+        return found
+
+    def _ring(self, _signal: int, _frame: FrameType | None) -> None:
+        if self._armed:
+            self._rang = True
             raise _OverrunError
 
-    def disarm() -> None:
-        nonlocal armed
-        armed = False
+    def _disarm(self) -> None:
+        self._armed = False
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
-    before = signal.signal(signal.SIGVTALRM, ring)
-    try:
-        try:
-            signal.setitimer(signal.ITIMER_VIRTUAL, seconds, seconds)  # again, if one gets lost
-            return work()
-        finally:
-            disarm()
-    finally:
-        disarm()  # it may have rung in the middle of the first
-        signal.signal(signal.SIGVTALRM, before)
+
+_ALARM = _Alarm()

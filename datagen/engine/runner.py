@@ -11,7 +11,7 @@ from datagen.domain import allowance, plan
 from datagen.domain.chat import ChatCall
 from datagen.domain.errors import ReplyUnusable, StoreError
 from datagen.domain.jobs import JobDetails
-from datagen.domain.prompts import record_messages
+from datagen.domain.prompts import RecordPrompt
 from datagen.domain.records import Accepted, RecordReader
 from datagen.engine.bounded import read_in_time
 from datagen.engine.journal import Journal, failed_line, ok_line
@@ -55,12 +55,14 @@ class Runner:
         pace: Pace, max_in_flight: int, attempts: int, backwards: bool = False,
     ) -> None:
         """``backwards``: from the share's last record to its first."""
-        self._details, self._total = details, total
         self._journal, self._line, self._tally, self._pace = journal, line, tally, pace
         self._max_in_flight, self._attempts = max_in_flight, attempts
         self._backwards = backwards
         self.reader = RecordReader(details.schema)
-        self._parameters = details.inference.parameters
+        self._schema, self._prompt = details.schema, RecordPrompt(details, total=total)
+        self._parameters = {key: value for key, value in details.inference.parameters.items()
+                            if key not in _OURS}
+        self._temperature = temperature(details)
         self._max_tokens = max_tokens(details)
         self._source = plan.source(details)
         self._disk = Backoff(pace)
@@ -140,20 +142,11 @@ class Runner:
             return _Unfit(problem="The record holds characters or numbers that no file can.")
 
     def _call(self, index: int, attempt: int, problem: str | None, tokens: int) -> ChatCall:
-        temperature = self._parameters.get("temperature")
         return ChatCall(
-            messages=record_messages(
-                self._details, index, salt=plan.salt(self._source, index),
-                total=self._total, attempt=attempt, problem=problem,
-            ),
-            schema=self._details.schema,
-            temperature=(
-                min(1.5, max(0.0, temperature))
-                if isinstance(temperature, int | float)
-                else ChatCall.temperature
-            ),
-            max_tokens=tokens,
-            parameters={k: v for k, v in self._parameters.items() if k not in _OURS},
+            messages=self._prompt.messages(
+                index, salt=plan.salt(self._source, index), attempt=attempt, problem=problem),
+            schema=self._schema, temperature=self._temperature, max_tokens=tokens,
+            parameters=self._parameters,
         )
 
     async def _keep(self, made: _Made, stop: asyncio.Event) -> None:
@@ -179,6 +172,14 @@ def max_tokens(details: JobDetails) -> int:
     if isinstance(asked, int) and asked > 0:
         return min(allowance.MAX_TOKENS, max(16, asked))
     return allowance.for_schema(details.schema)
+
+
+def temperature(details: JobDetails) -> float:
+    """How freely the model chooses its words, 0 to 1.5: as asked for, else the usual."""
+    asked = details.inference.parameters.get("temperature")
+    if isinstance(asked, int | float):
+        return min(1.5, max(0.0, asked))
+    return ChatCall.temperature
 
 
 async def _either(*events: asyncio.Event) -> None:

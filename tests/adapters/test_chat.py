@@ -350,3 +350,18 @@ async def test_a_server_that_does_not_list_its_models_says_so():
 async def test_a_list_that_is_refused_tells_why():
     with pytest.raises(ModelRefused):
         await models_of(web.Response(status=404), web.Response(status=401))
+
+
+async def test_the_schema_goes_along_whichever_call_came_before(server):
+    schemas = [{"type": "object", "properties": {name: {}}} for name in "abcab"]
+    async with chatting(server.endpoint()) as chat:
+        for schema in schemas:
+            await chat.complete(server.endpoint(), call(schema))
+    sent = [body["response_format"]["json_schema"]["schema"] for body in server.bodies]
+    assert sent == schemas
+
+
+async def test_half_a_character_in_a_prompt_is_sent_escaped(server):
+    async with chatting(server.endpoint()) as chat:
+        await chat.complete(server.endpoint(), call(content="a\ud800b"))
+    assert server.bodies[0]["messages"] == [{"role": "user", "content": "a\ud800b"}]

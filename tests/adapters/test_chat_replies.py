@@ -6,6 +6,7 @@ import contextlib
 import json
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from datagen.adapters.chat_replies import (
     clean,
     complaint,
     error_of,
+    parse,
     read_reply,
     wait_of,
 )
@@ -217,3 +219,27 @@ def test_whatever_the_bytes_only_model_errors_come_out(raw, status, header):
 def test_a_bottomless_answer_is_unusable():
     assert type(failure("[" * 100_000)) is ReplyUnusable
     assert type(failure(b'{"error":' * 3000 + b"1" + b"}" * 3000)) in {ReplyUnusable, ModelFailed}
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(max_size=5)
+    | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner,
+                                                                max_size=3), max_leaves=8)
+
+
+@given(JSON, st.booleans(), st.sampled_from([b"", b"\xef\xbb\xbf"]))
+def test_a_body_reads_as_json_however_it_is_written(value: Any, plain: bool, mark: bytes) -> None:
+    body = mark + json.dumps(value, ensure_ascii=plain).encode("utf-8", "replace")
+
+    assert parse(body) == json.loads(body.decode("utf-8-sig"))
+
+
+@pytest.mark.parametrize("body", [b'{"a": NaN}', b'{"a": "\xff"}', b'{"a": "\\ud800"}'])
+def test_a_body_that_is_not_quite_json_is_read_all_the_same(body: bytes) -> None:
+    assert isinstance(parse(body), dict)
+
+
+@pytest.mark.parametrize("body", [b"", b"[" * 100_000, b"{", b"nothing"])
+def test_a_body_that_is_no_json_is_none(body: bytes) -> None:
+    assert parse(body) is None

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from datagen.domain import plan, prompts
 from datagen.domain.chat import Message
 from datagen.domain.jobs import Inference, JobDetails
-from datagen.domain.prompts import draft_messages, record_messages
+from datagen.domain.prompts import RecordPrompt, draft_messages
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DETAILS = JobDetails(
@@ -28,7 +28,8 @@ DETAILS = JobDetails(
 
 
 def asked(index: int = 0, details: JobDetails = DETAILS, **kwargs: Any) -> tuple[Message, ...]:
-    return record_messages(details, index, salt=plan.salt(details.id, index), total=500, **kwargs)
+    return RecordPrompt(details, total=500).messages(
+        index, salt=plan.salt(details.id, index), **kwargs)
 
 
 def test_the_four_prompts_are_different_texts_in_our_words() -> None:

@@ -30,7 +30,7 @@ from datagen.engine.journal import Journal
 from datagen.engine.line import Line
 from datagen.engine.runner import Runner, max_tokens
 from datagen.engine.tally import Tally
-from tests.engine.workbench import OWN, Model, details_of, good, hand_pace, job_of
+from tests.engine.workbench import OWN, SCHEMA, Model, details_of, good, hand_pace, job_of
 
 WRONG = ChatReply(text='{"n": "seven"}', finish_reason="stop")
 
@@ -323,7 +323,7 @@ async def test_parameters_go_along_but_never_replace_what_is_ours(bench) -> None
     call = it.model.calls[0][1]
     assert (call.temperature, call.max_tokens) == (0.1, 999)
     assert dict(call.parameters) == {"top_p": 0.5}
-    assert call.schema == it.runner._details.schema
+    assert call.schema == SCHEMA
 
 
 async def test_jobs_of_one_seed_ask_the_same_and_others_do_not(bench) -> None:

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from datagen.domain import plan
 from datagen.domain.chat import ChatReply, Message
 from datagen.domain.errors import ModelFailed, ModelOverloaded, ModelRejected
-from datagen.domain.prompts import draft_messages, record_messages
+from datagen.domain.prompts import RecordPrompt, draft_messages
 from datagen.domain.records import Accepted, RecordReader
 from datagen.domain.schema import read_draft
 from datagen.model import local, server
@@ -148,7 +148,7 @@ def test_the_real_model_writes_valid_records_that_differ(engine):
                               schema=SCHEMA, dataset_mode=False)
     reader, found = RecordReader(SCHEMA), []
     for index in range(2):
-        asked = record_messages(details, index, salt=plan.salt("job_1", index), total=2)
+        asked = RecordPrompt(details, total=2).messages(index, salt=plan.salt("job_1", index))
         reply = engine.answer(asked, SCHEMA, max_tokens=400, temperature=0.7)
         record = reader.read(ChatReply(text=reply.text, finish_reason=reply.finish_reason))
         assert isinstance(record, Accepted), record

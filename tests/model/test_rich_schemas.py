@@ -17,7 +17,7 @@ import pytest
 
 from datagen.domain import plan
 from datagen.domain.chat import ChatReply
-from datagen.domain.prompts import record_messages
+from datagen.domain.prompts import RecordPrompt
 from datagen.domain.reasons import kind
 from datagen.domain.records import Accepted, RecordReader
 from datagen.engine.runner import max_tokens
@@ -125,13 +125,14 @@ def test_records_of_a_rich_schema_are_valid(engine: local.LocalEngine, task: str
         description=description, instructions=instructions, schema=schema, dataset_mode=False,
         inference=SimpleNamespace(parameters={}))
     reader, tokens = RecordReader(schema), max_tokens(details)
+    prompt = RecordPrompt(details, total=RECORDS)
 
     def reasons(index: int) -> list[str]:
         """Why each attempt failed; the last one stands for the record."""
         found: list[str] = []
         for attempt in (1, 2):
-            asked = record_messages(details, index, salt=plan.salt(task, index), total=RECORDS,
-                                    attempt=attempt, problem=found[-1] if found else None)
+            asked = prompt.messages(index, salt=plan.salt(task, index), attempt=attempt,
+                                    problem=found[-1] if found else None)
             reply = engine.answer(asked, schema, max_tokens=tokens, temperature=0.7)
             verdict = reader.read(ChatReply(text=reply.text, finish_reason=reply.finish_reason))
             if isinstance(verdict, Accepted):

@@ -10,7 +10,7 @@ import pytest
 from datagen.domain.chat import Message
 from datagen.domain.errors import ModelRejected
 from datagen.domain.jobs import Inference, JobDetails
-from datagen.domain.prompts import record_messages
+from datagen.domain.prompts import RecordPrompt
 from datagen.model.sample import SampleEngine
 
 SCHEMA = {"type": "object", "required": ["n"], "additionalProperties": False,
@@ -38,7 +38,7 @@ def test_a_schema_that_stands_only_in_the_prompt_is_used() -> None:
         dataset_mode=False, schema=SCHEMA,
         inference=Inference(base_url="http://localhost", path="/x"),
         created_at=moment, schema_generated_at=moment, schema_duration_ms=1, schema_refreshes=0)
-    messages = record_messages(details, 3, salt="ab12cd34", total=9)
+    messages = RecordPrompt(details, total=9).messages(3, salt="ab12cd34")
     assert list(json.loads(SampleEngine().answer(messages, None).text)) == ["n"]
 
 
