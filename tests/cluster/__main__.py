@@ -21,7 +21,7 @@ processes, each on a node of the sandbox and with a model server of its own (0.2
 flight), confirms one job of 300 records over the HTTP API, lets the fault happen and waits until
 every replica that lives calls the job over. "Ended right": every index once in each export, all
 valid, and the status and numbers to match. Store calls are those of all nodes, looking around
-included. A peer counts as stuck after 10 s in place of 300, and the store is away for 20 s.
+included. A peer counts as stuck after 10 s in place of 300, and the store is away for 60 s.
 
 """
 
