@@ -64,10 +64,10 @@ class Removal:
         if asked.delete and (alone or now - asked.delete.at >= DELETE_AFTER):
             self.finish(job.id, job)
 
-    def finish(self, job_id: str, job: Job | None) -> bool:
+    def finish(self, job_id: str, job: Job | None, *, by: str = "") -> bool:
         """Delete files, then fields, for good; False while the files are still to go.
 
-        ``job`` is None where its entry is gone already.
+        ``job`` is None where its entry is gone already; ``by``: who asked, its owner.
         """
         if job_id not in self._emptied:
             if job_id not in self._emptying:
@@ -77,7 +77,7 @@ class Removal:
                                   partial(self._empty, job_id, cids, job.edition if job else None))
             return False
         job = job or self._board.last_entry(job_id)  # its owner's list may show it still
-        self._desk.put_once(keys.DESK_DELETED, job_id, _note(job))
+        self._desk.put_once(keys.DESK_DELETED, job_id, _note(job, by))
         peers = {self._peer_id, *self._board.states(job_id)}
         for peer in sorted(peers):  # who is away may never do it
             self._board.take_away(job_id, peer)
@@ -123,11 +123,11 @@ class Removal:
         self._emptying.discard(job_id)
 
 
-def _note(job: Job | None) -> str:
+def _note(job: Job | None, by: str) -> str:
     """What stays known of a deleted job: its owner, and its counts if they were ever ours."""
-    if job is None:
-        return ""
-    return dumps({**(totals_record(Totals.of([job])) if job.inc else {}), "owner": job.owner})
+    counts = totals_record(Totals.of([job])) if job is not None and job.inc else {}
+    owner = by if job is None else job.owner
+    return dumps({**counts, "owner": owner}) if owner else ""
 
 
 def _owner_in(note: str) -> str:

@@ -209,7 +209,8 @@ class Roster:
         for job_id in sorted(wanted_away(asked) - set(jobs)):
             if job_id not in never_shared:
                 self._hearing.pass_on(job_id, asked[job_id])
-            self._removal.finish(job_id, None)
+            delete = asked[job_id].delete
+            self._removal.finish(job_id, None, by=delete.by if delete else "")
 
     def _tended(self, job: Job, here: Asked, *, made_here: bool) -> Case:
         """The job and what is known of it, moved on where that is ours to do."""
