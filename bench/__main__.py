@@ -7,12 +7,13 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 
-from bench import matrix
+from bench import limits, matrix
 from bench.table import HEAD, RESULTS, Figure, machine
 
-# The limiter's scenarios, exports, stores and pages have their places here.
+# Exports, stores and pages have their places here.
 MEASURES: dict[str, Callable[[], Iterator[Figure]]] = {
     "matrix": matrix.measure,
+    "limits": limits.measure,
 }
 
 

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from datagen.domain.chat import Dialect
+from datagen.domain.usage import NOTHING_USED, Usage
 
 Status = Literal["queued", "running", "succeeded", "failed"]
 
@@ -187,9 +188,9 @@ class PeerState:
     errors_cid: str | None = None
     errors: tuple[RecordError, ...] = ()  # the latest, at most MAX_LATEST_ERRORS
     in_flight: tuple[InFlight, ...] = ()  # as of last_update_at
-    calls: int = 0  # model calls made, retries and failures included
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    under_way: int = 0  # calls of this job, as of last_update_at
+    allowed: int | None = None  # calls at once that its model server gets, of all jobs
+    usage: Usage = NOTHING_USED  # asked of models, retries and failures included
     coerced: Mapping[str, int] = field(default_factory=dict)  # converted values by field path
     trouble: str | None = None  # why nothing moves right now, in a sentence
     parts: tuple[Part, ...] = ()  # what it stored, of any share; at most MAX_PARTS

@@ -1,10 +1,12 @@
-"""The line to one model endpoint: its troubles are waited out here."""
+"""The line from one share to its model endpoint: its troubles are waited out here."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from datagen.domain.chat import ChatCall, ChatReply, Endpoint
 from datagen.domain.errors import (
@@ -15,55 +17,90 @@ from datagen.domain.errors import (
     ModelRejected,
     ReplyUnusable,
 )
+from datagen.engine.counts import Counts
+from datagen.engine.limiter import Party, Slot
+from datagen.engine.limiters import Limiters
 from datagen.engine.pace import Backoff, Pace
 from datagen.engine.tally import Tally, clip
+from datagen.engine.tokens import in_reply, of_prompt
 from datagen.ports import ChatModel
 
 _LOG = logging.getLogger(__name__)
 MAX_RETRY_AFTER = 600.0  # seconds; a server can't send us to sleep for longer
 MAX_REJECTIONS = 3  # of one record, with answers to others in between
+MAX_UNUSABLE = 10  # answers without a text in a row: from then on it is the server's fault
+TOLD_AFTER = 3  # refusals in a row, or seconds that a server wants to be left alone
+
+
+@dataclass(kw_only=True, slots=True)
+class _Rejected:
+    """A record that the server doesn't take, though perhaps it takes others."""
+
+    times: int = 0  # each with answers to others in between
+    answers: int = -1  # how many there were by then
+    tries: int = 0  # since the last answer, to find out whose fault it is
 
 
 class Line:
     """Calls of one share to one endpoint.
 
-    A fault holds back all calls; one record then tries again after a pause, and the
-    first answer lets the others go on.
+    How many there may be at once says the endpoint's limiter. A fault holds back all calls of
+    this share; one record then tries again after a pause, and the first answer lets the others
+    go on. Nobody holds a slot meanwhile.
     """
 
     def __init__(
-        self, *, model: ChatModel, endpoint: Endpoint, slots: asyncio.Semaphore, tally: Tally,
-        pace: Pace, look_up: Callable[[], Endpoint] | None = None,
+        self, *, model: ChatModel, endpoint: Endpoint, limiters: Limiters, tally: Tally,
+        pace: Pace, counts: Counts | None = None, look_up: Callable[[], Endpoint] | None = None,
     ) -> None:
-        """``slots``: the worker's calls in flight, shared by all its shares.
+        """``counts``: the worker's, beside those of ``tally``.
 
         ``look_up``: the endpoint as of now (blocking), asked once a key was refused.
         """
-        self._model, self._endpoint, self._slots = model, endpoint, slots
+        self._model, self._endpoint, self._limiters = model, endpoint, limiters
         self._look_up, self._refused = look_up, False
         self._tally, self._pace = tally, pace
+        self._counts = (tally.counts, counts or Counts())
+        self._limiter = limiters.of(endpoint)
+        self._party = Party()
         self._passing = Backoff(pace)  # faults that end by themselves
         self._lasting = Backoff(pace, first=10.0, cap=120.0)  # those that need a person
         self._probing = asyncio.Lock()
         self._pause: float | None = None  # seconds until the next try; None = all is well
-        self._faults = 0
-        self._answers = 0
-        # By index: how often it was rejected, each time with answers to others in between,
-        # and all answers by then.
-        self._rejected: dict[int, tuple[int, int]] = {}
+        self._faults = self._answers = 0
+        self._unusable = 0  # answers without a text since the last one with
+        self._rejected: dict[int, _Rejected] = {}  # by index
+
+    def __enter__(self) -> Line:
+        """The share begins to make calls."""
+        self._limiter.join(self._party)
+        self._tally.allowed = self._allowed
+        for counts in self._counts:
+            counts.opened(self._pace.clock.monotonic())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """It makes no more."""
+        self._limiter.leave(self._party)
+        self._tally.allowed = None
+        for counts in self._counts:
+            counts.closed(self._pace.clock.monotonic())
 
     async def complete(
-        self, call: ChatCall, index: int, attempt: int, stop: asyncio.Event
+        self, call: ChatCall, index: int, attempt: int, stop: asyncio.Event,
+        twin: Callable[[int], ChatCall] | None = None,
     ) -> ChatReply | None:
         """The answer, however long it takes; None when ``stop`` came first.
+
+        ``twin``: the n-th call like this one, for another record. Where the server takes
+        neither, the fault isn't this record's.
 
         Raises ReplyUnusable: the server answered, but not with a text; or it rejects this
         record again and again, though not the others.
         """
-        self._rejected.pop(index, None)
         while not stop.is_set():
             if self._pause is None:
-                reply = await self._try(call, index, attempt)
+                reply = await self._try(call, index, attempt, stop)
             else:
                 async with self._probing:
                     if self._pause is None:
@@ -72,10 +109,23 @@ class Line:
                     if stop.is_set():
                         break
                     await self._renew()
-                    reply = await self._try(call, index, attempt)
+                    if twin and (other := self._other(index)):
+                        with contextlib.suppress(ReplyUnusable):  # the server takes it
+                            await self._try(twin(other), index, attempt, stop, is_twin=True)
+                        continue
+                    reply = await self._try(call, index, attempt, stop)
             if reply is not None:
+                self._rejected.pop(index, None)
                 return reply
         return None
+
+    def _other(self, index: int) -> int:
+        """Which other record's call to try in place of this one's; 0 = none."""
+        found = self._rejected.get(index)
+        if found is None:
+            return 0
+        found.tries += 1
+        return found.tries if found.tries % 2 else 0
 
     async def _renew(self) -> None:
         """Take the key that its owner may have put in place of a refused one."""
@@ -84,34 +134,106 @@ class Line:
                 self._endpoint = await self._pace.aside(self._look_up)
             except DatagenError as exc:
                 _LOG.debug("The endpoint can't be looked up again: %s", exc)
+            limiter = self._limiters.of(self._endpoint)
+            if limiter is not self._limiter:
+                self._limiter.leave(self._party)
+                self._limiter, self._party = limiter, Party()
+                self._limiter.join(self._party)
         self._refused = False
 
-    async def _try(self, call: ChatCall, index: int, attempt: int) -> ChatReply | None:
-        """One call; None when it met a fault of the endpoint."""
-        async with self._slots:
-            faults = self._faults
-            try:
-                with self._tally.calling(index, attempt):
-                    reply = await self._model.complete(self._endpoint, call)
-            except ReplyUnusable:
-                self._works(faults)
-                raise
-            except ModelError as exc:
-                self._fails(exc, faults)
-                if isinstance(exc, ModelRejected):
-                    self._give_up_alone(exc, index)
-                return None
+    async def _try(
+        self, call: ChatCall, index: int, attempt: int, stop: asyncio.Event, *,
+        is_twin: bool = False,
+    ) -> ChatReply | None:
+        """One call; None when it met a fault of the endpoint, or ``stop`` came first.
+
+        Raises ReplyUnusable.
+        """
+        faults = self._faults
+        slot = await self._limiter.enter(self._party, of_prompt(call) + call.max_tokens)
+        if stop.is_set() or self._faults != faults:  # who waited must not run into the same
+            self._limiter.give_back(slot)
+            return None
+        try:
+            reply = await self._called(call, index, attempt)
+        except ReplyUnusable as exc:
+            self._limiter.answered(slot, of_prompt(call))
+            self._no_text(exc, faults)
+            return None
+        except ModelOverloaded as exc:
+            await self._yield(slot, exc, stop)
+            return None
+        except ModelRejected as exc:
+            self._limiter.give_back(slot)
+            self._fails(exc, faults)
+            if not is_twin:
+                self._reject(exc, index)
+            return None
+        except ModelError as exc:
+            self._limiter.lost(slot)
+            self._fails(exc, faults)
+            return None
+        except BaseException:
+            self._limiter.give_back(slot)
+            raise
+        self._unusable = 0
         self._works(faults)
-        self._tally.answered(reply)
+        self._account(slot, call, reply)
         return reply
 
-    def _give_up_alone(self, exc: ModelRejected, index: int) -> None:
+    async def _called(self, call: ChatCall, index: int, attempt: int) -> ChatReply:
+        """The model's answer; the call shows as under way meanwhile."""
+        clock = self._pace.clock
+        for counts in self._counts:
+            counts.called(clock.monotonic())
+        self._tally.begin(index, attempt)
+        try:
+            return await self._model.complete(self._endpoint, call)
+        finally:
+            self._tally.end(index)
+            for counts in self._counts:
+                counts.ended(clock.monotonic())
+
+    def _account(self, slot: Slot, call: ChatCall, reply: ChatReply) -> None:
+        """Count a reply's tokens: as the server says, else as they are estimated."""
+        prompt, completion, estimated = in_reply(call, reply)
+        for counts in self._counts:
+            counts.answered(prompt, completion, estimated)
+        self._limiter.answered(slot, prompt + completion)
+
+    async def _yield(self, slot: Slot, exc: ModelOverloaded, stop: asyncio.Event) -> None:
+        """A call was refused: its slot stays taken for a moment."""
+        after = exc.retry_after
+        hold = self._limiter.refused(
+            slot, None if after is None else min(after, MAX_RETRY_AFTER))
+        if max(self._limiter.refusals, after or 0.0) >= TOLD_AFTER:
+            self._tell(exc)
+        try:
+            if hold:
+                await self._pace.pause(hold, stop)
+        finally:
+            self._limiter.give_back(slot)
+
+    def _no_text(self, exc: ReplyUnusable, faults: int) -> None:
+        """Raises it, unless there have been too many in a row: then it is a fault."""
+        for counts in self._counts:
+            counts.answered(0, 0, 0)
+        if not exc.cut:
+            self._unusable += 1
+            if self._unusable > MAX_UNUSABLE:
+                self._fails(exc, faults)
+                return
+        self._works(faults)
+        raise exc
+
+    def _reject(self, exc: ModelRejected, index: int) -> None:
         """Raises ReplyUnusable once the fault is plainly this record's, not the endpoint's."""
-        count, answers = self._rejected.get(index, (0, -1))
-        if self._answers > answers:
-            self._rejected[index] = (count + 1, self._answers)
-        if count + 1 >= MAX_REJECTIONS and self._answers > answers:
-            raise ReplyUnusable(str(exc)) from exc
+        found = self._rejected.setdefault(index, _Rejected())
+        if self._answers > found.answers:
+            found.times, found.answers, found.tries = found.times + 1, self._answers, 0
+            if found.times >= MAX_REJECTIONS:
+                del self._rejected[index]
+                raise ReplyUnusable(str(exc)) from exc
 
     def _works(self, faults: int) -> None:
         self._answers += 1
@@ -122,14 +244,19 @@ class Line:
             self._tally.trouble("model", None)
 
     def _fails(self, exc: ModelError, faults: int) -> None:
+        self._tell(exc)
+        if faults == self._faults:  # one pause for all the calls that met the same fault
+            self._refused = isinstance(exc, ModelRefused)
+            lasting = isinstance(exc, ModelRefused | ModelRejected | ReplyUnusable)
+            self._pause = (self._lasting if lasting else self._passing).next()
+            self._faults += 1
+
+    def _tell(self, exc: ModelError) -> None:
         message = str(exc).strip() or "The model server did not answer as it should."
         advice = "" if exc.advice in message else f" {exc.advice}"
         tail = f"{advice} DataGen keeps trying."
         self._tally.trouble("model", clip(message, spare=len(tail)) + tail)
-        if faults == self._faults:  # one pause for all the calls that met the same fault
-            self._refused = isinstance(exc, ModelRefused)
-            lasting = isinstance(exc, ModelRefused | ModelRejected)
-            self._pause = (self._lasting if lasting else self._passing).next()
-            self._faults += 1
-        if isinstance(exc, ModelOverloaded) and exc.retry_after is not None:
-            self._pause = max(self._pause or 0.0, min(exc.retry_after, MAX_RETRY_AFTER))
+
+    def _allowed(self) -> int:
+        """Calls at once to this endpoint, as things are."""
+        return self._limiter.level.value

@@ -10,11 +10,11 @@ import asyncio
 import logging
 import math
 
-from datagen.domain.chat import ChatCall, ChatReply, Endpoint
-from datagen.domain.errors import ReplyUnusable, StoreError
+from datagen.domain.errors import StoreError
 from datagen.domain.usage import Usage
+from datagen.engine.counts import Counts
 from datagen.engine.pace import Backoff, Pace
-from datagen.ports import ChatModel, Desk
+from datagen.ports import Desk
 from datagen.protocol import keys
 from datagen.protocol.board import Board
 from datagen.protocol.fields import dumps
@@ -32,19 +32,11 @@ class Meter:
 
     def __init__(self, *, peer_id: str, board: Board, desk: Desk, pace: Pace) -> None:
         self._peer_id, self._board, self._desk, self._pace = peer_id, board, desk, pace
-        self._now = Usage()  # counted in this life
+        self.counts = Counts()  # in this life
         self._before: Usage | None = None  # by earlier lives; None: not read yet
         self._disk = ""
         self._kept: Usage | None = None
         self._said: Usage | None = None
-
-    def counting(self, model: ChatModel) -> ChatModel:
-        """The same model; every call of it counts."""
-        return _Counted(model, self)
-
-    def count(self, usage: Usage) -> None:
-        """So much more was used."""
-        self._now += usage
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop``; stores that fail are waited out. ``keep`` once more afterwards."""
@@ -58,7 +50,7 @@ class Meter:
             if self._before is None:
                 await self._pace.aside(self._load)
             total = self._total
-            if total != self._kept:
+            if _differ(total, self._kept):
                 await self._pace.aside(self._put, total)
         except StoreError as exc:
             _LOG.warning("What was asked of models is not on the disk yet: %s", exc)
@@ -67,7 +59,7 @@ class Meter:
 
     @property
     def _total(self) -> Usage:
-        return self._now + (self._before or Usage())
+        return self.counts.usage(self._pace.clock.monotonic()) + (self._before or Usage())
 
     async def _keep_on(self, stop: asyncio.Event) -> None:
         backoff = Backoff(self._pace, first=KEEP_EVERY)
@@ -82,7 +74,7 @@ class Meter:
         backoff = Backoff(self._pace, first=SAY_EVERY, cap=ALONE)
         while not stop.is_set():
             kept, now = self._kept, self._pace.clock.monotonic()
-            is_new = kept != self._said
+            is_new = _differ(kept, self._said)
             if kept is None or kept == Usage() or now < due + (0.0 if is_new else pause):
                 await self._pace.pause(KEEP_EVERY, stop)
                 continue
@@ -127,24 +119,6 @@ class Meter:
         self._said = total
 
 
-class _Counted:
-    """A ChatModel whose calls count."""
-
-    def __init__(self, model: ChatModel, meter: Meter) -> None:
-        self._model, self._meter = model, meter
-
-    async def complete(self, endpoint: Endpoint, call: ChatCall) -> ChatReply:
-        self._meter.count(Usage(calls=1))
-        try:
-            reply = await self._model.complete(endpoint, call)
-        except ReplyUnusable:
-            self._meter.count(Usage(attempts=1))
-            raise
-        self._meter.count(Usage(
-            attempts=1, prompt_tokens=max(0, reply.prompt_tokens or 0),
-            completion_tokens=max(0, reply.completion_tokens or 0),
-        ))
-        return reply
-
-    async def aclose(self) -> None:
-        await self._model.aclose()
+def _differ(one: Usage | None, other: Usage | None) -> bool:
+    """Whether there were calls in between: time alone passes always."""
+    return (one and one.without_times()) != (other and other.without_times())

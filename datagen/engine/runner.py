@@ -17,9 +17,12 @@ from datagen.engine.bounded import read_in_time
 from datagen.engine.journal import Journal, failed_line, ok_line
 from datagen.engine.line import Line
 from datagen.engine.pace import Backoff, Pace
-from datagen.engine.tally import Tally
+from datagen.engine.prospects import Prospects
+from datagen.engine.tally import Tally, clip
 
 GRACE = 2.5  # seconds that calls in flight get at a stop
+_IN_DOUBT = (" DataGen tries one record after another until one fits. If none does, check "
+             "the model, or cancel the job.")
 _OURS = frozenset({  # parameters that DataGen itself decides
     "temperature", "max_tokens", "messages", "response_format", "stream", "model", "n",
     "authorization",
@@ -31,6 +34,7 @@ class _Made:
     """A result line, ready for the journal."""
 
     line: bytes
+    reason: str | None = None  # why the record failed
     coerced: tuple[str, ...] = ()  # fields of converted values
 
 
@@ -66,9 +70,17 @@ class Runner:
         self._max_tokens = max_tokens(details)
         self._source = plan.source(details)
         self._disk = Backoff(pace)
+        self._prospects = Prospects(records=journal.left, ok=journal.ok)
+        self._doubts, self._doubting = Backoff(pace, first=10.0, cap=120.0), asyncio.Lock()
+        self._reason = ""  # why a record failed last
 
     async def run(self, stop: asyncio.Event) -> bool:
         """Whether the share is complete; False when ``stop`` came first."""
+        with self._line:
+            await self._run(stop)
+        return self._journal.left == 0
+
+    async def _run(self, stop: asyncio.Event) -> None:
         crew = asyncio.create_task(self._crew(stop))
         over = asyncio.Event()
         crew.add_done_callback(lambda _: over.set())
@@ -80,7 +92,6 @@ class Runner:
             crew.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await crew
-        return self._journal.left == 0
 
     async def _crew(self, stop: asyncio.Event) -> None:
         indices = self._journal.missing(backwards=self._backwards)
@@ -94,9 +105,38 @@ class Runner:
                 return
             if not self._journal.lacks(index):  # another's record came in between
                 continue
-            made = await self._record(index, stop)
+            made = await self._tried(index, stop)
             if made is not None:
                 await self._keep(made, stop)
+
+    async def _tried(self, index: int, stop: asyncio.Event) -> _Made | None:
+        """As ``_record``, while there is hope; None when ``stop`` came first."""
+        if not self._prospects.in_doubt and not self._prospects.gone:
+            return await self._noted(index, stop)
+        async with self._doubting:
+            if self._prospects.gone:
+                await asyncio.sleep(0)  # there may be millions
+                return _Made(line=failed_line(index, self._untried(), ""))
+            if self._prospects.pauses():
+                self._tally.trouble("answers", clip(
+                    f"The last {self._prospects.failures} records failed: {self._reason}",
+                    spare=len(_IN_DOUBT)) + _IN_DOUBT)
+                await self._pace.pause(self._doubts.next(), stop)
+            return None if stop.is_set() else await self._noted(index, stop)
+
+    async def _noted(self, index: int, stop: asyncio.Event) -> _Made | None:
+        made = await self._record(index, stop)
+        if made is not None:
+            self._prospects.made(ok=made.reason is None)
+            if made.reason is None and self._doubts.failing:
+                self._doubts.reset()
+                self._tally.trouble("answers", None)
+            self._reason = made.reason or self._reason
+        return made
+
+    def _untried(self) -> str:
+        return clip(f"Not tried, since {self._prospects.failures} records in a row failed. "
+                    f"The last reason: {self._reason}")
 
     async def _record(self, index: int, stop: asyncio.Event) -> _Made | None:
         """The result line of one record; None when ``stop`` came first.
@@ -115,14 +155,17 @@ class Runner:
                 continue
             problem, raw = answer.problem, answer.raw
             attempt += 1
-        return _Made(line=failed_line(index, problem or "The answer could not be used.", raw))
+        reason = problem or "The answer could not be used."
+        return _Made(line=failed_line(index, reason, raw), reason=reason)
 
     async def _answer(
         self, call: ChatCall, index: int, attempt: int, stop: asyncio.Event
     ) -> _Made | _Unfit | None:
         """One call and what its answer is worth; None when ``stop`` came first."""
         try:
-            reply = await self._line.complete(call, index, attempt, stop)
+            reply = await self._line.complete(
+                call, index, attempt, stop,
+                lambda n: self._call(index + n, 1, None, self._max_tokens))
         except ReplyUnusable as exc:
             return _Unfit(problem=str(exc), cut=exc.cut)
         if reply is None:

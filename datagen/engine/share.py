@@ -25,7 +25,9 @@ from datagen.domain.jobs import (
     Share,
     heard,
 )
+from datagen.engine.counts import Counts
 from datagen.engine.journal import Journal, JournalError, folder_of
+from datagen.engine.limiters import Limiters
 from datagen.engine.line import Line
 from datagen.engine.outbox import deliver, take_back
 from datagen.engine.pace import Backoff, Pace
@@ -65,7 +67,8 @@ class Workshop:
     profiles: ProfileBook
     chat: ChatModel
     pace: Pace
-    slots: asyncio.Semaphore  # model calls in flight
+    limiters: Limiters  # calls at once, by model server
+    counts: Counts  # what the worker used of models
 
 
 class Orders:
@@ -296,8 +299,8 @@ class _Work:
         shop, task = self._shop, self._task
         look_up = partial(_endpoint, shop, task.job.owner, details.inference)
         line = Line(
-            model=shop.chat, endpoint=await shop.pace.aside(look_up), slots=shop.slots,
-            tally=self._tally, pace=shop.pace, look_up=look_up,
+            model=shop.chat, endpoint=await shop.pace.aside(look_up), limiters=shop.limiters,
+            tally=self._tally, pace=shop.pace, counts=shop.counts, look_up=look_up,
         )
         return Runner(
             details=details, total=task.job.total_records, journal=self._journal, line=line,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
+import heapq
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from datagen.domain.chat import ChatReply
 from datagen.domain.jobs import (
     MAX_COERCED,
     MAX_IN_FLIGHT,
@@ -21,6 +20,7 @@ from datagen.domain.jobs import (
     RecordError,
     Share,
 )
+from datagen.engine.counts import Counts
 from datagen.engine.journal import Journal
 from datagen.ports import Clock
 from datagen.protocol.fields import dumps
@@ -58,11 +58,11 @@ class Tally:
         self.parts: tuple[Part, ...] = before.parts if before else ()
         self._journal, self._clock = journal, clock
         self._started_at = (before and before.started_at) or (clock.now() if begun else None)
-        self._calls = before.calls if before else 0
-        self._prompt_tokens = before.prompt_tokens if before else 0
-        self._completion_tokens = before.completion_tokens if before else 0
+        self.counts = Counts(before.usage if before else None)
+        self.allowed: Callable[[], int] | None = None  # calls at once to the model server
+        self.moved = clock.monotonic()  # when something came of it last
         self._coerced = Counter(before.coerced if before else {})
-        self._in_flight: dict[int, InFlight] = {}
+        self._in_flight: dict[int, tuple[float, int]] = {}  # by index: since when, attempt
         self._troubles: dict[str, str] = {}
         self._finish: tuple[str | None, str | None, datetime] | None = None
         is_over = not begun or not journal.left
@@ -71,28 +71,21 @@ class Tally:
         self.records = 0  # journalled since the start
         self.changes = 0  # grows with everything a reader could see
 
-    @contextlib.contextmanager
-    def calling(self, index: int, attempt: int) -> Iterator[None]:
-        """Shows a record as in flight while its model call lasts."""
-        self._calls += 1
+    def begin(self, index: int, attempt: int) -> None:
+        """A record shows as in flight from now on."""
         self.changes += 1
-        self._in_flight[index] = InFlight(
-            index=index, attempt=attempt, started_at=self._clock.now()
-        )
-        try:
-            yield
-        finally:
-            self.changes += 1
-            del self._in_flight[index]
+        self._in_flight[index] = self._clock.monotonic(), attempt
 
-    def answered(self, reply: ChatReply) -> None:
-        """Count a reply's tokens, where the server says them."""
-        self._prompt_tokens += max(0, reply.prompt_tokens or 0)
-        self._completion_tokens += max(0, reply.completion_tokens or 0)
+    def end(self, index: int) -> None:
+        """Its call is over."""
+        self.changes += 1
+        self._in_flight.pop(index, None)
 
     def recorded(self, coerced: Iterable[str] = ()) -> None:
         """One more record is in the journal; ``coerced``: the fields of its converted values."""
-        self._coerced.update(_short(path) for path in coerced)
+        if coerced:
+            self._coerced.update(_short(path) for path in coerced)
+        self.moved = self._clock.monotonic()
         self.records += 1
         self.changes += 1
 
@@ -119,19 +112,27 @@ class Tally:
 
     def state(self) -> PeerState:
         """The next PeerState to write."""
-        waiting = sorted(self._in_flight.values(), key=lambda item: (item.started_at, item.index))
         own = self._own() if self._of is None else self._beside()
+        now = self._clock.now()
         return replace(
             own,
-            last_update_at=self._clock.now(),
-            in_flight=tuple(waiting[:MAX_IN_FLIGHT]),
-            calls=self._calls,
-            prompt_tokens=self._prompt_tokens,
-            completion_tokens=self._completion_tokens,
+            last_update_at=now,
+            in_flight=self._longest_waits(now),
+            under_way=len(self._in_flight),
+            allowed=self.allowed() if self.allowed and self._in_flight else None,
+            usage=self.counts.usage(self._clock.monotonic()),
             coerced=self._most_coerced(),
             trouble=clip(" ".join(self._troubles.values())) or None,
             parts=self.parts,
             owner=self._owner,
+        )
+
+    def _longest_waits(self, now: datetime) -> tuple[InFlight, ...]:
+        mark = self._clock.monotonic()
+        return tuple(
+            InFlight(index=index, attempt=attempt, started_at=now - timedelta(seconds=mark - since))
+            for since, index, attempt in heapq.nsmallest(MAX_IN_FLIGHT, (
+                (since, index, attempt) for index, (since, attempt) in self._in_flight.items()))
         )
 
     def _own(self) -> PeerState:

@@ -49,6 +49,7 @@ from datagen.protocol.fields import (
     whole,
     without_none,
 )
+from datagen.protocol.usage import usage_in, usage_record
 from datagen.protocol.words import edition_record, load_edition
 
 _STATUSES = frozenset({"queued", "running", "succeeded", "failed"})
@@ -149,7 +150,6 @@ def _peers(record: Mapping[str, Any]) -> tuple[str, ...]:
 
 def peer_record(state: PeerState) -> dict[str, Any]:
     """The PeerState as the API and the store show it."""
-    tokens = {"prompt": state.prompt_tokens, "completion": state.completion_tokens}
     return without_none({
         "peerId": state.peer_id,
         "assigned": len(state.share),
@@ -166,8 +166,9 @@ def peer_record(state: PeerState) -> dict[str, Any]:
             {"index": f.index, "attempt": f.attempt, "startedAt": to_iso(f.started_at)}
             for f in state.in_flight
         ],
-        "calls": state.calls,
-        "tokens": tokens if any(tokens.values()) else None,
+        "underWay": state.under_way,
+        "allowed": state.allowed,
+        **usage_record(state.usage),
         "coerced": dict(state.coerced) or None,
         "trouble": state.trouble,
         "parts": [_part_record(part) for part in state.parts] or None,
@@ -187,9 +188,9 @@ def load_peer(text: str) -> PeerState:
     Who claims more records than its share has is heard as if it had them all.
     """
     record = load_object(text)
-    span, tokens = record.get("range"), record.get("tokens") or {}
-    if not isinstance(span, dict) or not isinstance(tokens, dict):
-        raise ValueError("range is missing, or tokens are not counts")  # noqa: TRY004 - as above
+    span = record.get("range")
+    if not isinstance(span, dict):
+        raise ValueError("range is missing")  # noqa: TRY004 - as above
     share = Share(start=whole(span, "start", most=MAX_RECORDS),
                   end=whole(span, "end", most=MAX_RECORDS))
     if share.end < share.start:
@@ -214,9 +215,9 @@ def load_peer(text: str) -> PeerState:
                      started_at=from_iso(f.get("startedAt")))
             for f in objects(record, "inFlight")[:MAX_IN_FLIGHT]
         ),
-        calls=whole(record, "calls", 0),
-        prompt_tokens=whole(tokens, "prompt", 0),
-        completion_tokens=whole(tokens, "completion", 0),
+        under_way=whole(record, "underWay", 0),
+        allowed=None if record.get("allowed") is None else whole(record, "allowed"),
+        usage=usage_in(record),
         coerced=_counts(record, "coerced"),
         trouble=message_of(record, "trouble"),
         parts=tuple(map(_load_part, objects(record, "parts")[:MAX_PARTS])),

@@ -21,6 +21,7 @@ DESK_SAID = "said"  # hash and field -> our last word there, to be said again
 DESK_PROFILES = "profiles"  # {user}:{number} -> what was saved here, to be told by the worker
 DESK_REVOKED = "revoked"  # mark of a session -> its end: ended here or on another replica
 DESK_COUNTED = "counted"  # disk id -> what was asked of models: counted on this disk
+DESK_LEVELS = "levels"  # a model server's fingerprint -> how many calls at once it took last
 DESK_ACCOUNTS = "accounts"  # user name -> the newest version of the account that was ever shown
 DESK_DOUBLE = "double"  # "since" -> when the worker stood aside: another has this peer's id
 DESK_HEARD = "heard"  # "beat" -> when the worker last heard another peer's

@@ -1,8 +1,9 @@
-"""Model usage as it is stored, on a worker's own disk and in its field of ``datagen:metrics``."""
+"""Model usage as it is stored: in a PeerState, and in a worker's field of ``datagen:metrics``."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from datagen.domain.jobs import PEER_ID
@@ -19,18 +20,32 @@ def usage_field(peer_id: str, disk: str) -> str:
 
 def usage_record(usage: Usage) -> dict[str, Any]:
     return {"calls": usage.calls, "attempts": usage.attempts,
-            "tokens": {"prompt": usage.prompt_tokens, "completion": usage.completion_tokens}}
+            "tokens": {"prompt": usage.prompt_tokens, "completion": usage.completion_tokens,
+                       "estimated": usage.estimated_tokens},
+            "waitingMs": usage.waiting_ms, "workingMs": usage.working_ms}
+
+
+def usage_in(record: Mapping[str, Any]) -> Usage:
+    """What a record tells of it; what is absent is 0. Raises ValueError."""
+    tokens = record.get("tokens") or {}
+    if not isinstance(tokens, dict):
+        raise ValueError("tokens is not an object")  # noqa: TRY004 - one error kind for unreadable records
+    return Usage(
+        calls=whole(record, "calls", 0), attempts=whole(record, "attempts", 0),
+        prompt_tokens=whole(tokens, "prompt", 0), completion_tokens=whole(tokens, "completion", 0),
+        estimated_tokens=whole(tokens, "estimated", 0),
+        waiting_ms=whole(record, "waitingMs", 0), working_ms=whole(record, "workingMs", 0),
+    )
 
 
 def load_usage(text: str) -> Usage:
     """Raises ValueError for anything that ``usage_record`` does not make."""
     record = load_object(text)
     tokens = record.get("tokens")
-    if not isinstance(tokens, dict):
-        raise ValueError("tokens is not an object")  # noqa: TRY004 - one error kind for unreadable records
-    return Usage(calls=whole(record, "calls"), attempts=whole(record, "attempts"),
-                 prompt_tokens=whole(tokens, "prompt"),
-                 completion_tokens=whole(tokens, "completion"))
+    if not {"calls", "attempts"} <= set(record) or not isinstance(tokens, dict) \
+            or not {"prompt", "completion"} <= set(tokens):
+        raise ValueError("a count is missing")
+    return usage_in(record)
 
 
 def load_usage_of(field: str, text: str) -> Usage:

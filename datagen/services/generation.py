@@ -14,6 +14,7 @@ from datagen.domain.jobs import Job, PeerState, Share, heard
 from datagen.engine.errands import Errands
 from datagen.engine.journal import folder_of
 from datagen.engine.ledger import Ledger
+from datagen.engine.limiters import Limiters
 from datagen.engine.lock import alone, is_taken, keep_starts, read_starts
 from datagen.engine.meter import Meter
 from datagen.engine.pace import Backoff, Pace
@@ -125,6 +126,8 @@ class Generation:
         signs = Signs(peer_id=settings.peer_id, peers=settings.peers, board=board, desk=desk,
                       pace=pace)
         meter = Meter(peer_id=settings.peer_id, board=board, desk=desk, pace=pace)
+        limiters = Limiters(most=settings.max_in_flight, desk=desk, pace=pace)
+        await limiters.recall()
         errands, shelf = Errands(pace), Shelf(self._files, pace.clock)
         roster = Roster(
             peer_id=settings.peer_id, cache=settings.cache_dir, board=board, desk=desk,
@@ -133,20 +136,22 @@ class Generation:
         )
         shop = Workshop(
             settings=settings, board=board, files=self._files, shelf=shelf,
-            profiles=self._profiles, chat=meter.counting(self._chat), pace=pace,
-            slots=asyncio.Semaphore(settings.max_in_flight),
+            profiles=self._profiles, chat=self._chat, pace=pace, limiters=limiters,
+            counts=meter.counts,
         )
         async with asyncio.TaskGroup() as group:
             shift = _Shift(shop=shop, roster=roster, group=group)
             told = group.create_task(_stop_with(stop, shift))
             group.create_task(signs.run(shift.stop))
             group.create_task(meter.run(shift.stop))
+            group.create_task(limiters.run(shift.stop))
             group.create_task(self._listen(shift))
             group.create_task(_halt_at_the_stop(shift))
             group.create_task(errands.run(shift.stop, shift.wake))
             await self._watch(shift)
             told.cancel()
         await meter.keep()
+        await limiters.keep()
         if not stop.is_set():  # another worker has our id
             await signs.outwait(stop)
 

@@ -49,11 +49,11 @@ def peers(view: JobView) -> None:
         }
         if shared and is_open and not view.round:
             row["Done"] = 100 * (ok + failed) / len(share) if len(share) else None
-        row |= {"Ok": ok, "Failed": failed, "Calls": state.calls}
+        row |= {"Ok": ok, "Failed": failed, "Calls": state.usage.calls}
         if shared and is_open:
             row |= {"Sign of life": _life(view, peer), "Note": _doing(view, peer)}
         else:
-            row |= {"Tokens": state.prompt_tokens + state.completion_tokens,
+            row |= {"Tokens": state.usage.tokens,
                     "Started": components.moment(state.started_at),
                     "Last word": "none yet" if state.last_update_at is None else
                     components.moment(state.last_update_at)}

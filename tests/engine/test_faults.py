@@ -34,7 +34,7 @@ from datagen.engine.pace import Pace
 from datagen.engine.runner import Runner
 from datagen.engine.tally import MAX_MESSAGE, Tally
 from datagen.model.sample import TEXT_FAULTS, WIRE_FAULTS, Faults
-from tests.engine.workbench import details_of, inline, job_of
+from tests.engine.workbench import details_of, inline, job_of, limiters_of
 
 Start = Callable[..., tuple[str, Any]]
 PATHS: dict[Dialect, str] = {"openai": "/v1/chat/completions", "ratio1": "/create_chat_completion"}
@@ -73,7 +73,7 @@ class Run:
         self.journal = Journal(folder / "j", share)
         self.tally = Tally(peer_id="p", owner="ada", share=share, journal=self.journal, clock=clock,
                            before=None)
-        line = Line(model=chat, endpoint=endpoint, slots=asyncio.Semaphore(3), tally=self.tally,
+        line = Line(model=chat, endpoint=endpoint, limiters=limiters_of(3, pace), tally=self.tally,
                     pace=pace)
         self._runner = Runner(details=details_of(job_of(total=TOTAL)), total=TOTAL,
                               journal=self.journal, line=line, tally=self.tally, pace=pace,

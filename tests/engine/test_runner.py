@@ -30,7 +30,16 @@ from datagen.engine.journal import Journal
 from datagen.engine.line import Line
 from datagen.engine.runner import Runner, max_tokens
 from datagen.engine.tally import Tally
-from tests.engine.workbench import OWN, SCHEMA, Model, details_of, good, hand_pace, job_of
+from tests.engine.workbench import (
+    OWN,
+    SCHEMA,
+    Model,
+    details_of,
+    good,
+    hand_pace,
+    job_of,
+    limiters_of,
+)
 
 WRONG = ChatReply(text='{"n": "seven"}', finish_reason="stop")
 
@@ -58,7 +67,7 @@ class Bench:
         self.journal = FullDisk(folder / f"j{number}", share)
         self.tally = Tally(peer_id="p", owner="ada", share=share, journal=self.journal,
                            clock=self.clock, before=None)
-        line = Line(model=model, endpoint=OWN, slots=asyncio.Semaphore(max_in_flight),
+        line = Line(model=model, endpoint=OWN, limiters=limiters_of(max_in_flight, pace),
                     tally=self.tally, pace=pace)
         details = details_of(job_of(number, total=total), **parameters)
         self.runner = Runner(details=details, total=total,
@@ -95,7 +104,8 @@ async def test_every_missing_record_is_made_once_with_several_in_flight(bench) -
     assert sorted(index for index, _ in it.model.calls) == list(range(25))
     assert it.model.peak == 4
     state = it.tally.state()
-    assert (state.calls, state.prompt_tokens, state.completion_tokens) == (25, 75, 50)
+    assert (state.usage.calls, state.usage.prompt_tokens, state.usage.completion_tokens) == (
+        25, 75, 50)
 
 
 async def test_one_in_flight_means_one_after_another(bench) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from datagen.adapters.clock import HandClock
-from datagen.domain.chat import ChatReply
-from datagen.domain.jobs import MAX_COERCED, PeerState, Share
+from datagen.domain.jobs import MAX_COERCED, MAX_IN_FLIGHT, PeerState, Share
+from datagen.domain.usage import Usage
 from datagen.engine.journal import Journal, failed_line, ok_line
 from datagen.engine.tally import MAX_MESSAGE, OTHER_FIELDS, Tally, clip
 from datagen.protocol.codec import peer_record
@@ -43,25 +43,47 @@ def test_counts_come_from_the_journal(journal: Journal) -> None:
 
 def test_after_a_restart_start_calls_and_tokens_go_on(journal: Journal) -> None:
     clock = HandClock()
-    before = PeerState(peer_id="p", share=SHARE, started_at=clock.now(), calls=7,
-                       prompt_tokens=10, completion_tokens=5, trouble="old")
+    before = PeerState(peer_id="p", share=SHARE, started_at=clock.now(), trouble="old", usage=Usage(
+        calls=7, attempts=6, prompt_tokens=10, completion_tokens=5, working_ms=300))
     clock.advance(60)
     tally = tally_of(journal, before)
-    with tally.calling(0, 1):
-        tally.answered(ChatReply(text="", prompt_tokens=1, completion_tokens=None))
+    tally.counts.called(0.0)
+    tally.counts.ended(0.5)
+    tally.counts.answered(1, 2, 2)
 
     state = tally.state()
 
     assert state.started_at == before.started_at
-    assert (state.calls, state.prompt_tokens, state.completion_tokens) == (8, 11, 5)
+    assert state.usage == Usage(calls=8, attempts=7, prompt_tokens=11, completion_tokens=7,
+                                estimated_tokens=2, working_ms=800)
     assert state.trouble is None
 
 
 def test_a_record_is_in_flight_only_while_its_call_lasts(journal: Journal) -> None:
     tally = tally_of(journal)
-    with tally.calling(4, 2):
-        assert [(f.index, f.attempt) for f in tally.state().in_flight] == [(4, 2)]
+    tally.allowed = lambda: 7
+    tally.begin(4, 2)
+    tally._clock.advance(30)
+    state = tally.state()
+    (call,) = state.in_flight
+    assert (call.index, call.attempt) == (4, 2)
+    assert state.last_update_at is not None
+    assert (state.last_update_at - call.started_at).total_seconds() == 30
+    assert (state.under_way, state.allowed) == (1, 7)
+    tally.end(4)
     assert tally.state().in_flight == ()
+
+
+def test_of_many_calls_those_that_wait_longest_are_shown_and_all_are_counted(
+    journal: Journal
+) -> None:
+    tally = tally_of(journal)
+    for index in reversed(range(90)):
+        tally.begin(index, 1)
+        tally._clock.advance(1)
+    state = tally.state()
+    assert [call.index for call in state.in_flight] == list(range(89, 89 - MAX_IN_FLIGHT, -1))
+    assert state.under_way == 90
 
 
 @pytest.mark.parametrize("char", ["x", "é", "語", "\x00", "😀", '"', "\ud800"])
@@ -72,9 +94,8 @@ def test_the_state_stays_below_16_kb_whatever_the_messages_hold(
         journal.append(failed_line(index, char * 5_000, ""))
     tally = tally_of(journal)
     tally.trouble("model", char * 5_000)
-    calls = [tally.calling(index, 1) for index in range(90)]
-    for call in calls:
-        call.__enter__()
+    for index in range(90):
+        tally.begin(index, 1)
     tally.recorded([f"{number}{char * 500}" for number in range(50)])
 
     text = dumps(peer_record(replace(tally.state(), result_cid="f" * 64, errors_cid="e" * 64)))

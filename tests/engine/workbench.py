@@ -12,8 +12,10 @@ from typing import Any, TypeVar
 
 from datagen import settings as environment
 from datagen.adapters.clock import HandClock
+from datagen.adapters.memory import MemoryStore
 from datagen.domain.chat import ChatCall, ChatReply, Endpoint
 from datagen.domain.jobs import Inference, Job, JobDetails
+from datagen.engine.limiters import Limiters
 from datagen.engine.pace import Pace
 from datagen.settings import Settings
 
@@ -115,3 +117,8 @@ class Model:
 
     async def aclose(self) -> None:
         self.closed = True
+
+
+def limiters_of(most: int, pace: Pace) -> Limiters:
+    """Limiters that remember nothing."""
+    return Limiters(most=most, desk=MemoryStore(), pace=pace)

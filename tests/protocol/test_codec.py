@@ -28,6 +28,7 @@ from datagen.domain.jobs import (
     RecordError,
     Share,
 )
+from datagen.domain.usage import Usage
 from datagen.domain.users import USER_NAME
 from datagen.protocol.codec import (
     details_record,
@@ -167,8 +168,10 @@ class TestOurRecords:
         PeerState, peer_id=PEER_IDS, share=SHARES,
         started_at=st.none() | TIMES, last_update_at=st.none() | TIMES,
         finished_at=st.none() | TIMES, result_cid=st.none() | CIDS,
-        errors_cid=st.none() | CIDS, calls=COUNTS, prompt_tokens=COUNTS,
-        completion_tokens=COUNTS, trouble=st.none() | TEXTS, inc=COUNTS, rev=COUNTS,
+        errors_cid=st.none() | CIDS, under_way=COUNTS, allowed=st.none() | COUNTS,
+        usage=st.builds(Usage, calls=COUNTS, attempts=COUNTS, prompt_tokens=COUNTS,
+                        completion_tokens=COUNTS, estimated_tokens=COUNTS, waiting_ms=COUNTS,
+                        working_ms=COUNTS), trouble=st.none() | TEXTS, inc=COUNTS, rev=COUNTS,
         errors=st.lists(st.builds(RecordError, index=COUNTS, message=TEXTS),
                         max_size=3).map(tuple),
         parts=st.lists(parts(), max_size=3).map(tuple), owner=st.none() | USER_NAMES,

@@ -29,6 +29,7 @@ from datagen.protocol.requests import ask_here, asked_here, deleted_here
 
 SCRIPT = {2: [ChatReply(text="no", finish_reason="stop")]}
 TOTAL = 40
+_NOT_OF_JOBS = {keys.DESK_COUNTED, keys.DESK_LEVELS, keys.DESK_STORED}
 WEEK = DELETE_AFTER.total_seconds()
 
 
@@ -114,7 +115,7 @@ def what_is_left(world: World) -> dict[str, Any]:
         "hashes": sorted(hashes.keys() - {keys.PEERS, keys.METRICS}),
         "files": dict(world.files._files),
         "notes": {topic: list(notes) for topic, notes in world.store._notes.items()
-                  if notes and topic not in {keys.DESK_COUNTED, keys.DESK_STORED}},
+                  if notes and topic not in _NOT_OF_JOBS},
         "cache": sorted(path.name for path in cache.rglob("*") if "local." not in path.name),
     }
 

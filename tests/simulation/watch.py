@@ -13,7 +13,7 @@ from tests.simulation.network import Place
 _SHOWN = 90  # characters of a value
 _FINAL = ("succeeded", "failed")
 _MARKS = {"inc", "rev", "mac"}
-_GROWING = ("generatedOk", "generatedFailed", "calls")
+_GROWING = ("generatedOk", "generatedFailed", "calls", "attempts", "waitingMs", "workingMs")
 
 
 class Broken(AssertionError):  # noqa: N818 - it says what happened to the rules
@@ -112,7 +112,8 @@ class Watch(logging.Handler):
     def _counted(self, job: str, peer: str, record: dict[str, Any]) -> None:
         before = self.said.get((job, peer))
         if before is not None:
-            done = [key for key in _GROWING if record.get(key, 0) < before.get(key, 0)]
+            said, known = _counted(record), _counted(before)
+            done = [key for key in known if said.get(key, 0) < known[key]]
             if done:
                 self.fail(f"{peer} counts less than before of {job}: {', '.join(done)}.")
             if before.get("finishedAt") and not record.get("finishedAt"):
@@ -175,3 +176,6 @@ def _short(item: Any) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
+def _counted(record: dict[str, Any]) -> dict[str, int]:
+    """All counts of a peer's word."""
+    return {**{key: record[key] for key in _GROWING if key in record}, **record.get("tokens", {})}

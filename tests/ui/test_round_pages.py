@@ -12,6 +12,7 @@ from test_job_actions import asked, cancelled, click, labels
 from test_pages import texts
 
 from datagen.domain.jobs import Effort, InFlight, PeerState, shares
+from datagen.domain.usage import Usage
 from datagen.model.sample import Faults
 from datagen.services.jobs import JobView
 
@@ -120,7 +121,8 @@ def test_each_share_tells_who_is_alive_who_is_stuck_and_who_helps(world: World) 
     job_id = world.confirm(records=60)
     now = world.services.clock.now()
     states = {
-        peer: PeerState(peer_id=peer, share=share, generated_ok=5, inc=1, started_at=now, calls=7,
+        peer: PeerState(peer_id=peer, share=share, generated_ok=5, inc=1, started_at=now,
+                        usage=Usage(calls=7),
                         in_flight=(InFlight(index=share.end - 1, attempt=1, started_at=now),))
         for peer, share in shares(60, ("a", "b", "c")).items()
     }
