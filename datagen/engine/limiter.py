@@ -38,6 +38,7 @@ class Slot:
     mark: int  # of the level it began at
     began: float  # monotonic seconds
     tokens: float  # that it was taken to come to
+    is_held: bool = False  # its call was refused
 
 
 class Limiter:
@@ -46,7 +47,7 @@ class Limiter:
     def __init__(self, level: Level, limits: Limits, pace: Pace) -> None:
         self.level, self._pace = level, pace
         self._parties: list[Party] = []
-        self._under_way = self._turn = 0
+        self._under_way = self._held = self._turn = 0
         self._not_before = 0.0  # monotonic seconds; the server asked for it
         self._refusals = 0  # in a row, without an answer to anybody
         self._seconds = 1.0  # that an answer takes, about
@@ -120,7 +121,9 @@ class Limiter:
     def refused(self, slot: Slot, retry_after: float | None) -> float:
         """The server has too much to do; seconds to keep the slot until ``give_back``."""
         self._refusals += 1
-        self.level.refused(slot.mark, self._under_way - 1)
+        slot.is_held = True
+        self._held += 1
+        self.level.refused(slot.mark, self._under_way - self._held)
         if retry_after is not None:
             now = self._pace.clock.monotonic()
             self._not_before = max(self._not_before, now + retry_after)
@@ -131,13 +134,14 @@ class Limiter:
 
     def lost(self, slot: Slot) -> None:
         """Nothing came of it, for no fault of the record's."""
-        self.level.lost(slot.mark, self._under_way - 1)
+        self.level.lost(slot.mark, self._under_way - self._held - 1)
         self.give_back(slot)
 
     def give_back(self, slot: Slot) -> None:
         """The call was not made, or its refusal is over."""
         if self._spend is not None:
             self._spend.correct(-slot.tokens)
+        self._held -= slot.is_held
         self._free(slot.party)
 
     def waits(self) -> float:
