@@ -14,7 +14,9 @@ from datagen.services.drafts import Draft
 from datagen.services.views import JobView
 
 _INTERNAL = frozenset({"inc", "rev"})
-_OURS = frozenset({"inFlight", "calls", "tokens"})  # the earlier application's peers don't say
+_OURS = frozenset({  # the earlier application's peers don't say
+    "inFlight", "underWay", "allowed", "calls", "attempts", "tokens", "waitingMs", "workingMs",
+})
 
 
 def job_answer(view: JobView) -> dict[str, Any]:
