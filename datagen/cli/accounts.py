@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import secrets
 from typing import TYPE_CHECKING, Any
 
 from datagen.cli import imports
@@ -51,16 +50,13 @@ def _list(asked: argparse.Namespace) -> None:
 
 def _create(asked: argparse.Namespace) -> None:
     with opened() as services:
-        # The service makes readable passwords when it resets; this one is never shown.
-        account = services.accounts.create(
-            asked.name, secrets.token_urlsafe(32), role=asked.role
-        )
-        password = services.accounts.reset(account.name)
+        made = services.accounts.create(asked.name, role=asked.role)
+    account, password = made.account, made.password
     if asked.json:
         say_json({**_record(account), "password": password})
         return
     say(f"{account.name} ({account.role}) can sign in with the password: {password}\n"
-        "It is shown only now.")
+        "It is shown only now, and has to be changed at the first sign-in.")
 
 
 def _reset(asked: argparse.Namespace) -> None:

@@ -18,6 +18,7 @@ class User:
 
     name: str  # canonical: trimmed, lower-cased, a USER_NAME
     role: Role
+    address: str | None = field(default=None, compare=False)  # where the request came from
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,8 @@ class Account:
     role: Role
     active: bool  # False: deactivated, can't sign in
     imported: bool = False  # its password is another server's until the first sign-in
+    must_change: bool = False  # its password was made for its owner, who has to choose another
+    ended_at: datetime | None = None  # sessions opened before are over
     metadata: Mapping[str, Any] = field(default_factory=dict)
     created_at: datetime
     updated_at: datetime
@@ -41,3 +44,4 @@ class Session:
     id: str  # hash of the token: safe to store and to log
     issued_at: datetime
     expires_at: datetime
+    must_change: bool = False  # good for nothing but choosing a password

@@ -20,7 +20,7 @@ from datagen.engine.pace import Pace
 from datagen.engine.returning import Returning
 from datagen.ports import Desk, HashStore
 from datagen.protocol import keys
-from datagen.services.sessions import load_account
+from datagen.services.account_records import load_account
 from datagen.services.waiting import Waiting
 
 _LOG = logging.getLogger(__name__)

@@ -1,56 +1,45 @@
 """Accounts and sessions: the CStore auth client, byte-compatible with the npm library.
 
-An account is one field of the auth hash (WIRE.md, 5). A session is a signed token; what a
-token can't say (signed out, account gone, password changed) is asked here, from memory that
-is at most ``FRESH`` seconds old, so that the gate costs no store read per request.
+A session is a signed token; what a token can't say (signed out, account gone, password
+changed) is asked here, from memory that is at most ``FRESH`` seconds old, so that the gate
+costs no store read per request.
 """
 
 from __future__ import annotations
 
 import base64
-import logging
 import secrets
-import threading
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from datagen.domain import htpasswd
-from datagen.domain.errors import (
-    Conflict,
-    InputError,
-    NotThere,
-    Problem,
-    SignInFailed,
-    StoreError,
-    StoreUnconfirmed,
-)
+from datagen.domain.errors import Conflict, InputError, Problem
 from datagen.domain.users import USER_NAME, Account, Role, Session, User
 from datagen.ports import Clock, Desk, HashStore, PasswordHasher, TokenSigner
-from datagen.protocol import keys
-from datagen.protocol.fields import dumps, to_iso
 from datagen.protocol.foreign import Foreign
 from datagen.protocol.seal import Seal
+from datagen.services.account_records import MARKS, MUST_CHANGE, AccountRecords, blank
 from datagen.services.contact import Contact
 from datagen.services.patience import Patience
-from datagen.services.sessions import (
-    SESSION_LIFE,
-    AccountRecord,
-    Sessions,
-    load_account,
-    password_stamp,
-)
+from datagen.services.sessions import Sessions
+from datagen.services.signing_in import MAX_PASSWORD, SigningIn
 from datagen.services.waiting import Level, Waiting
 
-_LOG = logging.getLogger(__name__)
-
 ADMIN = "admin"
-MAX_PASSWORD = 1024  # characters
+MIN_CHOSEN = 8  # characters of a password that a person chooses
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
-_WRONG = "The user name or the password is wrong."
 _NAME_RULE = "A user name has 3 to 64 letters (a-z), digits, dots, dashes or underscores."
-_PASSWORD_RULE = f"A password has 1 to {MAX_PASSWORD:,} characters."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """A new account, and its password, which nothing shows again."""
+
+    account: Account
+    password: str = field(repr=False)
 
 
 def canonical(name: str) -> str:
@@ -81,19 +70,19 @@ class Accounts:
         ``foreign``: where values that are no accounts are counted; ``seal``: None where nobody
         else writes; ``contact``: without which no session holds, None = they do all the same.
         """
-        self._foreign = foreign or Foreign()
-        self._store, self._desk = store, desk
-        self._clock = clock
-        self._hasher = hasher
-        self._signer = signer
+        self._clock, self._hasher, self._draw = clock, hasher, draw
         self._hkey = hkey
-        self._draw = draw
-        self._upgrading = threading.Lock()
+        patience = patience or Patience(None, clock=clock)
         self._waiting = Waiting(hkey, seal)
         self._level = Level(store=store, clock=clock, hkey=hkey, waiting=self._waiting)
-        self._patience = patience or Patience(None, clock=clock)
-        self._sessions = Sessions(desk=desk, clock=clock, signer=signer, read=self._read,
-                                  patience=self._patience, contact=contact)
+        self._records = AccountRecords(store=store, desk=desk, clock=clock, hkey=hkey,
+                                       waiting=self._waiting, foreign=foreign or Foreign())
+        self._sessions = Sessions(desk=desk, clock=clock, signer=signer, contact=contact,
+                                  read=self._records.read, patience=patience)
+        self._records.on_write = self._sessions.forget
+        self._signing_in = SigningIn(
+            records=self._records, sessions=self._sessions, level=self._level, clock=clock,
+            hasher=hasher, signer=signer, draw=draw, patience=patience)
 
     def init(self, password: str | None) -> str | None:
         """Create ``admin`` when there is none; an existing one is never rewritten.
@@ -104,43 +93,19 @@ class Accounts:
         Returns the password that was made up, to be shown once, or None. One process of
         a replica calls this. Raises InputError for a password nobody could sign in with.
         """
-        if self._store.hget(self._hkey, ADMIN) is not None:
+        if self._records.is_taken(ADMIN):
             return None
-        made = None if password else self._made_up()
+        made = None if password else made_up(self._draw)
         first = password or made or ""
-        if problems := _password_problems("password", first):
+        if problems := password_problems("password", first):
             raise InputError("The first password of admin can't be used.", problems)
         purpose = f"first {ADMIN} of {self._hkey}"
-        self._write(ADMIN, self._new(first, "admin", {}, BEGINNING, purpose))
+        self._records.write(ADMIN, self._new(first, "admin", {}, BEGINNING, purpose))
         return made
 
     def sign_in(self, name: str, password: str) -> tuple[str, Session]:
-        """A session token and what it says. Raises SignInFailed.
-
-        The same work whatever is wrong: unknown user, deactivated or imported account, wrong
-        password. An imported account gets its argon2id record here (``take_over``).
-        """
-        name, found = canonical(name), list[AccountRecord | None]()
-        self._patience.together([
-            lambda: found.append(self._read(name) if USER_NAME.fullmatch(name) else None),
-            self._level.now,  # remembers it
-        ])
-        record = found[0]
-        if not 0 < len(password) <= MAX_PASSWORD:
-            password, record = "", None
-        if (record := self._proven(record, password)) is None:
-            raise SignInFailed(_WRONG)
-        start = int(self._clock.now().timestamp())
-        token = self._signer.sign({
-            "username": name,
-            "role": record.account.role,
-            "iat": start,
-            "exp": start + int(SESSION_LIFE.total_seconds()),
-            "typ": "session",
-            "jti": self._draw(12).hex(),
-            "pwd": password_stamp(record.password),
-        })
-        return token, self._sessions.opened(token, record)
+        """A session token and what it says. Raises SignInFailed."""
+        return self._signing_in.sign_in(canonical(name), password)
 
     def verify(self, token: str) -> Session:
         """The session of a token. Raises SessionEnded, CutOff; may read the store."""
@@ -165,22 +130,26 @@ class Accounts:
     def create(
         self,
         name: str,
-        password: str,
+        password: str | None = None,
         *,
         role: Role = "user",
         metadata: Mapping[str, Any] | None = None,
-    ) -> Account:
-        """The new account. Raises InputError, or Conflict for a name that is taken."""
-        name = canonical(name)
+    ) -> Made:
+        """A new account; without a ``password``, with one that its owner has to change.
+
+        Raises InputError, or Conflict for a name that is taken.
+        """
+        name, made = canonical(name), made_up(self._draw) if password is None else password
         problems = [] if USER_NAME.fullmatch(name) else [Problem(path="name", message=_NAME_RULE)]
-        problems += _password_problems("password", password)
+        problems += password_problems("password", made)
         problems += _role_problems(role)
         if problems:
             raise InputError("This account can't be made as it is.", problems)
-        if self._store.hget(self._hkey, name) is not None:
-            raise Conflict(f"There is an account named {name} already. Choose another name.")
-        self._write(name, self._new(password, role, metadata or {}, self._clock.now()))
-        return self.get(name)
+        self._must_be_free(name)
+        marks = {MARKS: {MUST_CHANGE: True}} if password is None else {}
+        self._records.write(
+            name, self._new(made, role, {**(metadata or {}), **marks}, self._clock.now()))
+        return Made(account=self.get(name), password=made)
 
     def take_over(self, name: str, bcrypt: str) -> Account:
         """A new user who signs in with the password of a bcrypt hash, once; then with argon2id.
@@ -194,59 +163,71 @@ class Accounts:
         except ValueError as exc:
             raise InputError("This hash can't be taken over: it is no bcrypt hash, or one "
                              "that takes too long to compute.") from exc
-        if self._store.hget(self._hkey, name) is not None:
-            raise Conflict(f"There is an account named {name} already. Choose another name.")
-        blank = _blank("user", {}, self._clock.now())
-        self._write(name, self._waiting.put_in(name, blank, bcrypt))
+        self._must_be_free(name)
+        waits = blank("user", {}, self._clock.now())
+        self._records.write(name, self._waiting.put_in(name, waits, bcrypt))
         self._level.forget()
         return self.get(name)
 
     def taken(self) -> frozenset[str]:
         """All names that are in use, those of accounts that can't be read too."""
-        return frozenset(self._store.hgetall(self._hkey))
+        return self._records.taken()
 
     def get(self, name: str) -> Account:
         """Raises NotThere."""
-        return self._known(name).account
+        return self._records.known(canonical(name)).account
 
     def list(self) -> list[Account]:
         """All readable accounts, by name."""
-        found = (self._loaded(n, text) for n, text in self._store.hgetall(self._hkey).items())
-        return sorted((r.account for r in found if r), key=lambda account: account.name)
+        return [record.account for record in self._records.all()]
 
     def update(
         self, name: str, *, role: Role | None = None, metadata: Mapping[str, Any] | None = None
     ) -> Account:
         """Change what is given. Raises NotThere, InputError."""
-        record = self._known(name)
+        record = self._records.known(canonical(name))
         if role is not None and (problems := _role_problems(role)):
             raise InputError("This role does not exist.", problems)
         changes: dict[str, Any] = {} if role is None else {"role": role}
         if metadata is not None:
             changes["metadata"] = dict(metadata)
-        self._change(record, changes)
+        self._records.change(record, changes)
         return self.get(name)
 
-    def change_password(self, user: User, current: str, new: str) -> None:
-        """Set a new password; all sessions of the account end. Raises InputError."""
-        record = self._known(user.name)
-        if problems := _password_problems("newPassword", new):
+    def change_password(self, user: User, current: str, new: str) -> tuple[str, Session]:
+        """Set a new password; all sessions of the account end, and this one begins.
+
+        Raises InputError.
+        """
+        record = self._records.known(user.name)
+        if problems := password_problems("newPassword", new, least=MIN_CHOSEN):
             raise InputError("The new password can't be used.", problems)
         if not self._hasher.verify(current, record.password):
             message = "The current password is not right."
             raise InputError(message, [Problem(path="currentPassword", message=message)])
-        self._change(record, {"password": self._hasher.hash(new)})
+        if new == current:
+            message = "Choose a password that is not the current one."
+            raise InputError(message, [Problem(path="newPassword", message=message)])
+        self._records.change(record, {"password": self._hasher.hash(new)}, {MUST_CHANGE: None})
+        return self._signing_in.open(self._records.known(user.name))
 
-    def reset(self, name: str) -> str:
+    def end_sessions(self, user: User) -> None:
+        """End every session of the account, wherever it was opened."""
+        self._records.end_sessions(self._records.known(user.name))
+
+    def reset(self, name: str, *, must_change: bool = False) -> str:
         """A new random password; all sessions end and a deactivated account is active again.
 
-        ``admin`` is made if it is missing. Raises NotThere for other names.
+        ``must_change``: whether its owner has to choose another. ``admin`` is made if it is
+        missing. Raises NotThere for other names.
         """
-        made = self._made_up()
-        if canonical(name) == ADMIN and self._read(ADMIN) is None:
-            self._write(ADMIN, self._new(made, "admin", {}, self._clock.now()))
+        made = made_up(self._draw)
+        if canonical(name) == ADMIN and self._records.read(ADMIN) is None:
+            self._records.write(ADMIN, self._new(made, "admin", {}, self._clock.now()))
         else:
-            self._change(self._known(name), {"password": self._hasher.hash(made)})
+            self._records.change(self._records.known(canonical(name)),
+                                 {"password": self._hasher.hash(made)},
+                                 {MUST_CHANGE: must_change or None})
         return made
 
     def deactivate(self, name: str) -> Account:
@@ -254,99 +235,40 @@ class Accounts:
 
         Raises NotThere.
         """
-        self._change(self._known(name), {"password": None})
+        self._records.change(self._records.known(canonical(name)), {"password": None})
         return self.get(name)
 
-    def _proven(self, record: AccountRecord | None, password: str) -> AccountRecord | None:
-        """The account as it is once this password has proven right; None = it has not."""
-        level, stored = self._level.now(), record.bcrypt if record else None
-        if (level or stored) and self._hasher.verify_bcrypt(password, stored, level=level):
-            return self._upgraded(record, password) if record else None
-        fits = self._hasher.verify(password, record.password if record else None)
-        return record if fits else None
+    def password_mark(self, name: str) -> str:
+        """Names the account's present password without telling it. Raises NotThere."""
+        return self._records.known(name).stamp
 
-    def _upgraded(self, before: AccountRecord, password: str) -> AccountRecord | None:
-        """The account with an argon2id record; the earlier one of two sign-ins at once stands."""
-        with self._upgrading:
-            record = self._read(before.account.name)
-            if record is None or record.bcrypt != before.bcrypt:
-                stored = record.password if record else None
-                return record if self._hasher.verify(password, stored) else None
-            self._change(record, {"password": self._hasher.hash(password)})
-            return self._known(record.account.name)
-
-    def _made_up(self) -> str:
-        """Four groups of five letters and digits that can be read aloud: 100 bits."""
-        text = base64.b32encode(self._draw(15)).decode().lower()[:20]
-        return "-".join(text[start:start + 5] for start in range(0, 20, 5))
+    def _must_be_free(self, name: str) -> None:
+        if self._records.is_taken(name):
+            raise Conflict(f"There is an account named {name} already. Choose another name.")
 
     def _new(
         self, password: str, role: Role, metadata: Mapping[str, Any], at: datetime,
         purpose: str | None = None,
     ) -> dict[str, Any]:
         hashed = self._hasher.hash(password, purpose=purpose)
-        return {**_blank(role, metadata, at), "password": hashed}
-
-    def _change(self, record: AccountRecord, changes: Mapping[str, Any]) -> None:
-        """Rewrite an account, later than it was (DATA.md, rule 11), unknown fields kept."""
-        account = record.account
-        at = max(self._clock.now(), account.updated_at + timedelta(milliseconds=1))
-        changed = {**record.raw, **changes, "updatedAt": to_iso(at)}
-        kept = None if "password" in changes else record.bcrypt
-        self._write(account.name, self._waiting.put_in(account.name, changed, kept))
-
-    def _write(self, name: str, record: Mapping[str, Any]) -> None:
-        text = dumps(record)
-        try:
-            self._store.hset(self._hkey, name, text)
-        except StoreUnconfirmed as exc:  # it counts here at once
-            _LOG.warning("The account %s was changed on this replica alone so far: %s", name, exc)
-        finally:
-            self._sessions.forget(name)
-        try:
-            self._desk.keep(keys.DESK_ACCOUNTS, name, text)  # to be said again by the worker
-        except StoreError as exc:
-            _LOG.warning("The account %s was changed, which is not repeated: %s", name, exc)
-
-    def _read(self, name: str) -> AccountRecord | None:
-        text = self._store.hget(self._hkey, name)
-        return None if text is None else self._loaded(name, text)
-
-    def _loaded(self, name: str, text: str) -> AccountRecord | None:
-        """The account; None for a value that is none."""
-        try:
-            return load_account(name, text, self._waiting)
-        except ValueError as exc:
-            self._foreign.ignored(self._hkey, name, exc)
-            return None
-
-    def _known(self, name: str) -> AccountRecord:
-        name = canonical(name)
-        record = self._read(name) if USER_NAME.fullmatch(name) else None
-        if record is None:
-            raise NotThere(f"There is no account named {name[:64]!r}.")
-        return record
+        return {**blank(role, metadata, at), "password": hashed}
 
 
-def _blank(role: Role, metadata: Mapping[str, Any], at: datetime) -> dict[str, Any]:
-    """A new record, its password yet to be set."""
-    return {
-        "type": "simple",
-        "password": None,
-        "role": role,
-        "metadata": dict(metadata),
-        "createdAt": to_iso(at),
-        "updatedAt": to_iso(at),
-    }
+def made_up(draw: Callable[[int], bytes]) -> str:
+    """Four groups of five letters and digits that can be read aloud: 100 bits."""
+    text = base64.b32encode(draw(15)).decode().lower()[:20]
+    return "-".join(text[start:start + 5] for start in range(0, 20, 5))
 
 
-def _password_problems(path: str, password: str) -> list[Problem]:
-    fits = 0 < len(password) <= MAX_PASSWORD
+def password_problems(path: str, password: str, *, least: int = 1) -> list[Problem]:
+    """What is wrong with a password somebody wants to have."""
+    fits = least <= len(password) <= MAX_PASSWORD
     try:
         password.encode()
     except UnicodeEncodeError:  # half a surrogate pair
         fits = False
-    return [] if fits else [Problem(path=path, message=_PASSWORD_RULE)]
+    rule = f"A password has {least} to {MAX_PASSWORD:,} characters."
+    return [] if fits else [Problem(path=path, message=rule)]
 
 
 def _role_problems(role: str) -> list[Problem]:

@@ -7,24 +7,22 @@ replicas (protocol/revoked.py).
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import math
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
 from datagen.domain.errors import SessionEnded, StoreError
-from datagen.domain.users import USER_NAME, Account, Role, Session, User
+from datagen.domain.users import Session, User
 from datagen.ports import Clock, Desk, TokenSigner
-from datagen.protocol.fields import from_iso, load_object
 from datagen.protocol.revoked import Revoked, mark_of
+from datagen.services.account_records import AccountRecord
 from datagen.services.contact import Contact
 from datagen.services.patience import Patience
-from datagen.services.waiting import Waiting, without
 
 _LOG = logging.getLogger(__name__)
 
@@ -32,21 +30,11 @@ SESSION_LIFE = timedelta(days=7)
 FRESH = 5.0  # seconds for which accounts and revocations are remembered
 CALM = 15.0  # seconds up to which nobody waits for an account to be read again
 KEPT = 600.0  # seconds for which an account counts that can't be read again
-MAX_STAMPS = 10_000  # sessions whose password stamp is kept for open pages
+MAX_PROOFS = 10_000  # sessions whose tokens' claims are kept for open pages
 
 _OLD_CLAIMS = frozenset({"username", "role", "iat", "exp"})  # the earlier application's
 _YEAR_9999 = 253_370_764_800  # seconds; what a datetime can hold
 _ENDED = "Your session ended. Sign in again."
-
-
-@dataclass(frozen=True, kw_only=True)
-class AccountRecord:
-    """An account as it is stored."""
-
-    account: Account
-    password: Mapping[str, Any] | None = field(repr=False)  # None: deactivated
-    raw: Mapping[str, Any] = field(repr=False)  # all fields, those we don't know too
-    bcrypt: str | None = field(default=None, repr=False)  # waits for the first sign-in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,43 +43,13 @@ class _Remembered:
     read_at: float  # monotonic seconds
 
 
-def load_account(name: str, text: str, waiting: Waiting) -> AccountRecord:
-    """The account as it is stored under ``name``. Raises ValueError for one that is none."""
-    raw = load_object(text)
-    if not USER_NAME.fullmatch(name) or raw.get("type") != "simple":
-        raise ValueError("not an account")
-    password, metadata = raw.get("password"), raw.get("metadata")
-    if password is not None and not isinstance(password, dict):
-        raise ValueError("not a password record")
-    role: Role
-    match raw.get("role"):
-        case "admin":
-            role = "admin"
-        case "user":
-            role = "user"
-        case _:
-            raise ValueError("not a role")
-    created, bcrypt = from_iso(raw.get("createdAt")), waiting.hash_in(name, raw)
-    return AccountRecord(
-        account=Account(
-            name=name,
-            role=role,
-            active=password is not None or bcrypt is not None,
-            imported=bcrypt is not None,
-            metadata=without(metadata) if isinstance(metadata, dict) else {},
-            created_at=created,
-            updated_at=from_iso(raw.get("updatedAt", raw.get("createdAt"))),
-        ),
-        password=password,
-        raw=raw,
-        bcrypt=bcrypt,
-    )
+@dataclass(frozen=True, kw_only=True)
+class _Proof:
+    """What a token says that may not hold any more."""
 
-
-def password_stamp(password: Mapping[str, Any] | None) -> str:
-    """Names a password record without telling it: a new password ends older sessions."""
-    text = json.dumps(password, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    stamp: str  # of the account's password; "" in a token of the earlier application
+    issued: int  # seconds since 1970
+    end: int  # likewise
 
 
 def session_id(token: str) -> str:
@@ -122,7 +80,7 @@ class Sessions:
         self._accounts: dict[str, _Remembered] = {}
         self._ended: dict[str, datetime] = {}  # mark -> end of the session's life
         self._ended_read_at: float | None = None  # monotonic seconds
-        self._stamps: dict[str, tuple[str, float]] = {}  # session id -> stamp, end
+        self._proofs: dict[str, _Proof] = {}  # session id -> what its token said
         self._writes = 0  # by this process, to any account
         self._failing = False  # accounts could not be read at the last try
         self._lock = threading.Lock()
@@ -163,8 +121,7 @@ class Sessions:
             return False
         record = self._account(username)
         self._check_contact()
-        stamp, _ = self._stamps.get(identity, ("", 0.0))
-        return self._holds(identity, record, stamp)
+        return self._holds(identity, record, self._proofs.get(identity))
 
     def end(self, token: str) -> None:
         """Revoke: in memory at once, then on the desk."""
@@ -210,30 +167,35 @@ class Sessions:
         self, token: str, claims: Mapping[str, Any], record: AccountRecord | None
     ) -> Session:
         identity = session_id(token)
-        stamp = str(claims.get("pwd", ""))
-        if record is None or not self._holds(identity, record, stamp):
+        proof = _Proof(stamp=str(claims.get("pwd", "")), issued=claims["iat"], end=claims["exp"])
+        if record is None or not self._holds(identity, record, proof):
             raise SessionEnded(_ENDED)
-        if stamp:
-            self._keep_stamp(identity, stamp, claims["exp"])
+        self._keep_proof(identity, proof)
         return Session(
             user=User(name=record.account.name, role=record.account.role),
+            must_change=record.account.must_change,
             id=identity,
             issued_at=datetime.fromtimestamp(claims["iat"], UTC),
             expires_at=datetime.fromtimestamp(claims["exp"], UTC),
         )
 
-    def _holds(self, identity: str, record: AccountRecord | None, stamp: str) -> bool:
+    def _holds(self, identity: str, record: AccountRecord | None, proof: _Proof | None) -> bool:
         if mark_of(identity) in self._ended or record is None or not record.account.active:
             return False
-        return not stamp or stamp == password_stamp(record.password)
+        if proof is None:
+            return True
+        ended = record.account.ended_at
+        if not proof.stamp:  # the earlier application's: its token says when, to the second
+            return ended is None or proof.issued > ended.timestamp()
+        return proof.stamp == record.stamp
 
-    def _keep_stamp(self, identity: str, stamp: str, end: float) -> None:
+    def _keep_proof(self, identity: str, proof: _Proof) -> None:
         with self._lock:
-            if len(self._stamps) >= MAX_STAMPS:
+            if len(self._proofs) >= MAX_PROOFS:
                 now = self._clock.now().timestamp()
-                self._stamps = {i: kept for i, kept in self._stamps.items() if kept[1] > now}
-            if len(self._stamps) < MAX_STAMPS:
-                self._stamps[identity] = (stamp, end)
+                self._proofs = {i: kept for i, kept in self._proofs.items() if kept.end > now}
+            if len(self._proofs) < MAX_PROOFS:
+                self._proofs[identity] = proof
 
     @staticmethod
     def _is_old(read_at: float | None, now: float) -> bool:
