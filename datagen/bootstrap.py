@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from datagen.adapters.crypto import Argon2Hasher, JwtSigner
 from datagen.adapters.local import LocalFiles, LocalStore
 from datagen.adapters.outgoing import Outgoing
 from datagen.adapters.sample import SampleModel
+from datagen.adapters.smtp import SmtpMailer
 from datagen.adapters.vault import AesVault
 from datagen.domain.errors import Conflict, StoreError
 from datagen.engine.pace import Pace
@@ -27,6 +29,7 @@ from datagen.model.sample import illustrate
 from datagen.ports import ChatModel, Clock, FileStore
 from datagen.protocol.board import Board
 from datagen.protocol.foreign import Foreign
+from datagen.protocol.handed import Handed
 from datagen.protocol.people import People
 from datagen.protocol.profiles import ProfileBook
 from datagen.protocol.said import Said
@@ -43,9 +46,11 @@ from datagen.services.metrics import ModelUse
 from datagen.services.patience import Patience
 from datagen.services.people import Directory
 from datagen.services.profiles import ModelProfiles
+from datagen.services.signing_up import SigningUp, Throttles
 from datagen.services.telling import Telling
+from datagen.services.throttle import Allowed, Pair, Throttle
 from datagen.services.waiting import Waiting
-from datagen.settings import Settings
+from datagen.settings import Settings, SignUpLimits
 
 if TYPE_CHECKING:
     from datagen.adapters.cstore import CStore
@@ -69,6 +74,7 @@ class Services:
     chat: ChatModel
     accounts: Accounts
     directory: Directory
+    signing_up: SigningUp
     profiles: ModelProfiles
     drafts: Drafts
     jobs: Jobs
@@ -109,8 +115,11 @@ def build(settings: Settings, *, for_pages: bool = False) -> Services:
                       own=settings.endpoint, log=settings.log_inference, clock=clock)
     )
     session_secret = settings.session_secret or _kept(settings.data_dir / "session_secret")
-    signer = JwtSigner(session_secret, clock)
-    vault = AesVault(session_secret, purpose="keys of model profiles")
+    signer = JwtSigner(session_secret, clock, previous=settings.previous_secrets)
+    secrets_kept = (session_secret, *settings.previous_secrets)
+    vault = AesVault(*secrets_kept, purpose="keys of model profiles")
+    handed = Handed(board=board, desk=desk)
+    people = People(store, foreign, handed)
     book = ProfileBook(board=board, desk=desk, vault=vault, peer_id=settings.peer_id)
     profiles = ModelProfiles(
         book=book, probe=chat, own=settings.endpoint, inside=settings.private_networks,
@@ -123,6 +132,11 @@ def build(settings: Settings, *, for_pages: bool = False) -> Services:
     )
     if settings.mock_store:
         _make_mock_accounts(accounts)
+    signing_up = SigningUp(
+        accounts=accounts, people=people, clock=clock, mailer=SmtpMailer(settings.smtp),
+        vault=AesVault(*secrets_kept, purpose="passwords of sign-up mails"),
+        throttles=_throttles(settings.sign_up, clock),
+        kept=timedelta(seconds=settings.sign_up.kept_seconds))
     drafts = Drafts(chat=chat, signer=signer, clock=clock, endpoint=settings.endpoint,
                     max_records=settings.max_records_per_job, peer_id=settings.peer_id,
                     profiles=profiles, inside=settings.private_networks)
@@ -133,13 +147,14 @@ def build(settings: Settings, *, for_pages: bool = False) -> Services:
                 idle_poll=settings.idle_poll_seconds, patience=patience)
     return Services(
         settings=settings, clock=clock, chat=chat, accounts=accounts,
-        directory=Directory(People(store, foreign)), drafts=drafts, jobs=jobs,
+        directory=Directory(people), signing_up=signing_up, drafts=drafts, jobs=jobs,
         profiles=profiles,
         datasets=Datasets(
             jobs=jobs, files=files, cache_dir=settings.cache_dir, clock=clock),
         generation=Generation(settings=settings, board=board, desk=desk, files=files,
                               vault=vault, chat=chat, clock=clock),
-        telling=Telling(book=book, pace=Pace(clock=clock)),
+        telling=Telling(tell=(book.tell, handed.tell, signing_up.forget_old),
+                        pace=Pace(clock=clock)),
         model_use=ModelUse(board=board, patience=patience),
         patience=patience,
         first_admin=None if settings.local else FirstAdmin(
@@ -155,6 +170,17 @@ def build(settings: Settings, *, for_pages: bool = False) -> Services:
         illustrate=illustrate, foreign=foreign,
         close=partial(_close, store, desk),
     )
+
+
+def _throttles(limits: SignUpLimits, clock: Clock) -> Throttles:
+    def each(tries: int, seconds: float) -> Throttle:
+        return Throttle(Allowed(tries=tries, seconds=seconds), clock)
+
+    return Throttles(
+        register=Pair(address=each(limits.register_per_address, limits.register_seconds),
+                      email=each(limits.register_per_email, limits.register_seconds)),
+        resend=Pair(address=each(limits.resend_per_address, limits.resend_seconds),
+                    email=each(limits.resend_per_email, limits.resend_seconds)))
 
 
 def _must_hear(settings: Settings) -> bool:

@@ -38,10 +38,12 @@ VARIABLES: tuple[Variable, ...] = (
              default="/_local_cache/datagen (<data dir>/cache in local mode)"),
     Variable(name="DATAGEN_SESSION_SECRET", secret=True,
              doc="signs sessions and drafts; at least 32 bytes; made and kept in local mode"),
+    Variable(name="DATAGEN_SESSION_SECRET_PREVIOUS", secret=True,
+             doc="the one before: what it signed and sealed still counts"),
     Variable(name="DATAGEN_FAIL_CLOSED", doc="answer 503 while no other listed peer is heard: a "
              "session may have been ended there", default="0"),
     Variable(name="DATAGEN_TRUSTED_PROXIES", doc="addresses or networks, comma separated, "
-             "whose X-Forwarded-Proto counts"),
+             "whose X-Forwarded-Proto and X-Forwarded-For count"),
     Variable(name="DATAGEN_INFERENCE_HOST", doc="host of the model server; with the port, "
              "wins over the base URL"),
     Variable(name="DATAGEN_INFERENCE_PORT", doc="its port"),
@@ -118,11 +120,26 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(name="DATAGEN_R1FS_SECRET", secret=True,
              doc="encrypts files in R1FS; the same on all peers, unset as in the earlier "
              "application"),
-    Variable(name="DATAGEN_SMTP_HOST", doc="mail server (not used yet)"),
-    Variable(name="DATAGEN_SMTP_PORT", doc="its port", default="587"),
+    Variable(name="DATAGEN_SMTP_HOST", doc="mail server for sign-up; unset = nobody signs up"),
+    Variable(name="DATAGEN_SMTP_PORT", doc="its port: TLS from the start on 465, STARTTLS on "
+             "others, plain only to this very machine", default="587"),
     Variable(name="DATAGEN_SMTP_USER", doc="its user"),
     Variable(name="DATAGEN_SMTP_PASS", secret=True, doc="its password"),
     Variable(name="DATAGEN_SMTP_FROM", doc="sender of our mails"),
+    Variable(name="DATAGEN_REGISTER_RATE_WINDOW_SECONDS", default="900",
+             doc="for so long a sign-up counts"),
+    Variable(name="DATAGEN_REGISTER_RATE_MAX_PER_IP", default="10",
+             doc="sign-ups from one address in that time"),
+    Variable(name="DATAGEN_REGISTER_RATE_MAX_PER_EMAIL", default="3",
+             doc="sign-ups with one e-mail in that time"),
+    Variable(name="DATAGEN_REGISTER_RESEND_WINDOW_SECONDS", default="900",
+             doc="for so long asking for the mail again counts"),
+    Variable(name="DATAGEN_REGISTER_RESEND_MAX_PER_IP", default="5",
+             doc="of that from one address"),
+    Variable(name="DATAGEN_REGISTER_RESEND_MAX_PER_EMAIL", default="2",
+             doc="of that for one e-mail"),
+    Variable(name="DATAGEN_REGISTER_FAILURE_TTL_SECONDS", default="86400",
+             doc="for so long an undelivered password waits to be sent again"),
 )
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, BinaryIO, Protocol
 
 from datagen.domain.chat import ChatCall, ChatReply, Endpoint, Trial
+from datagen.domain.mail import Mail
 
 
 class HashStore(Protocol):
@@ -163,4 +164,17 @@ class TokenSigner(Protocol):
 
     def read(self, token: str) -> dict[str, Any]:
         """The claims of a token that is ours and in time. Raises SessionEnded."""
+        ...
+
+
+class Mailer(Protocol):
+    """Sends mails. Raises MailRefused, MailNotConfigured."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is a mail server at all."""
+        ...
+
+    def send(self, mail: Mail) -> None:
+        """The mail is the server's when this returns. Blocks, half a minute at most."""
         ...

@@ -21,23 +21,14 @@ from datagen.domain.endpoints import NODE_PATH, dialect_for
 from datagen.domain.errors import SettingsError
 from datagen.domain.jobs import MAX_PEERS, MAX_RECORDS, PEER_ID
 from datagen.environment import VARIABLES, Reader, parse_peers
+from datagen.sign_up_settings import SignUpLimits, Smtp, read_limits, read_smtp
 
-__all__ = ["INFERENCE_BASE_URL", "VARIABLES", "Settings", "Smtp", "load"]
+__all__ = ["INFERENCE_BASE_URL", "VARIABLES", "Settings", "SignUpLimits", "Smtp", "load"]
 
 CREATE_CHAT_COMPLETION_PATH = NODE_PATH
 OPENAI_CHAT_PATH = "/v1/chat/completions"
+LEAST_SECRET = 32  # bytes: what HS256 needs to be as strong as it can be
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Smtp:
-    """How mails leave; unused while ``host`` is None."""
-
-    host: str | None
-    port: int
-    user: str | None
-    password: str | None = field(repr=False)
-    sender: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +44,7 @@ class Settings:
     data_dir: Path
     cache_dir: Path
     session_secret: str | None = field(repr=False)  # None only in local mode: made and kept
+    previous_secrets: tuple[str, ...] = field(repr=False)  # what they signed still counts
     fail_closed: bool  # 503 while no other listed peer is heard
     trusted_proxies: Networks
     endpoint: Endpoint  # the server's own model endpoint, key included
@@ -84,6 +76,8 @@ class Settings:
     auth_pepper: str | None = field(repr=False)  # None only in local mode: made and kept
     bootstrap_admin_password: str | None = field(repr=False)
     smtp: Smtp
+    sign_up: SignUpLimits
+    short_secrets: tuple[str, ...] = ()  # names of variables
     warnings: tuple[str, ...] = ()  # what works, but should not stay so
 
 
@@ -199,9 +193,11 @@ def load(environ: Mapping[str, str] | None = None, *, in_container: bool | None 
     peers, peer_id = _peers(env, local=local)
     data_dir, cache_dir = _folders(env, local=local, mock_store=mock_store, app_port=app_port)
     session_secret = env.raw("DATAGEN_SESSION_SECRET")
-    warnings = []
-    if session_secret is not None and len(session_secret.encode("utf-8", "replace")) < 32:
-        warnings.append("DATAGEN_SESSION_SECRET is shorter than 32 bytes: use a longer one.")
+    previous = env.raw("DATAGEN_SESSION_SECRET_PREVIOUS")
+    short = tuple(
+        name for name, secret in (("DATAGEN_SESSION_SECRET", session_secret),
+                                  ("DATAGEN_SESSION_SECRET_PREVIOUS", previous))
+        if secret is not None and len(secret.encode("utf-8", "replace")) < LEAST_SECRET)
     settings = Settings(
         local=local,
         cstore_url=None if mock_store else cstore_url,
@@ -212,6 +208,7 @@ def load(environ: Mapping[str, str] | None = None, *, in_container: bool | None 
         data_dir=data_dir,
         cache_dir=cache_dir,
         session_secret=session_secret,
+        previous_secrets=(previous,) if previous else (),
         fail_closed=env.flag("DATAGEN_FAIL_CLOSED"),
         trusted_proxies=env.checked("DATAGEN_TRUSTED_PROXIES", _networks,
                                     "addresses or networks, comma separated") or (),
@@ -244,14 +241,11 @@ def load(environ: Mapping[str, str] | None = None, *, in_container: bool | None 
         auth_hkey=env.text("R1EN_CSTORE_AUTH_HKEY") or "datagen:auth",
         auth_pepper=env.raw("R1EN_CSTORE_AUTH_SECRET"),
         bootstrap_admin_password=env.raw("R1EN_CSTORE_AUTH_BOOTSTRAP_ADMIN_PWD"),
-        smtp=Smtp(
-            host=env.text("DATAGEN_SMTP_HOST"),
-            port=env.whole("DATAGEN_SMTP_PORT", 587, 1, 65535),
-            user=env.text("DATAGEN_SMTP_USER"),
-            password=env.raw("DATAGEN_SMTP_PASS"),
-            sender=env.text("DATAGEN_SMTP_FROM"),
-        ),
-        warnings=tuple(warnings),
+        smtp=read_smtp(env),
+        sign_up=read_limits(env),
+        short_secrets=short,
+        warnings=tuple(f"{name} is shorter than {LEAST_SECRET} bytes: use a longer one."
+                       for name in short),
     )
     if env.problems:
         raise SettingsError(env.problems)

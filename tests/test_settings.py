@@ -360,7 +360,7 @@ class TestSecrets:
 
     def test_repr_never_shows_a_secret(self) -> None:
         secret = {v.name: f"hidden-{n}" for n, v in enumerate(VARIABLES) if v.secret}
-        assert len(secret) == 6
+        assert len(secret) == 7
         settings = read(secret)
         assert settings.smtp.password is not None
         assert "hidden" not in repr(settings)

@@ -11,7 +11,7 @@ import logging
 import re
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -35,7 +35,8 @@ MAX_N = 2**17
 MAX_KEY = 64  # bytes of a stored hash
 MIN_KEY = 16
 BCRYPT_BYTES = 72  # of a password that bcrypt looks at
-LANES = 4  # hashes at once, 64 MiB each
+LANES = 2  # hashes at once, 64 MiB each: a container may have 512 MB for everything
+LEEWAY = 300  # seconds that another replica's clock may be ahead
 MAX_TOKEN = 512 * 1024  # characters; a draft token carries a schema
 
 _PARTS = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
@@ -234,10 +235,11 @@ class _Hs256(HMACAlgorithm):
 class JwtSigner:
     """Makes and reads tokens signed with HS256; no other algorithm exists here."""
 
-    def __init__(self, secret: str, clock: Clock) -> None:
-        if not secret:
+    def __init__(self, secret: str, clock: Clock, *, previous: Sequence[str] = ()) -> None:
+        """``previous``: secrets whose tokens still count."""
+        if not all((secret, *previous)):
             raise ValueError("a token secret must not be empty")
-        self._secret = secret.encode()
+        self._secrets = tuple(one.encode() for one in (secret, *previous))
         self._clock = clock
         self._jws = jwt.PyJWS(algorithms=[])
         self._jws.register_algorithm("HS256", _Hs256(HMACAlgorithm.SHA256))
@@ -247,7 +249,7 @@ class JwtSigner:
         if not _is_seconds(claims.get("exp")):
             raise ValueError("a token without an end would live for ever")
         payload = json.dumps(dict(claims), separators=(",", ":")).encode()
-        return self._jws.encode(payload, self._secret, algorithm="HS256")
+        return self._jws.encode(payload, self._secrets[0], algorithm="HS256")
 
     def read(self, token: str) -> dict[str, Any]:
         """The claims of a token that is ours and in time. Raises SessionEnded.
@@ -255,19 +257,26 @@ class JwtSigner:
         Only one spelling of a token is accepted (no padding), so that its hash names it.
         """
         claims = self._claims(token)
+        now = self._clock.now().timestamp()
         if not _is_seconds(claims.get("exp")):
             raise SessionEnded("This is not a token of ours.")
-        if self._clock.now().timestamp() >= claims["exp"]:
+        if now >= claims["exp"]:
             raise SessionEnded("This has expired.")
+        for name in claims.keys() & {"iat", "nbf"}:
+            if not _is_seconds(claims[name]) or claims[name] > now + LEEWAY:
+                raise SessionEnded("This is not valid yet.")
         return claims
 
     def _claims(self, token: str) -> dict[str, Any]:
         if len(token) > MAX_TOKEN or not _PARTS.fullmatch(token):
             raise SessionEnded("This is not a token of ours.")
-        try:
-            claims = json.loads(self._jws.decode(token, self._secret, algorithms=["HS256"]))
-        except (jwt.PyJWTError, ValueError, RecursionError) as exc:
-            raise SessionEnded("This is not a token of ours.") from exc
+        claims = None
+        for secret in self._secrets:
+            try:
+                claims = json.loads(self._jws.decode(token, secret, algorithms=["HS256"]))
+                break
+            except (jwt.PyJWTError, ValueError, RecursionError):
+                continue
         if not isinstance(claims, dict):
             raise SessionEnded("This is not a token of ours.")
         return claims

@@ -7,7 +7,8 @@ import io
 import threading
 from typing import BinaryIO
 
-from datagen.domain.errors import NotThere, StoreError
+from datagen.domain.errors import MailNotConfigured, MailRefused, NotThere, StoreError
+from datagen.domain.mail import Mail
 
 
 class _Faults:
@@ -155,3 +156,19 @@ def _must_be_unicode(*texts: str | None) -> None:
     for text in texts:
         if text is not None:
             text.encode()
+
+
+class MemoryMailer:
+    """A Mailer that keeps what it is given; ``refuses`` makes it fail as a server would."""
+
+    def __init__(self, *, is_ready: bool = True) -> None:
+        self.is_ready = is_ready
+        self.refuses = False
+        self.sent: list[Mail] = []
+
+    def send(self, mail: Mail) -> None:
+        if not self.is_ready:
+            raise MailNotConfigured
+        if self.refuses:
+            raise MailRefused("The mail could not be sent: the mail server can't be reached.")
+        self.sent.append(mail)

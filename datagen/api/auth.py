@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from datagen.api.errors import ACCOUNTS_AWAY, read_json
-from datagen.api.headers import clear_session, set_session, token_of
+from datagen.api.headers import clear_session, client_address, set_session, token_of
 from datagen.domain.errors import InputError, Problem, SessionEnded, StoreError
 from datagen.domain.users import Session
 
@@ -41,7 +41,7 @@ class Door:
         self._lanes = CapacityLimiter(SIGN_INS_AT_ONCE)
         self._failed_at = -math.inf  # seconds of the event loop's clock
 
-    async def sign_in(self, name: str, password: str) -> tuple[str, Session]:
+    async def sign_in(self, name: str, password: str, address: str) -> tuple[str, Session]:
         """A token and its session. Raises SignInFailed, StoreError.
 
         Who stood in line while the store failed is told so, too, instead of waiting as long.
@@ -79,7 +79,8 @@ class Auth:
                 Problem(path=path, message="This must be a text.")
                 for path in ("username", "password") if not isinstance(body.get(path), str)
             ])
-        token, session = await self._door.sign_in(name, password)
+        token, session = await self._door.sign_in(
+            name, password, client_address(request.scope, self._trusted))
         response = JSONResponse({"username": session.user.name, "role": session.user.role})
         set_session(response, token, request.scope, self._trusted)
         return response

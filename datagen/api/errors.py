@@ -20,6 +20,8 @@ from datagen.domain.errors import (
     Conflict,
     DatagenError,
     InputError,
+    MailNotConfigured,
+    MailRefused,
     ModelError,
     ModelOverloaded,
     NotAllowed,
@@ -27,6 +29,7 @@ from datagen.domain.errors import (
     SessionEnded,
     SignInFailed,
     StoreError,
+    TooManyTries,
 )
 
 _LOG = logging.getLogger(__name__)
@@ -43,6 +46,9 @@ _STATUSES: tuple[tuple[type[DatagenError], int], ...] = (
     (NotAllowed, 403),
     (NotThere, 404),
     (Conflict, 409),
+    (TooManyTries, 429),
+    (MailRefused, 502),
+    (MailNotConfigured, 503),
     (ModelError, 502),
     (StoreError, 503),
 )
@@ -88,6 +94,8 @@ def _known(exc: DatagenError, status: int) -> JSONResponse:
     if isinstance(exc, ModelError) and exc.advice not in message:
         message = f"{message} {exc.advice}".strip()
     answer = failure(status, message, details=details)
+    if isinstance(exc, TooManyTries):
+        answer.headers["Retry-After"] = str(max(1, math.ceil(exc.retry_after)))
     if isinstance(exc, ModelOverloaded) and exc.retry_after is not None:
         answer.headers["Retry-After"] = str(max(1, math.ceil(exc.retry_after)))
     return answer

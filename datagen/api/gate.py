@@ -40,13 +40,18 @@ OPEN = frozenset({
     ("POST", "/login"),
     ("GET", "/auth/logout"),  # where a tab goes whose session ended
     ("POST", "/api/auth/login"),
+    ("GET", "/signup"),
+    ("POST", "/signup"),
+    ("POST", "/signup/resend"),
+    ("POST", "/api/auth/register"),
+    ("POST", "/api/auth/register/resend"),
     ("GET", "/health"),
     ("GET", "/api/health"),
 })
 MAX_BODY = 1024 * 1024  # bytes, of API calls
 LOOKS_AT_ONCE = 16  # threads of the gate's own: those of handlers may all wait for a store
 MAX_SIGN_IN = 16 * 1024  # bytes, of what a stranger may send
-_SIGN_IN = frozenset({"/login", "/api/auth/login"})
+FORM_PAGES = frozenset({"/login", "/signup", "/signup/resend"})  # they take forms, from us alone
 # Routes of Streamlit that no page of ours uses. Uploads would stay in memory for as long as
 # the tab that names itself is open (datagen/ui/file_box.py reads files without them); metrics
 # tell of everybody's sessions.
@@ -177,7 +182,7 @@ def _is_unused(path: str) -> bool:
 
 def _body_limit(path: str) -> int | None:
     """Bytes a body may have; None where Streamlit reads it, if anybody does."""
-    if path in _SIGN_IN:
+    if path in FORM_PAGES or ("POST", path) in OPEN:
         return MAX_SIGN_IN
     return MAX_BODY if _is_api(path) else None
 
@@ -194,7 +199,7 @@ def _is_navigation(scope: Scope) -> bool:
 def _refusal(method: str, path: str, headers: Headers) -> JSONResponse | None:
     """What no session could make right: a foreign origin, a body too large."""
     if method not in SAFE_METHODS:
-        problem = origin_problem(headers, is_form_page=path == "/login")
+        problem = origin_problem(headers, is_form_page=path in FORM_PAGES)
         if problem is not None:
             return failure(403, problem)
     length, limit = headers.get("content-length", ""), _body_limit(path)

@@ -53,7 +53,7 @@ def origin_problem(headers: Headers, *, is_form_page: bool = False) -> str | Non
         return None if site in {"same-origin", "none"} else _FOREIGN
     kind = content_type(headers)
     if is_form_page:
-        return "This form works from its own page only; scripts use POST /api/auth/login."
+        return "This form works from its own page only; scripts use the API."
     if kind in _FORM_TYPES:
         return "A script must send JSON, with the header Content-Type: application/json."
     return None
@@ -85,11 +85,30 @@ def is_encrypted(scope: Scope, trusted: Networks) -> bool:
     forwarded = Headers(scope=scope).get("x-forwarded-proto", "")
     if not client or forwarded.partition(",")[0].strip().lower() != "https":
         return False
+    return _is_in(client[0], trusted)
+
+
+def client_address(scope: Scope, trusted: Networks) -> str:
+    """Where the request came from: what trusted proxies say of it, else who is connected."""
+    client = scope.get("client")
+    address = client[0] if client else ""
+    said = Headers(scope=scope).getlist("x-forwarded-for")
+    hops = [hop.strip() for line in said for hop in line.split(",")]
+    while hops and _is_in(address, trusted):
+        address = hops.pop()
+        try:
+            ipaddress.ip_address(address)
+        except ValueError:
+            return "unknown"
+    return address
+
+
+def _is_in(address: str, networks: Networks) -> bool:
     try:
-        address = ipaddress.ip_address(client[0])
+        ip = ipaddress.ip_address(address)
     except ValueError:
         return False
-    return any(address in network for network in trusted)
+    return any(ip in network for network in networks)
 
 
 def host_name(host: str) -> str:
@@ -154,6 +173,6 @@ def safe_next(path: str | None) -> str:
         return "/"
     if "\\" in path or any(ord(char) <= 32 or ord(char) == 127 for char in path):
         return "/"
-    if path.startswith(("/login", "/auth/", "/api/")):
+    if path.startswith(("/login", "/signup", "/password", "/auth/", "/api/")):
         return "/"
     return quote(path, safe="/?&=%#+,;:@!$'()*~[]", errors="replace")

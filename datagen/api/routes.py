@@ -15,7 +15,8 @@ from datagen.api.auth import Auth, Door
 from datagen.api.errors import Handler, answering, failure
 from datagen.api.gate import Gate
 from datagen.api.profiles import profile_routes
-from datagen.api.signin import SignIn
+from datagen.api.signin import SignIn, reading
+from datagen.api.signup import signup_routes
 from datagen.api.tasks import task_routes
 
 if TYPE_CHECKING:
@@ -28,17 +29,19 @@ _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 def build_routes(services: Services, settings: Settings) -> list[Route]:
     """Every route of ours, to be put before Streamlit's."""
     door = Door(services.accounts)
-    auth, page = Auth(door, settings), SignIn(door, settings)
+    auth, page = Auth(door, settings), SignIn(
+        door, settings, offers_account=services.signing_up.is_open)
     health = _health(services, settings)
     routes = [
         Route("/login", page.show, methods=["GET"]),
-        Route("/login", page.submit, methods=["POST"]),
+        Route("/login", reading(page.submit), methods=["POST"]),
         Route("/auth/logout", page.leave, methods=["GET"]),
         Route("/health", health, methods=["GET"]),
         Route("/api/health", health, methods=["GET"]),
         Route("/api/auth/login", answering(auth.login), methods=["POST"]),
         Route("/api/auth/logout", answering(auth.logout), methods=["POST"]),
         Route("/api/auth/me", answering(auth.me), methods=["GET"]),
+        *signup_routes(services, settings),
         *task_routes(services),
         *profile_routes(services),
     ]

@@ -5,44 +5,54 @@ It needs no script and no other file, so that nothing else has to be open.
 
 from __future__ import annotations
 
+import functools
 from html import escape
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from datagen.api.auth import Door
+from datagen.api.errors import Handler
 from datagen.api.headers import (
     clear_session,
-    content_type,
-    host_name,
+    client_address,
     loses_cookie,
     safe_next,
     set_session,
     token_of,
     why_left,
 )
-from datagen.api.signin_look import PAGE
-from datagen.domain.errors import SignInFailed, StoreError
+from datagen.api.signin_look import card, field, fields_of, needs_https, slot
+from datagen.domain.errors import SignInFailed, StoreError, TooManyTries
 
 if TYPE_CHECKING:
     from datagen.settings import Settings
 
-_CSP = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'"
-)
 REFRESH = 3  # seconds
 _ENDED = "Your session ended. Sign in again."
 _BYE = "You are signed out."
 
 
+def reading(handler: Handler) -> Handler:
+    """Wrap a form's handler: nobody is left to read an answer once the browser has gone."""
+
+    @functools.wraps(handler)
+    async def wrapped(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except ClientDisconnect:
+            return Response(status_code=400)
+
+    return wrapped
+
+
 class SignIn:
     """The handlers of ``/login`` and ``/auth/logout``."""
 
-    def __init__(self, door: Door, settings: Settings) -> None:
-        self._door = door
+    def __init__(self, door: Door, settings: Settings, *, offers_account: bool) -> None:
+        """``offers_account``: whether one can sign up."""
+        self._door, self._offers = door, offers_account
         self._trusted = settings.trusted_proxies
         self._port = settings.app_port
 
@@ -52,31 +62,30 @@ class SignIn:
         if "session" in request.scope.get("state", {}):
             return RedirectResponse(path, 303)
         if loses_cookie(request.scope, self._trusted):
-            return self._explained(request)
+            return needs_https(request, self._port)
         if "bye" in request.query_params:
-            return _form(path, note=_BYE)
-        return _form(path, note=_ENDED if "ended" in request.query_params else "")
+            return self._form(path, note=_BYE)
+        return self._form(path, note=_ENDED if "ended" in request.query_params else "")
 
     async def submit(self, request: Request) -> Response:
         """POST /login: a cookie and on to ``next``, or the form again with the reason."""
         if loses_cookie(request.scope, self._trusted):
-            return self._explained(request)
-        if content_type(request.headers) != "application/x-www-form-urlencoded":
-            return _form("/", status=415, problem="Use the form below to sign in.")
-        try:
-            fields = dict(parse_qsl((await request.body()).decode(), keep_blank_values=True,
-                                    max_num_fields=10))
-        except ClientDisconnect:
-            return Response(status_code=400)  # nobody is left to read it
-        except ValueError:
-            return _form("/", status=400, problem="The form could not be read. Try again.")
+            return needs_https(request, self._port)
+        fields = await fields_of(request)
+        if fields is None:
+            return self._form("/", status=400, problem="The form could not be read. Try again.")
         name, path = fields.get("username", ""), safe_next(fields.get("next"))
+        address = client_address(request.scope, self._trusted)
         try:
-            token, _ = await self._door.sign_in(name, fields.get("password", ""))
+            token, _ = await self._door.sign_in(name, fields.get("password", ""), address)
         except SignInFailed as exc:
-            return _form(path, status=401, problem=str(exc), name=name)
+            return self._form(path, status=401, problem=str(exc), name=name)
+        except TooManyTries as exc:
+            again = self._form(path, status=429, problem=str(exc), name=name)
+            again.headers["Retry-After"] = f"{exc.retry_after:.0f}"
+            return again
         except StoreError as exc:
-            return _form(path, status=503, problem=str(exc), name=name)
+            return self._form(path, status=503, problem=str(exc), name=name)
         response = RedirectResponse(path, 303)
         set_session(response, token, request.scope, self._trusted)
         return response
@@ -94,55 +103,25 @@ class SignIn:
         clear_session(response, why)
         return response
 
-    def _explained(self, request: Request) -> Response:
-        """Why signing in can't work here, and the two ways that do."""
-        host = host_name(request.headers.get("host", "")) or "this-machine"
-        text = (
-            "<p>This page came over plain HTTP from another machine. Your password would "
-            "travel unprotected, and your browser would not keep the session. Either</p><ul>"
-            "<li>open DataGen over <b>HTTPS</b>, through a proxy that is named in "
-            "<code>DATAGEN_TRUSTED_PROXIES</code>, or</li>"
-            f"<li>make an SSH tunnel<br><code>ssh -L {self._port}:127.0.0.1:{self._port} "
-            f"{escape(host)}</code><br>and open "
-            f'<a href="http://127.0.0.1:{self._port}">http://127.0.0.1:{self._port}</a>.</li></ul>'
-        )
-        if request.client and "x-forwarded-proto" in request.headers:
-            text += (
-                f"<p>A proxy at <code>{escape(request.client.host)}</code> passed this request "
-                "on. If it is yours and serves HTTPS, add this address to "
-                "<code>DATAGEN_TRUSTED_PROXIES</code> and start DataGen again.</p>"
-            )
-        return _page("Signing in needs HTTPS", text, status=400)
+    def _form(self, path: str, *, status: int = 200, note: str = "", problem: str = "",
+              name: str = "") -> Response:
+        focus_name, focus_password = ("", " autofocus") if name else (" autofocus", "")
+        who = field("username", "User name", 'autocomplete="username" autocapitalize="none" '
+                    f'autocorrect="off" spellcheck="false" maxlength="200" required{focus_name}',
+                    value=name[:200])
+        password = field("password", "Password", 'type="password" maxlength="1024" '
+                         f'autocomplete="current-password" required{focus_password}')
+        foot = '<p class="foot">No account yet? <a href="/signup">Sign up</a></p>' \
+            if self._offers else ""
+        return card("Sign in", f"""\
+<p class="sub">Sign in to make and manage datasets.</p>{slot(note=note, problem=problem)}
+<form method="post" action="/login">
+<input type="hidden" name="next" value="{escape(path)}">{who}{password}
+<button type="submit">Sign in</button></form>{foot}""", status=status, heading="DataGen")
 
 
 def trouble_page(title: str, text: str) -> Response:
     """503 for a person: what happened, and a page that tries again by itself."""
-    page = _page(title, f'<p>{escape(text)}</p><p><a href="">Try again</a></p>', status=503)
+    page = card(title, f'<p>{escape(text)}</p><p><a href="">Try again</a></p>', status=503)
     page.headers["Refresh"] = str(REFRESH)
     return page
-
-
-def _form(path: str, *, status: int = 200, note: str = "", problem: str = "",
-          name: str = "") -> Response:
-    slot = f'<p class="note" role="status">{escape(note)}</p>' if note else ""
-    if problem:
-        slot = f'<p class="problem" role="alert">{escape(problem)}</p>'
-    focus_name, focus_password = ("", " autofocus") if name else (" autofocus", "")
-    return _page("Sign in", f"""\
-<p class="sub">Sign in to make and manage datasets.</p>{slot}
-<form method="post" action="/login">
-<input type="hidden" name="next" value="{escape(path)}">
-<label for="username">User name</label>
-<input id="username" name="username" value="{escape(name[:200])}" autocomplete="username"
- autocapitalize="none" autocorrect="off" spellcheck="false" maxlength="200" required{focus_name}>
-<label for="password">Password</label>
-<input id="password" name="password" type="password" autocomplete="current-password"
- maxlength="1024" required{focus_password}>
-<button type="submit">Sign in</button>
-</form>""", status=status, heading="DataGen")
-
-
-def _page(title: str, body: str, *, status: int, heading: str | None = None) -> Response:
-    """``body`` is HTML; the titles are text."""
-    text = PAGE.format(title=escape(title), heading=escape(heading or title), body=body)
-    return HTMLResponse(text, status, headers={"Content-Security-Policy": _CSP})

@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from html import escape
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from datagen.api.headers import content_type, host_name
+
+_CSP = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
 _ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E"
     "%3Crect width='32' height='32' rx='7' fill='%230f766e'/%3E"
@@ -35,11 +48,14 @@ outline-offset:1px}
 button{width:100%;height:42px;margin-top:4px;border:0;border-radius:8px;cursor:pointer;
 background:var(--accent);color:var(--on);font:inherit;font-weight:600}
 button:hover{background:var(--hover)}
+.foot{margin:18px 0 0;text-align:center;color:var(--quiet)}
+.hint,.amiss{font-size:13px;margin:-12px 0 18px}.hint{color:var(--quiet)}
+.amiss{color:var(--bad)}
 .note,.problem{padding:10px 12px;border-radius:8px;margin-bottom:18px}
 .note{background:var(--notebg)}.problem{background:var(--badbg);color:var(--bad)}
 """
 
-PAGE = (
+_PAGE = (
     '<!doctype html><html lang="en"><head><meta charset="utf-8">'
     '<meta name="viewport" content="width=device-width,initial-scale=1">'
     '<meta name="robots" content="noindex"><title>{title} · DataGen</title>'
@@ -47,3 +63,63 @@ PAGE = (
     + _STYLE.replace("{", "{{").replace("}", "}}")
     + "</style></head><body><main><h1>{heading}</h1>{body}</main></body></html>"
 )  # a format text: title, heading, body
+
+
+def card(title: str, body: str, *, status: int = 200, heading: str | None = None) -> Response:
+    """A page of one card. ``body`` is HTML; the titles are text."""
+    text = _PAGE.format(title=escape(title), heading=escape(heading or title), body=body)
+    return HTMLResponse(text, status, headers={"Content-Security-Policy": _CSP})
+
+
+def slot(*, note: str = "", problem: str = "") -> str:
+    """The place above a form where it says what happened."""
+    if problem:
+        return f'<p class="problem" role="alert">{escape(problem)}</p>'
+    return f'<p class="note" role="status">{escape(note)}</p>' if note else ""
+
+
+def field(
+    name: str, label: str, attributes: str, *, value: str = "", hint: str = "", wrong: str = ""
+) -> str:
+    """One input and what is to be said of it. ``attributes`` is HTML, the rest is text."""
+    said = f'<p class="amiss" id="{name}-said">{escape(wrong)}</p>' if wrong else \
+        f'<p class="hint" id="{name}-said">{escape(hint)}</p>' if hint else ""
+    about = f' aria-describedby="{name}-said"' if said else ""
+    shown = f' value="{escape(value)}"' if value else ""
+    return (f'<label for="{name}">{escape(label)}</label>'
+            f'<input id="{name}" name="{name}"{shown}{about} {attributes}>{said}')
+
+
+async def fields_of(request: Request) -> Mapping[str, str] | None:
+    """What a form of ours sent; None = it can't be read. The gate bounds its size.
+
+    Raises ClientDisconnect.
+    """
+    if content_type(request.headers) != "application/x-www-form-urlencoded":
+        return None
+    try:
+        return dict(parse_qsl((await request.body()).decode(), keep_blank_values=True,
+                              max_num_fields=10))
+    except ValueError:
+        return None
+
+
+def needs_https(request: Request, port: int) -> Response:
+    """Why signing in can't work here, and the two ways that do."""
+    host = host_name(request.headers.get("host", "")) or "this-machine"
+    text = (
+        "<p>This page came over plain HTTP from another machine. Your password would "
+        "travel unprotected, and your browser would not keep the session. Either</p><ul>"
+        "<li>open DataGen over <b>HTTPS</b>, through a proxy that is named in "
+        "<code>DATAGEN_TRUSTED_PROXIES</code>, or</li>"
+        f"<li>make an SSH tunnel<br><code>ssh -L {port}:127.0.0.1:{port} "
+        f"{escape(host)}</code><br>and open "
+        f'<a href="http://127.0.0.1:{port}">http://127.0.0.1:{port}</a>.</li></ul>'
+    )
+    if request.client and "x-forwarded-proto" in request.headers:
+        text += (
+            f"<p>A proxy at <code>{escape(request.client.host)}</code> passed this request "
+            "on. If it is yours and serves HTTPS, add this address to "
+            "<code>DATAGEN_TRUSTED_PROXIES</code> and start DataGen again.</p>"
+        )
+    return card("Signing in needs HTTPS", text, status=400)

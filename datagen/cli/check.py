@@ -54,8 +54,10 @@ def _findings() -> Iterator[Finding]:
                           do="Change the variable, then check again.")
         return
     yield Finding(what="settings", state="ok", found="readable")
-    for warning in settings.warnings:
-        yield Finding(what="settings", state="note", found=warning)
+    for name in settings.short_secrets:
+        yield Finding(what="settings", state="wrong", found=f"{name} is shorter than 32 bytes",
+                      do="Make a longer one (openssl rand -base64 48). With the old one as "
+                         "DATAGEN_SESSION_SECRET_PREVIOUS nobody has to sign in again.")
     if not settings.local:
         from datagen.cli.check_node import findings
 

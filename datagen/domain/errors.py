@@ -10,6 +10,9 @@
     ├── NotAllowed           403  signed in, but not for this
     ├── NotThere             404  does not exist, or belongs to somebody else
     ├── Conflict             409  the state of things forbids it
+    ├── TooManyTries         429  wait first; ``retry_after`` seconds
+    ├── MailRefused          502  a mail did not leave; it can be sent again
+    ├── MailNotConfigured    503  this DataGen sends no mail
     ├── StoreError           503  the store can't be read or written now
     │   ├── StoreFull        503  no room left on its disk
     │   ├── StoreUnconfirmed 503  stored on this node; no other has confirmed it yet
@@ -79,6 +82,26 @@ class NotThere(DatagenError):
 
 class Conflict(DatagenError):
     """The state of things forbids it; the message says what would help."""
+
+
+class TooManyTries(DatagenError):
+    """Too often in too short a time; nothing was done."""
+
+    def __init__(self, message: str, *, retry_after: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after  # seconds
+
+
+class MailRefused(DatagenError):
+    """The mail server was not reached, or did not take the mail."""
+
+
+class MailNotConfigured(DatagenError):
+    """This DataGen sends no mail."""
+
+    def __init__(self, message: str = "This DataGen sends no mail, so nobody can sign up. Ask "
+                                      "who runs it for an account.") -> None:
+        super().__init__(message)
 
 
 class StoreError(DatagenError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 
@@ -20,10 +20,12 @@ class UserIndex:
 
 @dataclass(frozen=True, kw_only=True)
 class MailFailure:
-    """A sign-up mail that did not leave; its password, encrypted, is not read here."""
+    """A sign-up mail that did not leave."""
 
     email: str
     username: str
     attempts: int
     status: str
     failed_at: datetime
+    sealed: str | None = field(default=None, repr=False)  # the password, encrypted
+    mark: str | None = None  # of the account's password as it was then; None = nobody knows

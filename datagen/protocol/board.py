@@ -305,6 +305,19 @@ class Board:
         """What the earlier application counted over all its jobs."""
         return self._plain(keys.METRICS_BASELINE, load_totals) or Totals()
 
+    def put_record(
+        self, hkey: str, field: str, record: Mapping[str, Any], *, is_repeated: bool
+    ) -> None:
+        """Write a field that this replica's web process handed over; its worker does."""
+        self._write(hkey, field, record, last_word=is_repeated)
+
+    def put_plain(self, hkey: str, field: str, text: str | None) -> None:
+        """The same of a text that is no object, or of a field that is to be empty."""
+        if text is None:
+            self._remove(hkey, field)
+        else:
+            self._put(hkey, field, text)
+
     def _plain(self, key: str, load: Callable[[str], T]) -> T | None:
         text = self._store.get(key)
         try:

@@ -7,8 +7,8 @@ PEERS = "datagen:peers"  # peer id -> beat; that peer's worker
 METRICS = "datagen:metrics"  # {peer}:{disk id} -> counters; that peer's worker
 # The earlier application's, plain under the same name: totals over all its jobs; only read.
 METRICS_BASELINE = METRICS
-USERS = "datagen:users"  # user name -> UserIndex; the registering replica
-EMAILS = "datagen:user-email-index"  # e-mail -> user name, a hint; the registering replica
+USERS = "datagen:users"  # user name -> UserIndex; the worker where they signed up
+EMAILS = "datagen:user-email-index"  # e-mail -> user name, a hint; the same
 MAIL_FAILURES = "datagen:register-mail-failures"  # e-mail -> undelivered sign-up mail; the same
 
 # Topics of the desk, the notes between the processes of one replica.
@@ -23,6 +23,7 @@ DESK_REVOKED = "revoked"  # mark of a session -> its end: ended here or on anoth
 DESK_COUNTED = "counted"  # disk id -> what was asked of models: counted on this disk
 DESK_LEVELS = "levels"  # a model server's fingerprint -> how many calls at once it took last
 DESK_ACCOUNTS = "accounts"  # user name -> the newest version of the account that was ever shown
+DESK_HANDED = "handed"  # hash, field and a number -> what the worker is to write there
 DESK_DOUBLE = "double"  # "since" -> when the worker stood aside: another has this peer's id
 DESK_HEARD = "heard"  # "beat" -> when the worker last heard another peer's
 

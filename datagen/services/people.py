@@ -34,7 +34,7 @@ class Directory:
         hints = {name: email for email, name in self._people.emails().items()}
         waiting = {failure.username: failure.failed_at
                    for failure in self._people.mail_failures().values()
-                   if failure.status == "pending"}
+                   if failure.status in {"pending", "expired"}}
         found = {}
         for account in accounts:
             user, said = users.get(account.name), account.metadata
@@ -46,6 +46,11 @@ class Directory:
                 mail_failed_at=waiting.get(account.name),
             )
         return found
+
+    def knows(self, email: str, accounts: Iterable[Account]) -> bool:
+        """Whether one of the accounts has this e-mail, by any of the places it may be in."""
+        return any(person.email and person.email.lower() == email
+                   for person in self.known(accounts).values())
 
 
 def _text(value: object) -> str | None:

@@ -1,13 +1,13 @@
-"""Tells the other replicas which model profiles were saved here; the worker runs it."""
+"""Tells the other replicas what people did on this one; the worker runs it."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Sequence
 
 from datagen.domain.errors import StoreError
 from datagen.engine.pace import Backoff, Pace
-from datagen.protocol.profiles import ProfileBook
 
 _LOG = logging.getLogger(__name__)
 LOOK_EVERY = 1.0  # seconds between two looks at the desk, which is local and cheap
@@ -16,8 +16,9 @@ LOOK_EVERY = 1.0  # seconds between two looks at the desk, which is local and ch
 class Telling:
     """One replica's; a store that fails is waited out."""
 
-    def __init__(self, *, book: ProfileBook, pace: Pace) -> None:
-        self._book, self._pace = book, pace
+    def __init__(self, *, tell: Sequence[Callable[[], None]], pace: Pace) -> None:
+        """``tell``: each writes what lies on the desk of one kind, or raises StoreError."""
+        self._tell, self._pace = tell, pace
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop``."""
@@ -25,10 +26,11 @@ class Telling:
         while not stop.is_set():
             pause = LOOK_EVERY
             try:
-                await self._pace.aside(self._book.tell)
+                for tell in self._tell:
+                    await self._pace.aside(tell)
                 backoff.reset()
             except StoreError as exc:
                 _LOG.log(logging.DEBUG if backoff.failing else logging.WARNING,
-                         "Model profiles that were saved here are not told yet: %s", exc)
+                         "What people did here is not told to other replicas yet: %s", exc)
                 pause = backoff.next()
             await self._pace.pause(pause, stop)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,10 +21,17 @@ from streamlit.runtime import Runtime
 
 from datagen.adapters.clock import HandClock
 from datagen.adapters.crypto import JwtSigner
-from datagen.adapters.memory import MemoryStore
+from datagen.adapters.memory import MemoryMailer, MemoryStore
+from datagen.adapters.vault import AesVault
 from datagen.api.routes import build_middleware, build_routes
+from datagen.protocol.board import Board
+from datagen.protocol.foreign import Foreign
+from datagen.protocol.handed import Handed
+from datagen.protocol.people import People
 from datagen.services.accounts import Accounts
 from datagen.services.contact import Contact
+from datagen.services.signing_up import SigningUp, Throttles
+from datagen.services.throttle import Allowed, Pair, Throttle
 
 SCRIPT = """
 import streamlit as st
@@ -63,6 +71,13 @@ class Site:
             contact=Contact(desk=self.store, clock=self.clock) if fail_closed else None,
         )
         self.accounts.create("ann", "her password")
+        self.mailer = MemoryMailer()
+        people = People(self.store, Foreign(), Handed(board=Board(self.store), desk=self.store))
+        self.signing_up = SigningUp(
+            accounts=self.accounts, people=people, mailer=self.mailer, clock=self.clock,
+            vault=AesVault(secret, purpose="mails"), kept=timedelta(days=1),
+            throttles=Throttles(register=self._pair(10, 3), resend=self._pair(5, 2)),
+            aside=lambda work: work())
         claims = {"username": "ann", "role": "user", "iat": 1767225600, "exp": 1767225600 + 60}
         self.token = signer.sign(claims)  # ann's, and nothing was read yet to verify it
         self.settings = SimpleNamespace(
@@ -71,7 +86,7 @@ class Site:
         )
         services: Any = SimpleNamespace(
             settings=self.settings, clock=self.clock, accounts=self.accounts, drafts=None,
-            jobs=None, datasets=None, profiles=None,
+            jobs=None, datasets=None, profiles=None, signing_up=self.signing_up,
         )
         settings: Any = self.settings
         routes = build_routes(services, settings)
@@ -81,6 +96,10 @@ class Site:
             if script
             else Starlette(routes=[*routes, Route("/{path:path}", page)], middleware=middleware)
         )
+
+    def _pair(self, address: int, email: int) -> Pair:
+        return Pair(address=Throttle(Allowed(tries=address, seconds=900), self.clock),
+                    email=Throttle(Allowed(tries=email, seconds=900), self.clock))
 
     @contextmanager
     def client(self, *, signed_in: bool = False, url: str = ORIGIN,

@@ -95,7 +95,7 @@ async def test_who_stands_in_line_while_the_store_hangs_is_told_with_those_befor
 
     accounts: Any = Hanging()
     door = Door(accounts)
-    line = [asyncio.create_task(door.sign_in("ann", "x")) for _ in range(40)]
+    line = [asyncio.create_task(door.sign_in("ann", "x", "192.0.2.1")) for _ in range(40)]
     for _ in range(SIGN_INS_AT_ONCE):
         assert await asyncio.to_thread(came.acquire, timeout=20)
     hangs.set()
@@ -103,7 +103,7 @@ async def test_who_stands_in_line_while_the_store_hangs_is_told_with_those_befor
     assert {type(one) for one in told} == {errors.StoreError}
     assert not came.acquire(blocking=False)  # no other waited for it once more
     with pytest.raises(errors.StoreError):
-        await door.sign_in("ann", "x")
+        await door.sign_in("ann", "x", "192.0.2.1")
     assert came.acquire(blocking=False)  # who comes later tries
 
 

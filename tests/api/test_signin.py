@@ -121,7 +121,7 @@ def test_a_form_that_cannot_be_read_is_answered(anonymous: TestClient, content: 
 
 
 def test_the_form_takes_forms_only(anonymous: TestClient) -> None:
-    assert anonymous.post("/login", json=RIGHT, headers=FORM).status_code == 415
+    assert anonymous.post("/login", json=RIGHT, headers=FORM).status_code == 400
 
 
 def test_a_foreign_page_cannot_sign_anyone_in(anonymous: TestClient) -> None:

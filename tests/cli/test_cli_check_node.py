@@ -92,12 +92,13 @@ def test_what_settings_lack_is_told(
     assert about in wrong(found)["settings"]
 
 
-def test_a_short_session_secret_works_and_is_told(
+def test_a_short_session_secret_is_wrong(
     sandbox: Sandbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATAGEN_SESSION_SECRET", "short")
     status, found = checked(capsys)
-    assert status == 0
+    assert status == 1
+    assert found["settings"][1]["state"] == "wrong"
     assert "DATAGEN_SESSION_SECRET is shorter than 32 bytes" in found["settings"][1]["found"]
 
 

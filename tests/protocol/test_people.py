@@ -39,7 +39,8 @@ def test_what_was_stored_reads_as_it_was(bench: Bench) -> None:
     assert bench.people.emails() == {"bea@example.com": "bea_3ff5"}
     assert bench.people.mail_failures() == {"bea@example.com": MailFailure(
         email="bea@example.com", username="bea_3ff5", attempts=1, status="pending",
-        failed_at=datetime(2026, 11, 22, 7, 21, 10, 261000, UTC))}
+        failed_at=datetime(2026, 11, 22, 7, 21, 10, 261000, UTC),
+        sealed="q1d2Mm68wmJy1Po_.8KXPPisz7aCfz0fWYN8uWQ.4PgMnzgoiHSaCoXrgk9ZWQ")}
     assert bench.foreign.counts() == {}
 
 
