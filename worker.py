@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -66,6 +67,9 @@ def main() -> int:
     except SettingsError as exc:
         print(exc, file=sys.stderr)  # noqa: T201 - whoever started it by hand reads this
         return 1
+    gc.collect()
+    gc.freeze()  # what was loaded stays: to look through it again and again stops everything
+    sys.setswitchinterval(0.0005)
     uvloop.run(serve(services))
     services.close()
     return 0

@@ -62,6 +62,7 @@ class Outgoing:
     look_up: LookUp | None = None  # None: as the system does
     verify: ssl.SSLContext | Literal[True] = True  # whom certificates are to come from
     _open: dict[tuple[asyncio.AbstractEventLoop, bool], _Kept] = field(default_factory=dict)
+    _proxies: dict[str, str | None] = field(default_factory=dict)  # by the server's own URLs
     _closed: bool = False
 
     async def send(
@@ -79,7 +80,7 @@ class Outgoing:
         try:
             async with session.request(
                 method, url, data=body, headers=headers, allow_redirects=False,
-                proxy=proxy_for(url) if own else None,
+                proxy=self._proxy(url) if own else None,
             ) as response:
                 return Got(status=response.status, body=await _bounded(response.content, who),
                            retry_after=response.headers.get("Retry-After"))
@@ -87,6 +88,11 @@ class Outgoing:
             # The others may repeat the request's headers or its address, password included.
             tells_nothing = isinstance(exc, (OSError, aiohttp.ClientConnectionError))
             raise self._translated(exc, who) from (exc if tells_nothing else None)
+
+    def _proxy(self, url: str) -> str | None:
+        if url not in self._proxies:
+            self._proxies[url] = proxy_for(url)
+        return self._proxies[url]
 
     async def aclose(self) -> None:
         """Close all connections. Further calls raise ModelUnreachable."""

@@ -41,14 +41,15 @@ class _Alarm:
     """The process's one timer. Its handler stays in place: to change it for each reply costs."""
 
     def __init__(self) -> None:
-        self._armed = self._rang = False
+        self._armed = self._rang = self._in_place = False
 
     def bounded(self, work: Callable[[], T], seconds: float) -> T:
         """Raises _OverrunError after ``seconds``; outside the main thread nothing is bounded."""
         if threading.current_thread() is not threading.main_thread():
             return work()
-        if signal.getsignal(signal.SIGVTALRM) != self._ring:
+        if not self._in_place:
             signal.signal(signal.SIGVTALRM, self._ring)
+            self._in_place = True
         self._armed, self._rang = True, False
         try:
             try:
