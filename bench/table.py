@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+_MARK = "<!-- the newest first -->"
 RESULTS = Path(__file__).parent / "results.md"
 
 
@@ -56,3 +57,9 @@ def machine() -> str:
     return (f"{datetime.now(UTC):%Y-%m-%d}, {len(os.sched_getaffinity(0))} cores "
             f"({platform.machine()}), {memory:.0f} GB, {platform.system()}, "
             f"Python {platform.python_version()}; load {os.getloadavg()[0]:.1f} before it began")
+
+
+def saved(text: str, where: str, rows: Sequence[str]) -> str:
+    """``results.md`` with one more table, the newest first."""
+    before, mark, after = text.partition(_MARK)
+    return f"{before}{mark}\n\n### {where}\n\n{chr(10).join(rows)}\n{after}"

@@ -277,7 +277,7 @@ def test_sigterm_ends_it_within_five_seconds_whatever_hangs(tmp_path: Path) -> N
              "        print('ready', flush=True)\n"
              "        await asyncio.Event().wait()\n"
              "services = types.SimpleNamespace(\n"
-             "    generation=Stuck(), first_admin=None, account_copies=None)\n"
+             "    generation=Stuck(), telling=Stuck(), first_admin=None, account_copies=None)\n"
              "asyncio.run(worker.serve(services))\n")
     with subprocess.Popen([sys.executable, "-c", stuck], cwd=ROOT, stdout=subprocess.PIPE,
                           env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)}) as process:

@@ -12,7 +12,7 @@ from bench.dataset import SCHEMA, index_of
 from bench.endpoint import NODE_PATH, OPENAI_PATH, endpoint
 from bench.processes import running
 from bench.replica import replica
-from bench.table import Figure, told
+from bench.table import Figure, saved, told
 from datagen.domain.schema.check import problems
 
 
@@ -55,3 +55,11 @@ def test_a_target_that_is_missed_shows_in_the_table() -> None:
                  Figure(what="cost", value=0.5, unit="s", most=0.6)])
 
     assert rows[2:] == ["| speed | 0.500  | ≥ 0.9 ✗ |  |", "| cost | 0.500 s | ≤ 0.6 |  |"]
+
+
+def test_a_saved_table_stands_before_the_older_ones() -> None:
+    text = "# Title\n\n<!-- the newest first -->\n"
+
+    text = saved(saved(text, "then", ["| a |"]), "now", ["| b |"])
+
+    assert text.index("# Title") < text.index("### now\n\n| b |") < text.index("### then\n\n| a |")

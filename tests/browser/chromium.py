@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -33,7 +34,8 @@ def chromium() -> str:
 
 
 def _present() -> str | None:
-    for find in (*(partial(shutil.which, name) for name in NAMES), _playwrights_own):
+    places: list[Callable[[], str | None]] = [partial(shutil.which, name) for name in NAMES]
+    for find in (*places, _playwrights_own):
         path = find()
         if path and _starts(path):
             return path
