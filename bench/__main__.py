@@ -12,8 +12,8 @@ from bench.table import HEAD, RESULTS, Figure, machine, saved, told
 
 # Each yields its figures as they come. A new one has its place here, and nowhere else.
 MEASURES: dict[str, Callable[[], Iterator[Figure]]] = {
-    "matrix": matrix.measure, "limits": limits.measure, "large": large.measure, "stores": stores.measure,
-    "web": web.measure,
+    "matrix": matrix.measure, "limits": limits.measure, "large": large.measure,
+    "stores": stores.measure, "web": web.measure,
 }
 
 
