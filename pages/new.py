@@ -10,7 +10,7 @@ import streamlit as st
 from datagen.domain.errors import DatagenError, InputError, ModelError
 from datagen.domain.requests import DraftRequest, check
 from datagen.services.drafts import Draft
-from datagen.ui import components, dataset_form, pages, paste_box, schema_editor
+from datagen.ui import components, dataset_form, model_choice, pages, paste_box, schema_editor
 from datagen.ui.paste_box import Given
 from datagen.ui.session import app, require_user
 from datagen.ui.words import code, count, duration, plain
@@ -69,7 +69,7 @@ def create(request: DraftRequest, current: Draft) -> None:
         asked = check(request, max_records=services.settings.max_records_per_job)
         changed = replace(current, title=asked.title, description=asked.description,
                           instructions=asked.instructions, total_records=asked.total_records,
-                          inference=replace(current.inference, parameters=asked.parameters))
+                          inference=services.drafts.inference(user, asked))
         with st.spinner("Storing what the job is to make …"):
             job_id = services.jobs.confirm(user, services.drafts.sign(user, changed),
                                            schema=schema)
@@ -100,7 +100,7 @@ components.title("New dataset")
 with (st.container(border=True) if draft is None
       else st.expander("What you asked for", icon=":material/edit_note:")):
     request = dataset_form.draw(services.settings, st.session_state.get(_PROBLEMS, ()))
-    components.weak_model_note()
+    request = model_choice.draw(user, request)
     if draft is None and st.button("Draft schema", type="primary", icon=":material/draw:"):
         make_draft(request, None)
 if given := paste_box.draw(again=draft is not None):

@@ -153,7 +153,7 @@ class ModelOverloaded(ModelError):
 class ModelRefused(ModelError):
     """The key or the permission was refused."""
 
-    advice = "The model server refused the key. Check DATAGEN_INFERENCE_API_KEY."
+    advice = "Check the key, in the model profile or in DATAGEN_INFERENCE_API_KEY."
 
 
 class ModelRejected(ModelError):
@@ -165,7 +165,7 @@ class ModelRejected(ModelError):
 class ModelUnknown(ModelRejected):
     """The server has no model of the name that was sent."""
 
-    advice = "Correct the model's name (DATAGEN_INFERENCE_MODEL)."
+    advice = "Correct the model's name, in the model profile or in DATAGEN_INFERENCE_MODEL."
 
     def __init__(self, message: str, *, offers: Sequence[str] = ()) -> None:
         super().__init__(message)

@@ -56,19 +56,18 @@ def check(
     """
     problems = [*_texts(request), *_others(request),
                 *wrong_parameters(request.parameters, "parameters")]
-    if not problems:
-        request = replace(
-            request, base_url=request.base_url.strip().rstrip("/"), id=_trimmed(request.id),
-            name=_trimmed(request.name), path=_trimmed(request.path),
-            model=_trimmed(request.model), api_key=request.api_key or None,
-            dialect=request.dialect or None,
-            parameters={k: v for k, v in (request.parameters or {}).items() if v is not None})
-        problems = [*_address(request, default_path, inside), *_together(request, default_path)]
+    if not {"baseUrl", "path", "dialect"} & {problem.path for problem in problems}:
+        request = replace(request, base_url=request.base_url.strip().rstrip("/"),
+                          path=_trimmed(request.path), dialect=request.dialect or None)
+        problems += [*_address(request, default_path, inside), *_together(request, default_path)]
     if problems:
         raise InputError(problems[0].message if len(problems) == 1
                          else f"{len(problems)} fields need a change.", problems)
     parts = addresses.spelled(request.base_url)
-    return replace(request, name=request.name or (parts.host if parts else ""))
+    return replace(
+        request, name=_trimmed(request.name) or (parts.host if parts else None),
+        id=_trimmed(request.id), model=_trimmed(request.model), api_key=request.api_key or None,
+        parameters={k: v for k, v in (request.parameters or {}).items() if v is not None})
 
 
 def _trimmed(text: str | None) -> str | None:
@@ -120,5 +119,5 @@ def _address(
 
 def _together(request: ProfileRequest, default_path: str) -> Iterator[Problem]:
     dialect = request.dialect or dialect_for(request.path or default_path)
-    if request.polled and dialect != "ratio1":
+    if request.polled is True and dialect != "ratio1":
         yield Problem(path="polled", message="Only Ratio1 nodes have the second form of calls.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datagen.domain.endpoints import is_standing_in
+from datagen.domain.endpoints import origin
 from datagen.domain.profiles import Profiles
 from datagen.domain.users import User
 from datagen.services.jobs import Jobs, JobView
@@ -13,13 +13,9 @@ def jobs_that_stop(jobs: Jobs, user: User, *, now: Profiles, then: Profiles) -> 
 
     Blocks; raises StoreError where it can't be told.
     """
-    lost = []
-    for view in jobs.list(user):
-        if view.job.is_over:
-            continue
-        inference = jobs.details(user, view.job.id).inference
-        if inference.use_external_api and not any(
-                is_standing_in(profile, inference) for profile in then.all) and any(
-                is_standing_in(profile, inference) for profile in now.all):
-            lost.append(view)
-    return lost
+    left = {origin(one.base_url) for one in now.all} - {origin(one.base_url) for one in then.all}
+    if not left:
+        return []
+    opened = [view for view in jobs.list(user) if not view.job.is_over]
+    asked = [(view, jobs.details(user, view.job.id).inference) for view in opened]
+    return [view for view, one in asked if one.use_external_api and origin(one.base_url) in left]

@@ -11,10 +11,11 @@ from urllib.parse import quote
 import pandas as pd
 import streamlit as st
 
+from datagen.domain.errors import Problem
 from datagen.services.jobs import JobView
 from datagen.ui import pages
 from datagen.ui.session import app, require_user
-from datagen.ui.words import ago, count, duration, plain, when
+from datagen.ui.words import ago, code, count, duration, plain, when
 
 SOON = 1.0  # seconds until a page that could not be read tries again
 
@@ -175,6 +176,14 @@ def moment(value: object) -> str:
     return when(value, st.context.timezone) if isinstance(value, datetime) else "—"
 
 
+def complain(problems: Sequence[Problem], path: str, *, named: bool = False) -> None:
+    """What is wrong with a field, beneath it; ``named``: with the field's name."""
+    for problem in problems:
+        if problem.path == path:
+            name = f"{code(path)} " if named else ""
+            st.markdown(f":red[:material/error: {name}{plain(problem.message)}]")
+
+
 def weak_model_note() -> None:
     """Says once, where it matters, that the built-in model's texts are poor."""
     settings = app().settings
@@ -185,8 +194,4 @@ def weak_model_note() -> None:
                "its texts are poor.")
     else:
         return
-    st.caption(
-        f":material/info: {who} To connect a real one, set `DATAGEN_INFERENCE_BASE_URL`, "
-        "`DATAGEN_INFERENCE_PATH`, `DATAGEN_INFERENCE_MODEL` and `DATAGEN_INFERENCE_API_KEY`, "
-        "then start again."
-    )
+    st.caption(f":material/info: {who} Connect a stronger one under *Models*.")

@@ -18,7 +18,7 @@ from datagen.domain.requests import (
 )
 from datagen.services.drafts import Draft
 from datagen.settings import Settings
-from datagen.ui.words import plain
+from datagen.ui import components
 
 _TITLE, _DESCRIPTION, _INSTRUCTIONS = "form_title", "form_description", "form_instructions"
 _RECORDS, _SEED, _MODE = "form_records", "form_seed", "form_mode"
@@ -65,18 +65,18 @@ def draw(settings: Settings, problems: Sequence[Problem]) -> DraftRequest:
     title = st.text_input(
         "Title", key=_TITLE, max_chars=MAX_TITLE, persist_state="session",
         placeholder="Support tickets")
-    _complain(problems, "title")
+    components.complain(problems, "title")
     description = st.text_area(
         "What is one record?", key=_DESCRIPTION, max_chars=MAX_DESCRIPTION, height=96,
         persist_state="session",
         placeholder="A support ticket of an online shop, as a customer wrote it.")
-    _complain(problems, "description")
+    components.complain(problems, "description")
     instructions = st.text_area(
         "Instructions", key=_INSTRUCTIONS, max_chars=MAX_INSTRUCTIONS, height=140,
         persist_state="session",
         placeholder="Fields: ticket id, subject, message, priority (low, normal, urgent) … "
                     "Tone, languages, what must vary, what must never appear.")
-    _complain(problems, "instructions")
+    components.complain(problems, "instructions")
     left, middle, right = st.columns(3)
     with left:
         records = st.number_input(
@@ -84,14 +84,14 @@ def draw(settings: Settings, problems: Sequence[Problem]) -> DraftRequest:
             max_value=settings.max_records_per_job, persist_state="session",
             help=f"At most {settings.max_records_per_job:,} here; the limit is "
                  "`DATAGEN_MAX_RECORDS_PER_JOB`.")
-        _complain(problems, "totalRecords")
+        components.complain(problems, "totalRecords")
     with middle:
         seed = st.number_input(
             "Seed", key=_SEED, value=None, min_value=0, max_value=int(PARAMETERS["seed"].high),
             step=1, placeholder="any", persist_state="session",
             help="With one seed and one schema the model is asked the same again: one that is "
                  "deterministic gives the same records.")
-        _complain(problems, "inferenceParams.seed")
+        components.complain(problems, "inferenceParams.seed")
     with right:
         st.space("small")
         mode = st.toggle(
@@ -109,9 +109,3 @@ def _set(title: str, description: str, instructions: str, records: int, mode: bo
               _RECORDS: min(records, 10**9), _SEED: None, _MODE: mode}
     for key, value in values.items():
         st.session_state[key] = value
-
-
-def _complain(problems: Sequence[Problem], path: str) -> None:
-    for problem in problems:
-        if problem.path == path:
-            st.markdown(f":red[:material/error: {plain(problem.message)}]")

@@ -164,6 +164,7 @@ def details(view: JobView, asked: JobDetails) -> None:
             ("Drafted again",
              count(job.schema_refreshes, "time") if job.schema_refreshes else "never"),
             ("Dataset mode", "yes, with a ground-truth label" if job.dataset_mode else "no"),
-            ("Model server", asked.inference.base_url),
+            ("Model server", asked.inference.base_url + (
+                ", your model profile" if asked.inference.use_external_api else "")),
             ("Model", asked.inference.model or "the server's own choice"),
         ])

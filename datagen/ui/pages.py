@@ -9,4 +9,5 @@ _FOLDER = Path(__file__).parents[2] / "pages"
 JOBS = _FOLDER / "jobs.py"
 NEW = _FOLDER / "new.py"
 JOB = _FOLDER / "job.py"  # ?id=
+MODELS = _FOLDER / "models.py"
 DATASET = _FOLDER / "dataset.py"  # ?id=
