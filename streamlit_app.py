@@ -11,6 +11,7 @@ import streamlit as st
 from datagen import bootstrap
 from datagen.api.lifespan import lifespan
 from datagen.api.routes import build_middleware, build_routes
+from datagen.api.serving import be_strict
 from datagen.domain.errors import DatagenError
 from datagen.ui.notices import say_broken
 
@@ -34,6 +35,7 @@ app = st.App(
 
 if __name__ == "__main__":
     os.environ["FORWARDED_ALLOW_IPS"] = ""  # uvicorn trusts loopback; we, DATAGEN_TRUSTED_PROXIES
+    be_strict()
     app.run(config={
         "server.address": services.settings.app_host,
         "server.port": services.settings.app_port,

@@ -190,3 +190,27 @@ def test_an_answer_leaves_at_once(tmp_path: Path) -> None:
         client.close()
         # A packet that waits for an acknowledgement takes 0.040 s; the first ones never do.
         assert min(times[-20:]) < 0.035
+
+
+def test_no_answer_names_the_server(tmp_path: Path) -> None:
+    with web(tmp_path) as port:
+        for path in ("/health", "/login", "/api/tasks", "/_stcore/health"):
+            _, headers, _ = ask(port, "GET", path)
+            assert "server" not in headers
+            assert "x-powered-by" not in headers
+
+
+def test_headers_without_end_are_refused_and_cost_no_memory(tmp_path: Path) -> None:
+    with web(tmp_path) as port, socket.create_connection(("127.0.0.1", port)) as stranger:
+        stranger.settimeout(30)
+        stranger.sendall(b"GET /login HTTP/1.1\r\nHost: localhost\r\n")
+        sent, answer = 0, b""
+        try:
+            while sent < 8 * 1024 * 1024:
+                sent += stranger.send(b"X-Padding: " + b"x" * 1000 + b"\r\n")
+        except ConnectionError:
+            pass  # it stopped listening
+        else:
+            answer = stranger.recv(100)
+        assert sent < 8 * 1024 * 1024 or b" 400 " in answer
+        assert ask(port, "GET", "/health")[0] == 200

@@ -36,6 +36,7 @@ _LOG = logging.getLogger(__name__)
 
 # To strangers, who are not to know where anything is; the log says more.
 ACCOUNTS_AWAY = "The store that holds the accounts can't be read. Try again in a moment."
+SEND_JSON = "Send JSON, with the header Content-Type: application/json."
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -124,7 +125,7 @@ async def read_json(request: Request) -> dict[str, Any]:
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
-        raise RequestError(415, "Send JSON, with the header Content-Type: application/json.")
+        raise RequestError(415, SEND_JSON)
     body = await request.body()
     try:
         value = json.loads(body, parse_constant=_no_constant)

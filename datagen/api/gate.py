@@ -10,24 +10,28 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from anyio import CapacityLimiter, to_thread
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from datagen.api.errors import (
     ACCOUNTS_AWAY,
+    SEND_JSON,
     RequestError,
     answer_for,
     body_too_large,
     failure,
 )
 from datagen.api.headers import (
+    FORM_TYPES,
     clear_session,
+    content_type,
     origin_problem,
     safe_next,
     same_origin,
     token_of,
 )
+from datagen.api.policy import Policy
 from datagen.api.signin import trouble_page
 from datagen.domain.errors import CutOff, SessionEnded, StoreError
 from datagen.domain.users import Session
@@ -71,9 +75,9 @@ _POLICY = 1008  # websocket close code; before the handshake it becomes a 403
 class Gate:
     """Pure ASGI middleware: who has no session gets the sign-in page, a 401 or a 403."""
 
-    def __init__(self, app: ASGIApp, *, accounts: Accounts) -> None:
+    def __init__(self, app: ASGIApp, *, accounts: Accounts, policy: Policy) -> None:
         self.app = app
-        self._accounts = accounts
+        self._accounts, self._policy = accounts, policy
         self._lanes = CapacityLimiter(LOOKS_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,7 +93,7 @@ class Gate:
         if scope["type"] == "websocket":
             await self._websocket(scope, receive, send)
         else:
-            await self._http(scope, receive, _private(scope["path"], send))
+            await self._http(scope, receive, self._policy.on(scope, send))
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
@@ -197,11 +201,13 @@ def _is_navigation(scope: Scope) -> bool:
 
 
 def _refusal(method: str, path: str, headers: Headers) -> JSONResponse | None:
-    """What no session could make right: a foreign origin, a body too large."""
+    """What no session could make right: a foreign origin, a form, a body too large."""
     if method not in SAFE_METHODS:
         problem = origin_problem(headers, is_form_page=path in FORM_PAGES)
         if problem is not None:
             return failure(403, problem)
+        if _is_api(path) and content_type(headers) in FORM_TYPES:
+            return answer_for(RequestError(415, SEND_JSON))
     length, limit = headers.get("content-length", ""), _body_limit(path)
     if limit is not None and length.isdecimal() and int(length[:20]) > limit:
         return answer_for(body_too_large(limit))
@@ -246,20 +252,3 @@ def _bounded(receive: Receive, limit: int) -> Receive:
 
     return counting
 
-
-def _private(path: str, send: Send) -> Send:
-    """Adds the headers that keep answers out of caches, frames and foreign referrers."""
-
-    async def adding(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(raw=message.setdefault("headers", []))
-            kept = _is_api(path) or path.startswith("/media/")
-            if kept or headers.get("content-type", "").startswith("text/html"):
-                headers["Cache-Control"] = "no-store"
-            headers["X-Content-Type-Options"] = "nosniff"
-            headers["Referrer-Policy"] = "same-origin"
-            headers["X-Frame-Options"] = "DENY"
-            headers.setdefault("Content-Security-Policy", "frame-ancestors 'none'")
-        await send(message)
-
-    return adding

@@ -22,7 +22,7 @@ _LEFT = "datagen_left"
 Left = Literal["bye", "ended"]  # signed out, or over by itself
 _FOREIGN = "This request came from another site, so nothing was done."
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
-_FORM_TYPES = frozenset({
+FORM_TYPES = frozenset({
     "application/x-www-form-urlencoded", "multipart/form-data", "text/plain",
 })  # what a foreign page can send without asking
 
@@ -54,7 +54,7 @@ def origin_problem(headers: Headers, *, is_form_page: bool = False) -> str | Non
     kind = content_type(headers)
     if is_form_page:
         return "This form works from its own page only; scripts use the API."
-    if kind in _FORM_TYPES:
+    if kind in FORM_TYPES:
         return "A script must send JSON, with the header Content-Type: application/json."
     return None
 

@@ -14,6 +14,7 @@ import datagen
 from datagen.api.auth import Auth, Door
 from datagen.api.errors import Handler, answering, failure
 from datagen.api.gate import Gate
+from datagen.api.policy import Policy
 from datagen.api.profiles import profile_routes
 from datagen.api.signin import SignIn, reading
 from datagen.api.signup import signup_routes
@@ -51,7 +52,8 @@ def build_routes(services: Services, settings: Settings) -> list[Route]:
 
 def build_middleware(services: Services, settings: Settings) -> list[Middleware]:
     """What stands in front of every route, Streamlit's included."""
-    return [Middleware(Gate, accounts=services.accounts)]
+    policy = Policy(settings.trusted_proxies)
+    return [Middleware(Gate, accounts=services.accounts, policy=policy)]
 
 
 def _health(services: Services, settings: Settings) -> Handler:
