@@ -39,6 +39,7 @@ def task_routes(services: Services) -> list[Route]:
         _route("POST", "/api/tasks/confirm", tasks.confirm),
         _route("GET", "/api/tasks", tasks.list),
         _route("GET", "/api/tasks/{id}", tasks.get),
+        _route("PATCH", "/api/tasks/{id}", tasks.rename),
         _route("DELETE", "/api/tasks/{id}", tasks.delete),
         _route("POST", "/api/tasks/{id}/cancel", tasks.cancel),
         _route("POST", "/api/tasks/{id}/retry", tasks.retry),
@@ -130,6 +131,14 @@ class _Tasks:
         await run_in_threadpool(ask, user, job_id)
         view = await run_in_threadpool(self._services.jobs.get, user, job_id)
         return JSONResponse({"job": job_answer(view), **round_answer(view)}, status_code=202)
+
+    async def rename(self, request: Request) -> Response:
+        """``{title}``; the job under it."""
+        user, job_id, body = _user(request), request.path_params["id"], await read_json(request)
+        jobs = self._services.jobs
+        await run_in_threadpool(jobs.rename, user, job_id, body.get("title"))
+        view = await run_in_threadpool(jobs.known, user, job_id)
+        return JSONResponse({"job": job_answer(view)})
 
     async def delete(self, request: Request) -> Response:
         """204: the job is not there any more."""

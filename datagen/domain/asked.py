@@ -19,6 +19,15 @@ class Request:
     round: int = 0  # of the job, that it is about
 
 
+@dataclass(frozen=True, kw_only=True, order=True)
+class Rename:
+    """That somebody gave the job another title; of several, the latest counts."""
+
+    at: datetime  # later than that of any rename its replica knew of
+    by: str  # user name
+    title: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Asked:
     """All that was asked of one job; of several requests for one round, the first."""
@@ -27,6 +36,7 @@ class Asked:
     retry: Request | None = None  # the round after this one is opened
     close: Request | None = None  # this round ends without a quorum
     delete: Request | None = None
+    rename: Rename | None = None
 
     def ends(self, number: int) -> Request | None:
         """What ends that round if it is not over yet: who deletes a job cancels it, too."""
@@ -39,7 +49,7 @@ class Asked:
             cancel=self.cancel if self.cancel and self.cancel.round > number else None,
             retry=self.retry if self.retry and self.retry.round >= number else None,
             close=self.close if self.close and self.close.round > number else None,
-            delete=self.delete,
+            delete=self.delete, rename=self.rename,
         )
 
     def joined(self, other: Asked) -> Asked:
@@ -47,7 +57,9 @@ class Asked:
         return Asked(cancel=_latest(self.cancel, other.cancel),
                      retry=_latest(self.retry, other.retry),
                      close=_latest(self.close, other.close),
-                     delete=_latest(self.delete, other.delete))
+                     delete=_latest(self.delete, other.delete),
+                     rename=max((one for one in (self.rename, other.rename) if one),
+                                default=None))
 
 
 NOTHING = Asked()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from datagen.domain.asked import Rename
 from datagen.domain.chat import Dialect
 from datagen.domain.usage import NOTHING_USED, Usage
 
@@ -134,6 +135,7 @@ class Job:
     error: str | None = None  # ours: why a job as a whole failed
     cancelled_at: datetime | None = None  # ours: it failed because somebody asked for its end
     cancelled_by: str | None = None
+    renamed: Rename | None = None  # ours: what gave it its title; None = the draft did
     creator: str = ""  # ours: the peer where it was made; "" = unknown
     edition: Edition | None = None  # ours: the latest that is sealed
     inc: int = 0  # ours, as in PeerState; 0 = it is a job of the earlier application

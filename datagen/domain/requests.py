@@ -154,13 +154,24 @@ def _texts(request: DraftRequest) -> Iterator[Problem]:
         ("description", "a description", request.description, MAX_DESCRIPTION),
         ("instructions", "instructions", request.instructions, MAX_INSTRUCTIONS),
     ):
-        if not isinstance(value, str) or not value.strip():
-            yield Problem(path=name, message=f"Enter {what}.")
-        elif len(value.strip()) > most:
-            yield Problem(path=name, message=f"Shorten it to {most:,} characters "
-                                             f"(it has {len(value.strip()):,}).")
-        elif not _is_text(value):
-            yield Problem(path=name, message="It holds characters that are not valid text.")
+        if wrong := _wrong_text(value, what, most):
+            yield Problem(path=name, message=wrong)
+
+
+def checked_title(value: object) -> str:
+    """A job's title, trimmed. Raises InputError."""
+    wrong = _wrong_text(value, "a title", MAX_TITLE)
+    if wrong or not isinstance(value, str):
+        raise _refused("title", wrong or "")
+    return value.strip()
+
+
+def _wrong_text(value: object, what: str, most: int) -> str | None:
+    if not isinstance(value, str) or not value.strip():
+        return f"Enter {what}."
+    if len(value.strip()) > most:
+        return f"Shorten it to {most:,} characters (it has {len(value.strip()):,})."
+    return None if _is_text(value) else "It holds characters that are not valid text."
 
 
 def _is_text(value: str) -> bool:

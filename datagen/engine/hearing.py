@@ -13,6 +13,7 @@ from datagen.domain.asked import NOTHING, Asked, Request
 from datagen.domain.editions import Word
 from datagen.domain.folds import Case
 from datagen.domain.jobs import Job, PeerState, heard
+from datagen.domain.titles import is_named
 from datagen.ports import Desk
 from datagen.protocol.board import Board
 from datagen.protocol.requests import ask_here
@@ -101,5 +102,7 @@ class Hearing:
     def _note(self, case: Case, here: Asked) -> None:
         ended = case.edition.round if case.edition else -1
         news = case.asked.after(ended)
+        if is_named(case.job, news.rename):
+            news = replace(news, rename=None)
         if news != here.after(ended) and news != NOTHING:
             ask_here(self._desk, case.job.id, news)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from datagen.domain.jobs import Job
+from datagen.domain.titles import is_named, named
 from datagen.engine.returning import Returning
 from datagen.ports import Clock
 from datagen.protocol import keys
@@ -81,15 +82,18 @@ class Repeating:
                                   word=self._board.words(job.id).get(self._peer_id))
 
     def _say_again(self, place: Place, listed: Job | None) -> None:
-        """Write it; an entry that the list has a later end for stays as it is there.
+        """Write it; an entry that the list has a later end or title for stays as it is there.
 
-        Who comes back with an older disk doesn't know of that end.
+        Who comes back with an older disk doesn't know of those.
         """
-        if place.hkey == keys.JOBS and listed is not None and listed.edition is not None:
+        if place.hkey == keys.JOBS and listed is not None:
             mine = self._board.last_entry(place.field)
             known = mine.edition.round if mine and mine.edition else -1
-            if known < listed.edition.round:
-                self._board.adopt_entry(listed)
+            if listed.edition is not None and known < listed.edition.round:
+                self._board.adopt_entry(named(listed, mine.renamed if mine else None))
+            elif mine is not None and not is_named(mine, listed.renamed):
+                is_ours = listed.creator == self._peer_id
+                self._board.adopt_entry(named(mine, listed.renamed) if is_ours else listed)
         self._board.say_again(place)
 
     def _put_back_entries(self, jobs: Mapping[str, Job], away: Collection[str]) -> int:

@@ -17,6 +17,7 @@ from datagen.domain.asked import NOTHING, Asked, Request
 from datagen.domain.editions import Word
 from datagen.domain.folds import Case, ended
 from datagen.domain.jobs import Job, PeerState, Share, in_turn, shares
+from datagen.domain.titles import is_named, named
 from datagen.engine.closing import Closing
 from datagen.engine.errands import Errands
 from datagen.engine.hearing import Hearing
@@ -31,7 +32,7 @@ from datagen.ports import Clock, Desk, FileStore
 from datagen.protocol import keys
 from datagen.protocol.board import Board
 from datagen.protocol.codec import load_job
-from datagen.protocol.requests import asked_here, deleted_here, past, wanted_away
+from datagen.protocol.requests import asked_here, deleted_here, named_so, past, wanted_away
 
 _LOG = logging.getLogger(__name__)
 PER_LOOK = 5  # jobs that are over, of which one look hears what is said of them
@@ -172,6 +173,8 @@ class Roster:
                 continue
             case = self._tended(job, asked.get(job.id, NOTHING), made_here=job.id in created)
             jobs[job.id] = case.job
+            if case.here.rename is not None and is_named(job, case.here.rename):
+                named_so(self._desk, job.id, case.here.rename)
             if not case.is_open or case.asked.delete:
                 self._settle(case, is_running=job.id in running)
                 continue
@@ -217,8 +220,11 @@ class Roster:
         if not self._concerns_us(job, here):
             return Case(job=job, here=here)
         case = self._hearing.case(job, here)
-        if job.is_over and job.edition is None and not job.inc:
-            return case  # the earlier application closed it
+        if job.is_over and job.edition is None and not job.inc:  # the earlier application's
+            word = case.words[self._peer_id]
+            asked = word.asked.joined(Asked(rename=case.asked.rename))
+            self._hearing.say(job.id, replace(word, asked=asked))
+            return replace(case, job=self._projected(case, made_here=False))
         mine = case.words.get(self._peer_id, Word(peer_id=self._peer_id))
         word = self._closing.word(case, mine=mine, made_here=made_here)
         if self._is_worth_saying(case):
@@ -252,11 +258,12 @@ class Roster:
                             error=None, cancelled_at=None, cancelled_by=None)
         else:
             moved = job
+        moved = named(moved, case.asked.rename)
         is_written = moved == job and (case.is_open or not made_here)
         if is_written or not self._is_ours_to_write(case):
             return moved
         self._board.publish(moved)
-        if moved.is_over:
+        if moved.is_over and moved != named(job, case.asked.rename):
             _LOG.info("Job %s %s: %d records good, %d failed.", job.id,
                       "was cancelled" if moved.was_cancelled else moved.status,
                       moved.total_ok, moved.total_failed)
@@ -267,7 +274,8 @@ class Roster:
         writers = {editions.creator(case.job), case.edition.by if case.edition else None}
         if self._peer_id in writers:
             return True
-        waited = self._still.of(("entry", case.job.id), case.edition, self._clock.monotonic())
+        waited = self._still.of(("entry", case.job.id), (case.edition, case.asked.rename),
+                                self._clock.monotonic())
         is_over = not case.is_open or case.asked.delete is not None
         return is_over and waited >= OTHERS_WRITE
 

@@ -50,7 +50,7 @@ from datagen.protocol.fields import (
     without_none,
 )
 from datagen.protocol.usage import usage_in, usage_record
-from datagen.protocol.words import edition_record, load_edition
+from datagen.protocol.words import edition_record, load_edition, load_rename, rename_record
 
 _STATUSES = frozenset({"queued", "running", "succeeded", "failed"})
 MAX_DETAILS = 4 * 1024 * 1024  # characters; a schema is far smaller, more is not ours
@@ -91,6 +91,7 @@ def job_record(job: Job) -> dict[str, Any]:
         "error": job.error,
         "cancelledAt": job.cancelled_at and to_iso(job.cancelled_at),
         "cancelledBy": job.cancelled_by,
+        "renamed": job.renamed and rename_record(job.renamed),
         "creator": job.creator or None,
         "round": job.edition and job.edition.round,
         "manifestCid": job.edition and job.edition.manifest_cid,
@@ -106,11 +107,12 @@ def load_job(text: str) -> Job:
     status = record.get("status")
     if not isinstance(status, str) or status not in _STATUSES:
         raise ValueError("unknown status")
-    inc = whole(record, "inc", 0)
+    inc, title, renamed = whole(record, "inc", 0), text_of(record, "title"), record.get("renamed")
     return Job(
         id=id_of(record, "id", JOB_ID),
         owner=id_of(record, "owner", USER_NAME),
-        title=text_of(record, "title"),
+        title=title,
+        renamed=load_rename(renamed, title) if inc and renamed else None,
         status=cast("Status", status),
         total_records=whole(record, "totalRecords", most=MAX_RECORDS),
         dataset_mode=record.get("datasetMode") is True,

@@ -6,7 +6,7 @@ import functools
 import logging
 from collections.abc import Callable, Mapping
 
-from datagen.domain.asked import NOTHING, Asked
+from datagen.domain.asked import NOTHING, Asked, Rename
 from datagen.ports import Desk
 from datagen.protocol import keys
 from datagen.protocol.fields import dumps, load_object
@@ -18,7 +18,10 @@ _LOG = logging.getLogger(__name__)
 def ask_here(desk: Desk, job_id: str, asked: Asked) -> None:
     """Note it; what was asked of the job before stands. Raises StoreError."""
     for what, record in asked_record(asked).items():
-        desk.put_once(keys.DESK_ASKED, f"{job_id}:{what}:{record.get('round', 0)}", dumps(record))
+        number = record.get("round", 0) if what != "rename" else _moment(asked.rename)
+        desk.put_once(keys.DESK_ASKED, f"{job_id}:{what}:{number}", dumps(record))
+    if asked.rename is not None:
+        _drop_renames(desk, job_id, before=_moment(asked.rename))
 
 
 def asked_here(desk: Desk) -> dict[str, Asked]:
@@ -45,9 +48,23 @@ def past(desk: Desk, job_id: str, number: int) -> None:
     def is_past(key: str, of: int) -> bool:
         kind = key.rsplit(":", 2)[1]
         late = of < number if kind == "retry" else of <= number and kind != "delete"
-        return late and key.startswith(f"{job_id}:")
+        return late and kind != "rename" and key.startswith(f"{job_id}:")
 
     _drop(desk, is_past)
+
+
+def named_so(desk: Desk, job_id: str, rename: Rename) -> None:
+    """Take away this rename and those before it: the job's entry shows it. Raises StoreError."""
+    _drop_renames(desk, job_id, before=_moment(rename) + 1)
+
+
+def _drop_renames(desk: Desk, job_id: str, *, before: int) -> None:
+    _drop(desk, lambda key, at: key.startswith(f"{job_id}:rename:") and at < before)
+
+
+def _moment(rename: Rename | None) -> int:
+    """Milliseconds since 1970."""
+    return round(rename.at.timestamp() * 1000) if rename else 0
 
 
 def _drop(desk: Desk, wanted: Callable[[str, int], bool]) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Literal
 
-from datagen.domain.asked import Asked, Request
+from datagen.domain.asked import Asked, Rename, Request
 from datagen.domain.editions import Vote, Word
 from datagen.domain.jobs import MAX_RECORDS, PEER_ID, Edition
+from datagen.domain.requests import MAX_TITLE
 from datagen.domain.users import USER_NAME
 from datagen.protocol.fields import (
     cid_of,
@@ -19,27 +20,49 @@ from datagen.protocol.fields import (
     message_of,
     optional_iso,
     optional_text,
+    text_of,
     to_iso,
     whole,
     without_none,
 )
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_KINDS = tuple(field.name for field in fields(Asked))
+_KINDS = tuple(field.name for field in fields(Asked) if field.name != "rename")
 
 
 def asked_record(asked: Asked) -> dict[str, Any]:
     """What was asked of a job, as the API and the store show it; {} = nothing."""
     requests = {kind: getattr(asked, kind) for kind in _KINDS}
-    return {kind: request_record(one) for kind, one in requests.items() if one}
+    found = {kind: request_record(one) for kind, one in requests.items() if one}
+    if asked.rename is not None:
+        found["rename"] = {**rename_record(asked.rename), "title": asked.rename.title}
+    return found
 
 
 def load_asked(record: object) -> Asked:
     """Raises ValueError for anything that is not what ``asked_record`` makes."""
     if not isinstance(record, dict):
         raise ValueError("asked is not an object")  # noqa: TRY004 - one error kind for unreadable records
-    return Asked(**{kind: load_request(record[kind]) for kind in _KINDS
-                    if record.get(kind) is not None})
+    found: dict[str, Any] = {kind: load_request(record[kind]) for kind in _KINDS
+                             if record.get(kind) is not None}
+    rename = record.get("rename")
+    if rename is not None:
+        if not isinstance(rename, dict):
+            raise ValueError("rename is not an object")
+        found["rename"] = load_rename(rename, text_of(rename, "title", MAX_TITLE))
+    return Asked(**found)
+
+
+def rename_record(rename: Rename) -> dict[str, Any]:
+    """Who renamed a job, and when; its title stands elsewhere."""
+    return {"at": to_iso(rename.at), "by": rename.by}
+
+
+def load_rename(record: object, title: str) -> Rename:
+    """Raises ValueError for anything that ``rename_record`` does not make."""
+    if not isinstance(record, dict):
+        raise ValueError("not a rename")  # noqa: TRY004 - as above
+    return Rename(at=from_iso(record.get("at")), by=id_of(record, "by", USER_NAME), title=title)
 
 
 def request_record(request: Request) -> dict[str, Any]:

@@ -7,14 +7,15 @@ import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from datagen.domain.asked import Asked, Request
+from datagen.domain.asked import Asked, Rename, Request
 from datagen.domain.errors import Conflict, InputError, NotThere, Problem, StoreError
 from datagen.domain.folds import Case
 from datagen.domain.jobs import Job, JobDetails, PeerState, heard, job_id, shares
+from datagen.domain.requests import checked_title
 from datagen.domain.schema import problems, sanitise
 from datagen.domain.totals import Totals
 from datagen.domain.users import User
@@ -189,6 +190,19 @@ class Jobs:
             raise Conflict("This job is not complete, or closes by itself: cancel it if it should "
                            "end now.")
         self._ask(job_id, Asked(close=self._request(user, view.round)))
+
+    def rename(self, user: User, job_id: str, title: object) -> None:
+        """Give a job another title; of several renames, wherever they were asked, the latest.
+
+        Raises NotThere, InputError, StoreError.
+        """
+        view, asked_for = self._own(user, job_id), checked_title(title)
+        if asked_for == view.job.title:
+            return
+        known = [one.at for one in (view.job.renamed, view.asked.rename) if one]
+        later = max(known, default=datetime.min.replace(tzinfo=UTC)) + timedelta(milliseconds=1)
+        self._ask(job_id, Asked(rename=Rename(at=max(self._clock.now(), later), by=user.name,
+                                              title=asked_for)))
 
     def delete(self, user: User, job_id: str) -> None:
         """Delete a job with all it holds, for good; nobody sees it from now on.

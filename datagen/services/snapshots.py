@@ -13,10 +13,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from datagen.domain.asked import NOTHING
+from datagen.domain.asked import NOTHING, Asked
 from datagen.domain.errors import StoreError
 from datagen.domain.folds import Case, Progress
 from datagen.domain.jobs import Job, heard
+from datagen.domain.titles import named
 from datagen.engine.stillness import Stillness
 from datagen.ports import Clock, Desk
 from datagen.protocol import keys
@@ -77,6 +78,7 @@ class Snapshots:
         self._pulse = Pulse()
         self._still = Stillness()
         self._paces: dict[str, _Pace] = {}
+        self._resting: dict[str, tuple[Job, JobView]] = {}  # by job id: as listed, as shown
         self._stuck: Collection[str] = ()  # ids of the jobs that our worker does not publish now
 
     def invalidate(self) -> None:
@@ -146,7 +148,8 @@ class Snapshots:
                      for job_id, view in last.views.items()}
         for job_id in views.keys() & asked.keys():
             view = views[job_id]
-            views[job_id] = replace(view, asked=view.asked.joined(asked[job_id]))
+            views[job_id] = _named(replace(view, asked=view.asked.joined(asked[job_id])),
+                                   asked[job_id])
         for job_id in views.keys() & deleted_here(self._desk):
             del views[job_id]
         if views == last.views:
@@ -176,11 +179,14 @@ class Snapshots:
         self._paces = {job_id: self._paces.get(job_id, _Pace()) for job_id in seen.states}
         views = {}
         for job in seen.jobs.values():
-            views[job.id] = self._at_rest(job, last)
+            views[job.id] = self._at_rest(job)
             if job.id in seen.states:
                 case = Case(job=job, states=heard(job, seen.states[job.id]),
                             words=seen.words[job.id], here=asked.get(job.id, NOTHING))
                 views[job.id] = self._view(case) if case.is_open else view_of(case)
+            elif job.id in asked:  # its entry may not show it yet
+                views[job.id] = _named(views[job.id], asked[job.id])
+        self._resting = {job_id: self._resting[job_id] for job_id in seen.jobs}
         return JobsSnapshot(
             views=views, by_owner=_by_owner(views), active=bool(seen.states),
             read_at=self._clock.now(), order=order,
@@ -198,13 +204,13 @@ class Snapshots:
                 found[job.id] = job
         return found
 
-    @staticmethod
-    def _at_rest(job: Job, last: JobsSnapshot | None) -> JobView:
-        """A job that is over, or open and one too many."""
-        before = last.views.get(job.id) if last else None
-        if before is not None and before.job is job:
-            return before
-        return view_of(Case(job=job))
+    def _at_rest(self, job: Job) -> JobView:
+        """A job that is over, or open and one too many; the board gives the same while it is."""
+        before, view = self._resting.get(job.id, (None, None))
+        if view is None or before is not job:
+            view = view_of(Case(job=job))
+            self._resting[job.id] = job, view
+        return view
 
     def _view(self, case: Case) -> JobView:
         view, progress = view_of(case), case.progress
@@ -220,6 +226,10 @@ class Snapshots:
                      else self._pulse.missing(case, self._peers)),
             not_closed=self._pulse.not_closed(case), silent=self._pulse.silent(case.job.peers),
         )
+
+
+def _named(view: JobView, asked: Asked) -> JobView:
+    return replace(view, job=named(view.job, asked.rename))
 
 
 def _by_owner(views: Mapping[str, JobView]) -> dict[str, tuple[JobView, ...]]:

@@ -9,6 +9,7 @@ from datetime import datetime
 from datagen.domain.asked import NOTHING, Asked
 from datagen.domain.folds import Case, Progress, ended
 from datagen.domain.jobs import Edition, Job, PeerState
+from datagen.domain.titles import named
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +74,7 @@ class JobView:
 
 def view_of(case: Case) -> JobView:
     """What can be told of a job without having watched it."""
-    job, progress = case.job, case.progress
+    job, progress = named(case.job, case.asked.rename), case.progress
     if case.is_open:
         updates = [s.last_update_at for s in case.states.values() if s.last_update_at]
         job = replace(

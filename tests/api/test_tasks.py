@@ -103,6 +103,9 @@ class Api:
     def post(self, path: str, body: Any, user: str = "admin") -> httpx2.Response:
         return self.client.post(path, json=body, headers={"x-test-user": user})
 
+    def patch(self, path: str, body: Any, user: str = "admin") -> httpx2.Response:
+        return self.client.patch(path, json=body, headers={"x-test-user": user})
+
     def delete(self, path: str, user: str = "admin") -> httpx2.Response:
         return self.client.delete(path, headers={"x-test-user": user})
 
@@ -307,6 +310,14 @@ def test_nobody_cancels_or_deletes_the_job_of_another(api: Api) -> None:
                      for act in ("cancel", "retry", "close"))):
         assert (answer.status_code, answer.text) == (404, none.text)
     assert "asked" not in api.get(f"/api/tasks/{RUNNING}").json()
+
+
+def test_a_job_gets_another_title(golden: Api) -> None:
+    answer = golden.patch(f"/api/tasks/{FINISHED}", {"title": " Persons "})
+    assert (answer.status_code, answer.json()["job"]["title"]) == (200, "Persons")
+    assert golden.get(f"/api/tasks/{FINISHED}").json()["job"]["title"] == "Persons"
+    assert paths(golden.patch(f"/api/tasks/{FINISHED}", {"title": ""})) == {"title"}
+    assert golden.patch(f"/api/tasks/{FINISHED}", {"title": "x"}, user="bob").status_code == 404
 
 
 def test_a_draft_of_a_deleted_job_is_a_conflict(api: Api) -> None:

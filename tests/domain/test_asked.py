@@ -8,13 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datagen.domain.asked import Asked, Request
+from datagen.domain.asked import Asked, Rename, Request
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 REQUESTS = st.none() | st.builds(
     Request, at=st.integers(0, 3).map(lambda s: START + timedelta(seconds=s)),
     by=st.sampled_from(["ann", "bob"]), round=st.integers(0, 2))
-ASKED = st.builds(Asked, cancel=REQUESTS, retry=REQUESTS, close=REQUESTS, delete=REQUESTS)
+RENAMES = st.none() | st.builds(
+    Rename, at=st.integers(0, 3).map(lambda s: START + timedelta(seconds=s)),
+    by=st.sampled_from(["ann", "bob"]), title=st.sampled_from(["A", "B"]))
+ASKED = st.builds(Asked, cancel=REQUESTS, retry=REQUESTS, close=REQUESTS, delete=REQUESTS,
+                  rename=RENAMES)
 ROUNDS = st.integers(0, 3)
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datagen.domain.asked import NOTHING, Asked, Request
+from datagen.domain.asked import NOTHING, Asked, Rename, Request
 from datagen.domain.editions import Vote, Word
 from datagen.domain.jobs import MAX_RECORDS, PEER_ID, Edition
 from datagen.domain.users import USER_NAME
@@ -41,6 +41,8 @@ TIMES = st.integers(0, 32_503_679_999_999).map(  # until the end of the year 299
     lambda ms: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms))
 REQUESTS = st.none() | st.builds(
     Request, at=TIMES, by=st.from_regex(USER_NAME, fullmatch=True), round=COUNTS)
+RENAMES = st.none() | st.builds(
+    Rename, at=TIMES, by=st.from_regex(USER_NAME, fullmatch=True), title=TEXTS)
 EDITIONS = st.builds(
     Edition, round=COUNTS, by=st.from_regex(PEER_ID, fullmatch=True), forced=st.booleans(),
     status=st.sampled_from(["succeeded", "failed"]), ok=st.integers(0, MAX_RECORDS),
@@ -59,7 +61,8 @@ def words(draw: st.DrawFn) -> Word:
                 taken=taken and replace(taken, round=number))
     return Word(
         peer_id=draw(st.from_regex(PEER_ID, fullmatch=True)), ended=draw(st.none() | EDITIONS),
-        asked=Asked(**{field.name: draw(REQUESTS) for field in fields(Asked)}),
+        asked=Asked(**{field.name: draw(RENAMES if field.name == "rename" else REQUESTS)
+                       for field in fields(Asked)}),
         vote=draw(st.sampled_from([None, vote])),
     )
 

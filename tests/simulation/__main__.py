@@ -18,9 +18,10 @@ FAULTS = {
     "kill", "kill soon", "power cut", "stop", "lose disk", "back up", "restore", "disk full",
     "clock jumps", "die", "die with its node", "node down", "cut", "wipe node", "errors", "slow",
     "delay", "file delay", "model errors", "model hangs", "unusable answers", "cancel", "delete",
-    "retry", "close", "held message", "missed message", "lost message", "failed store call",
-    "write that was not sent", "unconfirmed write", "file nobody else can fetch for long",
-    "failed model call", "hung model call", "unusable answer",
+    "retry", "close", "rename", "held message", "missed message", "lost message",
+    "failed store call", "write that was not sent", "unconfirmed write",
+    "file nobody else can fetch for long", "failed model call", "hung model call",
+    "unusable answer",
 }
 
 

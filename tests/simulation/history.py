@@ -172,7 +172,9 @@ class _History:
             self._watch.to_delete.add(job.id)
         pages = pages_of(replica)
         try:
-            getattr(pages.jobs, fault.what)(OWNER, job.id)
+            title = f"From {fault.who} at {fault.at:.3f}"
+            more = (title,) if fault.what == "rename" else ()
+            getattr(pages.jobs, fault.what)(OWNER, job.id, *more)
         except (NotThere, Conflict) as exc:  # not here yet, or over
             self._watch.note(fault.who, "says no:", exc)
             return
@@ -183,7 +185,7 @@ class _History:
     # What happens.
 
     def _befall(self, fault: Fault) -> None:
-        if fault.what in {"cancel", "delete", "retry", "close"}:
+        if fault.what in {"cancel", "delete", "retry", "close", "rename"}:
             self._ask(fault)
             return
         if self._world.healed and fault.what != "start":

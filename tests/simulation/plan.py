@@ -70,6 +70,8 @@ def drawn(seed: str) -> Plan:
     faults += [fault for number in range(len(jobs)) for fault in _asked(luck, number, peers)]
     faults += _coming_apart(apart, peers, heals_at) if long else ()
     faults += _for_good(Random(f"{seed}:losses"), peers, heals_at)
+    renames = Random(f"{seed}:renames")
+    faults += [fault for number in range(len(jobs)) for fault in _renamed(renames, number, peers)]
     messages = Random(f"{seed}:messages")
     # Who loses the node, the disk and the time all at once can't know how often it started.
     on_time = [peer for peer in peers
@@ -135,6 +137,13 @@ def _asked(luck: Random, job: int, peers: tuple[str, ...]) -> Iterator[Fault]:
                        ("retry", 0.3)):
         if luck.random() < rate:
             yield Fault(at=luck.uniform(1, 150), what=what, who=luck.choice(peers), value=job)
+
+
+def _renamed(luck: Random, job: int, peers: tuple[str, ...]) -> Iterator[Fault]:
+    """A person who gives job number ``job`` another title, on any replica, and perhaps again."""
+    for rate in (0.3, 0.3, 0.1):
+        if luck.random() < rate:
+            yield Fault(at=luck.uniform(1, 200), what="rename", who=luck.choice(peers), value=job)
 
 
 def _for_good(luck: Random, peers: tuple[str, ...], end: float) -> Iterator[Fault]:

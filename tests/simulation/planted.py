@@ -9,7 +9,7 @@ from typing import Any
 from unittest import mock
 
 from datagen.domain import editions
-from datagen.domain.asked import NOTHING
+from datagen.domain.asked import NOTHING, Asked
 from datagen.domain.exports import ResultLine
 from datagen.domain.folds import Case
 from datagen.domain.jobs import Edition
@@ -25,6 +25,7 @@ from datagen.services.generation import Generation
 
 Plant = Callable[[], AbstractContextManager[Any]]
 _say, _merged, _edition = hearing.Hearing.say, Shelf.merged, closing._edition
+_joined = Asked.joined
 
 
 def _missing_by_count(self: journal.Journal, *, backwards: bool = False) -> Iterator[int]:
@@ -57,6 +58,11 @@ def _sync_nothing(self: journal.Journal) -> None:
 
 def _say_no_requests(self: hearing.Hearing, job_id: str, word: editions.Word) -> None:
     _say(self, job_id, replace(word, asked=NOTHING))
+
+
+def _joined_to_the_first(self: Asked, other: Asked) -> Asked:
+    known = [one for one in (self.rename, other.rename) if one]
+    return replace(_joined(self, other), rename=min(known, default=None))
 
 
 def _take_unread(self: closing.Closing, job_id: str, edition: Edition) -> bool:
@@ -110,6 +116,9 @@ PLANTED: Mapping[str, tuple[Plant, int]] = {
     "a promise does not bind": (_in_place_of(editions, "heard", lambda mine, votes: mine), 14),
     "a proposal is taken unread": (_in_place_of(closing.Closing, "carry", _take_unread), 662),
     "a new round forgets the one before": (_in_place_of(Shelf, "merged", _without_the_base), 10),
+    "a title does not get into the list": (
+        _in_place_of(roster, "named", lambda job, rename: job), 0),
+    "the first title counts": (_in_place_of(Asked, "joined", _joined_to_the_first), 17),
     "nobody helps": (_in_place_of(roster, "share_to_help", lambda *_, **__: None), 0),
     "nobody closes in the creator's place": (
         _in_place_of(closing.Closing, "_is_my_turn", lambda *_, **__: False), 12),

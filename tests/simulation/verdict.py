@@ -10,6 +10,7 @@ from datagen.adapters.crypto import JwtSigner
 from datagen.domain.chat import Endpoint
 from datagen.domain.errors import DatagenError
 from datagen.domain.jobs import Job
+from datagen.domain.titles import is_named
 from datagen.domain.users import User
 from datagen.protocol import keys
 from datagen.protocol.board import Board
@@ -119,7 +120,8 @@ def left_over(
         if any(world.net.is_late(name) for name in world.replicas if name not in world.gone):
             return "Some files can't be fetched yet."
         sure = [name for name in living if name not in watch.disks_lost]
-        missed = None if ended.wants(job.id, "delete") else _missed(living, job, sure)
+        missed = None if ended.wants(job.id, "delete") else (
+            _missed(living, job, sure) or _misnamed(watch, world, job, living))
         if missed:
             return missed
         if _is_lost(world, job):  # what is in the journals is all there is of it
@@ -134,6 +136,21 @@ def left_over(
                     if any(node.hashes.get(hkey, {}).get(name) for name in names):
                         return f"A week later {node.name} holds {hkey} of {job.id}, deleted."
     return None
+
+
+def _misnamed(watch: Watch, world: World, job: Job, living: Iterable[str]) -> str | None:
+    """Which replica shows a title that was changed since, where more than one knew of that."""
+    echoed = max((one for one in watch.renamed.get(job.id, ()) if one), default=None)
+    titles = {}
+    for name in living:
+        shown = [view.job for view in pages_of(world.replicas[name]).jobs.list(OWNER)
+                 if view.job.id == job.id]
+        listed = world.net.nodes[name].hashes.get(keys.JOBS, {}).get(job.id)
+        for one in [*shown, *([load_job(listed)] if shown and listed else [])]:
+            titles[one.title] = name
+            if not is_named(one, echoed):
+                return f"{name} shows {job.id} as {one.title}, and {echoed} was heard."
+    return f"{job.id} has several titles: {sorted(titles)}." if len(titles) > 1 else None
 
 
 def _missed(living: Mapping[str, Node], job: Job, sure: Iterable[str]) -> str | None:

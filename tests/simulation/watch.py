@@ -7,7 +7,9 @@ import logging
 from collections import Counter, deque
 from typing import Any
 
+from datagen.domain.asked import Rename
 from datagen.protocol.keys import JOBS, PEERS
+from datagen.protocol.words import load_asked
 from tests.simulation.network import Place
 
 _SHOWN = 90  # characters of a value
@@ -38,6 +40,7 @@ class Watch(logging.Handler):
         self.entries: set[tuple[str, str]] = set()  # what was written of jobs by their owners
         self.sealed: dict[tuple[str, int], str] = {}  # job, round -> the manifest agreed on
         self.shown: set[tuple[str, str]] = set()  # node, job: it was seen there
+        self.renamed: dict[str, set[Rename | None]] = {}  # by job: renames another node was told
         self.wiped: set[str] = set()  # nodes that lost all they had
         self.disks_lost: set[str] = set()  # replicas that lost theirs
         self.marks: dict[tuple[str, Place], tuple[int, int]] = {}
@@ -143,7 +146,10 @@ class Watch(logging.Handler):
             self.shown.add((node, name))
             self._agreed(name, json.loads(text).get("edition"))
         elif hkey.endswith(":control"):
-            self._agreed(hkey.split(":")[2], json.loads(text).get("ended"))
+            job, word = hkey.split(":")[2], json.loads(text)
+            self._agreed(job, word.get("ended"))
+            if "rename" in word and node != name:
+                self.renamed.setdefault(job, set()).add(load_asked(word).rename)
 
     def _agreed(self, job: str, edition: dict[str, Any] | None) -> None:
         """A round has one end, unless a person closed it."""
@@ -164,7 +170,8 @@ def _short(item: Any) -> str:
     if text.startswith("{"):
         record = json.loads(text)
         kept = ("status", "generatedOk", "generatedFailed", "finishedAt", "resultCid", "trouble",
-                "cancel", "delete", "retry", "close", "totalOk", "error", "effort", "inc", "rev")
+                "cancel", "delete", "retry", "close", "rename", "title", "totalOk", "error",
+                "effort", "inc", "rev")
         for name in ("ended", "vote"):
             kept += (name,) if name in record else ()
         vote = record.get("vote")
