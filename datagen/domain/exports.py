@@ -5,23 +5,22 @@ The default forms are byte for byte those of the earlier application (API.md).
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
-_CHUNK = 64 * 1024  # bytes: few enough to stream, many enough to be quick
-_NEEDS_QUOTES = re.compile(r'[,"\r\n]')
-_FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")  # what spreadsheets run, full-width in some regions
+from datagen.domain import cells
+
+_CHUNK = 128 * 1024  # bytes: few enough to stream, many enough to be quick
+_FIRST, _BATCH = 16, 256  # records made at once: the first of them soon, then at leisure
 _MAX_NAME = 120  # characters of a title in a file name
 
 
-@dataclass(frozen=True, kw_only=True)
-class ResultLine:
-    """The final outcome of one record."""
+class ResultLine(NamedTuple):
+    """The final outcome of one record; a tuple, since a million of them are made in a row."""
 
     i: int  # index in the dataset, from 0
     ok: bool
@@ -40,21 +39,22 @@ def json_chunks(records: Iterable[ResultLine], *, skip_failed: bool = False) -> 
 
 def jsonl_chunks(records: Iterable[ResultLine]) -> Iterator[bytes]:
     """One good record per line, compact; failed records are left out."""
-    return _chunks(
-        json.dumps(line.data, ensure_ascii=False, separators=(",", ":")) + "\n"
-        for line in records if line.ok
-    )
+    return _chunks(cells.json_text(line.data) + b"\n" for line in records if line.ok)
 
 
 def csv_chunks(
-    records: Iterable[ResultLine], columns: Sequence[str], *, safe: bool = False
+    records: Iterable[ResultLine], columns: Sequence[str], *, safe: bool = False,
+    delimiter: str = ",", bom: bool = False,
+    spread: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
 ) -> Iterator[bytes]:
     r"""A header and one row per good record, parted by ``\n``, none after the last.
 
     Nested values are compact JSON, nothing is an empty cell, failed records are left out.
-    ``safe`` puts an apostrophe before texts that a spreadsheet would run as a formula.
+    ``safe`` puts an apostrophe before texts that a spreadsheet would run as a formula, ``bom``
+    the mark by which Excel knows UTF-8; ``spread`` gives a record's values by column.
     """
-    return _chunks(_csv_pieces(records, columns, safe))
+    head = "\ufeff" if bom else ""
+    return _chunks(_csv_pieces(records, columns, safe, delimiter, head, spread))
 
 
 def attachment_name(title: str, ext: str, *, mark: str = "") -> str:
@@ -77,52 +77,43 @@ def _tidy(name: str) -> str:
     return " ".join(kept.split())[:_MAX_NAME].strip(" .-") or "dataset"
 
 
-def cell(value: Any, *, safe: bool = False) -> str:
-    """One value as CSV text, before quoting."""
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return f"'{value}" if safe and value.startswith(_FORMULA_STARTS) else value
-
-
-def _json_pieces(records: Iterable[ResultLine], skip_failed: bool) -> Iterator[str]:
-    empty = True
+def _json_pieces(records: Iterable[ResultLine], skip_failed: bool) -> Iterator[bytes]:
+    before = b"[\n  "
     for line in records:
-        if skip_failed and not line.ok:
+        if line.ok:
+            yield before + cells.json_text(line.data, indented=True).replace(b"\n", b"\n  ")
+        elif skip_failed:
             continue
-        yield "[\n  " if empty else ",\n  "
-        data = line.data if line.ok else None
-        yield json.dumps(data, ensure_ascii=False, indent=2).replace("\n", "\n  ")
-        empty = False
-    yield "[]" if empty else "\n]"
+        else:
+            yield before + b"null"
+        before = b",\n  "
+    yield b"[]" if before[:1] == b"[" else b"\n]"
 
 
 def _csv_pieces(
-    records: Iterable[ResultLine], columns: Sequence[str], safe: bool
-) -> Iterator[str]:
-    yield _row([cell(name, safe=safe) for name in columns])
-    for line in records:
-        if line.ok and line.data is not None:
-            yield "\n" + _row([cell(line.data.get(name), safe=safe) for name in columns])
+    records: Iterable[ResultLine], columns: Sequence[str], safe: bool, delimiter: str, head: str,
+    spread: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None,
+) -> Iterator[bytes]:
+    header = cells.rows([[name] for name in columns], safe=safe, delimiter=delimiter)
+    yield (head + (header[0] if columns else "")).encode("utf-8", "replace")
+    good = (line.data for line in records if line.ok and line.data is not None)
+    if spread is not None:
+        good = map(spread, good)
+    size = _FIRST
+    while batch := list(islice(good, size)):
+        size = _BATCH
+        by_column = [[data.get(name) for data in batch] for name in columns]
+        lines = cells.rows(by_column, safe=safe, delimiter=delimiter) or [""] * len(batch)
+        yield ("\n" + "\n".join(lines)).encode("utf-8", "replace")
 
 
-def _row(cells: Sequence[str]) -> str:
-    if len(cells) == 1 and not cells[0]:
-        return '""'  # an empty line would be skipped by whoever reads it
-    return ",".join(
-        '"' + text.replace('"', '""') + '"' if _NEEDS_QUOTES.search(text) else text
-        for text in cells
-    )
-
-
-def _chunks(pieces: Iterable[str]) -> Iterator[bytes]:
-    waiting: list[str] = []
-    size = 0
+def _chunks(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    waiting: list[bytes] = []
+    size, enough = 0, 1024  # the first chunk leaves at once
     for piece in pieces:
         waiting.append(piece)
         size += len(piece)
-        if size >= _CHUNK:
-            yield "".join(waiting).encode("utf-8", "replace")
-            waiting, size = [], 0
-    yield "".join(waiting).encode("utf-8", "replace")
+        if size >= enough:
+            yield b"".join(waiting)
+            waiting, size, enough = [], 0, _CHUNK
+    yield b"".join(waiting)

@@ -10,7 +10,7 @@ import io
 import logging
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from datagen.domain import editions
 from datagen.domain.asked import Request
 from datagen.domain.editions import Vote, Word, votes_of
 from datagen.domain.errors import StoreError
+from datagen.domain.exports import ResultLine
 from datagen.domain.folds import Case
 from datagen.domain.jobs import Edition, PeerState
 from datagen.engine.errands import Errands
@@ -173,6 +174,17 @@ class _Counts:
     ok: int = 0
     failed: int = 0
     last_error: str | None = None
+    keys: dict[str, None] = field(default_factory=dict)  # of good records, as they appeared
+
+    def add(self, line: ResultLine) -> None:
+        """One more record."""
+        if line.ok and line.data is not None:
+            self.ok += 1
+            if not line.data.keys() <= self.keys.keys():
+                self.keys.update(dict.fromkeys(line.data))
+        else:
+            self.failed += 1
+            self.last_error = line.error or self.last_error
 
 
 def make_edition(
@@ -200,22 +212,21 @@ def _stored(
     with scratch:
         stream = cast("BinaryIO", scratch)
         for line in shelf.merged(case):
-            counts.ok += line.ok
-            counts.failed += not line.ok
-            counts.last_error = line.error or counts.last_error
+            counts.add(line)
             if not alone:
                 content = written(line) + b"\n"
                 digest.update(content)
                 with disk_faults(cache):
                     stream.write(content)
+        keys = tuple(counts.keys)
         if alone:
-            return Manifest(cid=alone, sha256=checksum(files, alone))
+            return Manifest(cid=alone, sha256=checksum(files, alone), keys=keys)
         if not counts.ok + counts.failed:  # there are file stores that refuse an empty file
-            return Manifest(cid=None, sha256=digest.hexdigest())
+            return Manifest(cid=None, sha256=digest.hexdigest(), keys=keys)
         with disk_faults(cache):
             stream.seek(0)
         cid = files.add(stream, f"{case.job.id}_round{case.round}.jsonl")
-    return Manifest(cid=cid, sha256=digest.hexdigest())
+    return Manifest(cid=cid, sha256=digest.hexdigest(), keys=keys)
 
 
 def _only_file(case: Case, shelf: Shelf) -> str | None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import heapq
 import itertools
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
+
+import orjson
 
 from datagen.domain.errors import NotThere, StoreError
 from datagen.domain.exports import ResultLine
@@ -84,29 +87,58 @@ class Shelf:
         elif count != part.ok + part.failed:
             raise _ShortError("A file holds fewer records than it should.")
 
-    def merged(self, case: Case) -> Iterator[ResultLine]:
+    def merged(self, case: Case, more: Sequence[Source] = ()) -> Iterator[ResultLine]:
         """All that is stored of a job, in order, each index once; constant memory.
 
         For one index: the higher round, good before failed, the share's owner, earlier in
         ``peers``, then by content: everybody who reads the same files chooses the same.
-        Raises StoreError.
+        ``more``: records beside those stored. Raises StoreError.
         """
-        owners = _Owners(case)
-        streams = [
-            owners.ranked(peer, part.round, self.lines(part, ours=bool(state.inc)))
+        sources = [
+            Source(start=part.start, end=part.end, peer=peer, round=part.round,
+                   lines=self.lines(part, ours=bool(state.inc)))
             for peer, part in case.parts(self.unreadable())
             if (state := case.states[peer]) and part.cid
         ]
         if case.edition is not None:
-            streams.append(owners.ranked(
-                "", case.edition.round, edition_lines(self._files, case.edition)))
-        found = heapq.merge(*streams, key=lambda one: one.rank)
-        for _, group in itertools.groupby(found, key=lambda one: one.rank[0]):
-            yield _best(list(group))
+            sources.append(Source(end=case.job.total_records, round=case.edition.round,
+                                  lines=edition_lines(self._files, case.edition)))
+        owners = _Owners(case)
+        for together in _overlapping([*sources, *more]):
+            if len(together) == 1:
+                yield from together[0].lines
+                continue
+            found = heapq.merge(*map(owners.ranked, together), key=lambda one: one.rank)
+            for _, group in itertools.groupby(found, key=lambda one: one.rank[0]):
+                yield _best(list(group))
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Ranked:
+class Source:
+    """Records in order of their index, each once, all within a range."""
+
+    start: int = 0  # half-open
+    end: int
+    peer: str = ""  # who has them; "" = an edition
+    round: int
+    lines: Iterator[ResultLine]
+
+
+def _overlapping(sources: Sequence[Source]) -> Iterator[list[Source]]:
+    """The sources in order, those together whose ranges meet: others need no comparing."""
+    group: list[Source] = []
+    end = 0
+    for source in sorted(sources, key=lambda one: (one.start, one.end)):
+        if group and source.start >= end:
+            yield group
+            group = []
+        group.append(source)
+        end = max(end, source.end)
+    if group:
+        yield group
+
+
+class _Ranked(NamedTuple):
     rank: tuple[int, int, bool, bool, int]  # index first; the lowest is chosen
     line: ResultLine
 
@@ -119,14 +151,11 @@ class _Owners:
             peer: range(share.start, share.end) for peer, share in case.shares.items()}
         self._places = {peer: place for place, peer in enumerate(case.job.peers)}
 
-    def ranked(
-        self, peer: str, number: int, lines: Iterator[ResultLine]
-    ) -> Iterator[_Ranked]:
-        own = self._shares.get(peer, range(0))
-        order = self._places.get(peer, len(self._places))
-        for line in lines:
-            yield _Ranked(line=line,
-                          rank=(line.i, -number, not line.ok, line.i not in own, order))
+    def ranked(self, source: Source) -> Iterator[_Ranked]:
+        own = self._shares.get(source.peer, range(0))
+        order, number = self._places.get(source.peer, len(self._places)), -source.round
+        for line in source.lines:
+            yield _Ranked((line.i, number, not line.ok, line.i not in own, order), line)
 
 
 def _lost(start: int, end: int) -> Iterator[ResultLine]:
@@ -141,5 +170,9 @@ def _best(group: list[_Ranked]) -> ResultLine:
 
 def written(line: ResultLine) -> bytes:
     """A result line as it is stored."""
-    return (ok_line(line.i, line.data) if line.ok
-            else failed_line(line.i, line.error or "", line.raw or ""))
+    if not line.ok:
+        return failed_line(line.i, line.error or "", line.raw or "")
+    try:
+        return orjson.dumps({"i": line.i, "ok": True, "data": line.data})
+    except TypeError:  # a whole number beyond 64 bits
+        return ok_line(line.i, line.data)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
+
+import orjson
 
 from datagen.domain.depth import is_deeper
 from datagen.domain.exports import ResultLine
@@ -30,6 +32,37 @@ def _texts(stream: BinaryIO) -> Iterator[bytes]:
 
 def read_line(text: bytes) -> ResultLine | None:
     """One stored line; None for anything that is not a result."""
+    try:
+        record = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return _read_exactly(text)
+    if type(record) is dict and len(record) == 3 and record.get("ok") is True:
+        i, data = record.get("i"), record.get("data")
+        if type(i) is int and type(data) is dict and not _is_odd(data.values(), 3):
+            return ResultLine(i, True, data)
+    return _read_exactly(text)
+
+
+def _is_odd(values: Iterable[Any], depth: int) -> bool:
+    """Whether the quick reader may have got something wrong.
+
+    It makes a float of 3.0 and of what is beyond 64 bits; both are whole then.
+    """
+    for value in values:
+        kind = type(value)
+        if kind is float:
+            if value.is_integer():
+                return True
+        elif kind is list:
+            if depth > MAX_DEPTH or _is_odd(value, depth + 1):
+                return True
+        elif kind is dict and (depth > MAX_DEPTH or _is_odd(value.values(), depth + 1)):
+            return True
+    return False
+
+
+def _read_exactly(text: bytes) -> ResultLine | None:
+    """The same at a third of the speed, whatever numbers and characters there are."""
     try:
         record = json.loads(text, parse_float=_number, parse_constant=_refused)
     except (ValueError, RecursionError):

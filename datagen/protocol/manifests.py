@@ -15,10 +15,11 @@ from datagen.domain.errors import NotThere, StoreError
 from datagen.domain.exports import ResultLine
 from datagen.domain.jobs import Edition
 from datagen.ports import FileStore
-from datagen.protocol.fields import load_object, optional_cid, text_of
+from datagen.protocol.fields import dumps, load_object, optional_cid, text_of
 from datagen.protocol.lines import result_lines
 
 MAX_MANIFEST = 1024 * 1024  # bytes
+MAX_KEYS = 512 * 1024  # bytes of JSON that the names of all fields take; more are not told
 _CHUNK = 1024 * 1024
 
 
@@ -28,12 +29,17 @@ class Manifest:
 
     cid: str | None  # None: it holds no record
     sha256: str  # of the dataset's bytes, hex
+    keys: tuple[str, ...] | None = None  # of its records, in order of appearance; None = not told
 
 
 def manifest_record(job_id: str, edition: Edition, dataset: Manifest) -> dict[str, Any]:
     """The manifest as its file holds it; the edition's own id and checksum are not known yet."""
+    said: dict[str, Any] = {"cid": dataset.cid, "sha256": dataset.sha256}
+    keys = list(dataset.keys or ())
+    if dataset.keys is not None and len(dumps(keys).encode()) <= MAX_KEYS:
+        said["keys"] = keys
     return {"job": job_id, "round": edition.round, "by": edition.by, "ok": edition.ok,
-            "failed": edition.failed, "dataset": {"cid": dataset.cid, "sha256": dataset.sha256}}
+            "failed": edition.failed, "dataset": said}
 
 
 def read_manifest(files: FileStore, edition: Edition) -> Manifest:
@@ -45,9 +51,16 @@ def read_manifest(files: FileStore, edition: Edition) -> Manifest:
         raise StoreError("The manifest of this dataset is not the one that was sealed.")
     try:
         dataset = load_object(content.decode(), MAX_MANIFEST)["dataset"]
-        return Manifest(cid=optional_cid(dataset, "cid"), sha256=text_of(dataset, "sha256"))
+        return Manifest(cid=optional_cid(dataset, "cid"), sha256=text_of(dataset, "sha256"),
+                        keys=_keys(dataset.get("keys")))
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
         raise StoreError("The manifest of this dataset can't be read.") from exc
+
+
+def _keys(said: object) -> tuple[str, ...] | None:
+    if not isinstance(said, list) or not all(isinstance(key, str) for key in said):
+        return None
+    return tuple(said)
 
 
 def check_edition(files: FileStore, edition: Edition) -> None:

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from datagen.domain.cells import rows
 from datagen.domain.exports import (
     ResultLine,
     attachment_name,
-    cell,
     csv_chunks,
     json_chunks,
     jsonl_chunks,
@@ -90,16 +90,48 @@ def test_a_lone_empty_cell_is_quoted_so_that_its_row_is_not_skipped() -> None:
     assert list(csv.DictReader(io.StringIO(text))) == [{"a": ""}, {"a": "x"}]
 
 
+def one(value: Any, *, safe: bool = False) -> str:
+    """The value beside another, as CSV has it."""
+    return rows([[value], ["x"]], safe=safe)[0].removesuffix(",x")
+
+
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "\n=x", "＝1", "＋1"])
 def test_a_text_that_starts_like_a_formula_is_defused_only_when_asked(text: str) -> None:
-    assert cell(text, safe=True) == f"'{text}"
-    assert cell(text) == text
+    assert one(text, safe=True).strip('"') == f"'{text}"
+    assert one(text).strip('"') == text
+
+
+def test_it_is_defused_among_numbers_and_nothing_too() -> None:
+    assert rows([["=a", 5, None, "b"], [1, 2, 3, 4]], safe=True) == ["'=a,1", "5,2", ",3", "b,4"]
 
 
 def test_numbers_and_harmless_texts_are_never_defused() -> None:
-    assert cell(-5, safe=True) == "-5"
-    assert cell("a=b", safe=True) == "a=b"
-    assert cell(["=x"], safe=True) == '["=x"]'
+    assert one(-5, safe=True) == "-5"
+    assert one("a=b", safe=True) == "a=b"
+    assert one(["=x"], safe=True) == '"[""=x""]"'
+
+
+@pytest.mark.parametrize(("value", "text"), [
+    (2**70, "1180591620717411303424"), (1.5e-7, "1.5e-7"), (0.1, "0.1"), (True, "true"),
+    ({"a": 2**70}, '"{""a"":1180591620717411303424}"'), ("\ud800", "\ud800"), ([], "[]"),
+])
+def test_any_value_makes_a_cell(value: Any, text: str) -> None:
+    assert one(value) == text
+    assert rows([[value, "x"], ["", ""]])[0] == f"{text},"
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_what_holds_the_delimiter_is_quoted(delimiter: str) -> None:
+    text = b"".join(csv_chunks([good(0, {"a": "1,2;3\t4", "b": 0.5})], ["a", "b"],
+                               delimiter=delimiter)).decode()
+    assert list(csv.reader(io.StringIO(text), delimiter=delimiter)) == [
+        ["a", "b"], ["1,2;3\t4", "0.5"]]
+    assert text.startswith(f"a{delimiter}b\n")
+
+
+def test_the_mark_for_excel_comes_first_and_once() -> None:
+    text = b"".join(csv_chunks([good(0, {"é": 1})], ["é"], bom=True))
+    assert text == "\ufeffé\n1".encode()
 
 
 def test_a_column_name_is_defused_too() -> None:
@@ -122,8 +154,9 @@ def test_what_csv_exports_reads_back_the_same(rows: list[list[str]]) -> None:
 def test_a_big_export_leaves_in_many_chunks() -> None:
     lines = (good(i, {"text": "x" * 1_000}) for i in range(1_000))
     sizes = [len(chunk) for chunk in json_chunks(lines)]
-    assert len(sizes) > 10
-    assert max(sizes) < 128 * 1024
+    assert sizes[0] < 4 * 1024
+    assert len(sizes) > 6
+    assert max(sizes) < 256 * 1024
 
 
 @given(st.text(max_size=300))

@@ -1,0 +1,71 @@
+"""Values as cells of a table: the one place that writes them, whatever the table's form."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+# What spreadsheets run as a formula when a text begins with it, full-width in some regions.
+FORMULA_STARTS = frozenset("=+-@\t\r\n＝＋－＠")
+_WORDS = {True: "true", False: "false"}
+
+
+def json_text(value: Any, *, indented: bool = False) -> bytes:
+    """A value as JSON in UTF-8, compact or indented by two; half a character becomes ``?``."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_INDENT_2 if indented else None)
+    except TypeError:  # a whole number beyond 64 bits, half a character, deep nesting
+        form: Mapping[str, Any] = {"indent": 2} if indented else {"separators": (",", ":")}
+        return json.dumps(value, ensure_ascii=False, **form).encode("utf-8", "replace")
+
+
+def text(value: Any) -> str:
+    """A value as the text of a cell: nested ones as compact JSON, nothing as no text."""
+    if isinstance(value, str):
+        return value
+    return "" if value is None else json_text(value).decode()
+
+
+def is_formula(value: str) -> bool:
+    """Whether a spreadsheet may run this text."""
+    return value[:1] in FORMULA_STARTS and value != ""
+
+
+def defused(value: str) -> str:
+    """The text with an apostrophe in front, where a spreadsheet might run it."""
+    return f"'{value}" if is_formula(value) else value
+
+
+def rows(
+    columns: Sequence[Sequence[Any]], *, safe: bool = False, delimiter: str = ","
+) -> list[str]:
+    """The values of some records, column by column, as lines of CSV without their ends.
+
+    ``safe``: texts that look like a formula are defused. No columns, no lines.
+    """
+    if len(columns) == 1:  # an empty line would be skipped by whoever reads it
+        return [line or '""' for line in _column(columns[0], safe, delimiter)]
+    return list(map(delimiter.join, zip(*(
+        _column(values, safe, delimiter) for values in columns), strict=True)))
+
+
+def _column(values: Sequence[Any], safe: bool, delimiter: str) -> Iterable[str]:
+    """One column's cells, quoted where they must be; quick where all are of one kind."""
+    kinds = set(map(type, values))
+    if kinds == {int}:
+        return map(str, values)
+    if kinds == {bool}:
+        return map(_WORDS.__getitem__, values)
+    if safe and str in kinds:
+        values = [defused(value) if type(value) is str else value for value in values]
+    texts = values if kinds == {str} else [
+        value if type(value) is str else text(value) for value in values]
+    marks = ('"', delimiter, "\n", "\r")
+    together = "".join(texts)
+    if any(mark in together for mark in marks):
+        return ['"' + one.replace('"', '""') + '"' if any(mark in one for mark in marks) else one
+                for one in texts]
+    return texts
