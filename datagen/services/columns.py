@@ -1,7 +1,8 @@
 """A finished dataset as a columnar file: built once, then sorted and filtered at leisure.
 
-Columns are stored under neutral names (``c0``, ``c1`` …), since a record's own keys may be
-anything; their real names and kinds are in the file's metadata.
+A column is stored under its own name, which may be anything: whoever asks the file counts its
+columns instead (``Table.scan``). Where no record failed the file is the Parquet export as it is;
+else a last column holds each record's index.
 """
 
 from __future__ import annotations
@@ -13,33 +14,35 @@ import json
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any
 
 from datagen.domain.errors import StoreError, StoreFull
 from datagen.domain.exports import ResultLine
+from datagen.services.kinds import (
+    Kind,
+    MisfitError,
+    Seen,
+    array,
+    arrow_type,
+    declared,
+    properties_of,
+)
 
 if TYPE_CHECKING:  # heavy libraries are loaded by the first dataset that is looked at
+    import polars as pl
     import pyarrow as pa
 
-Kind: TypeAlias = Literal["integer", "number", "boolean", "date", "datetime", "text", "json"]
-
-INDEX = "i"  # the stored column that holds a record's index
+INDEX = "i"  # what ``Table.scan`` calls a record's index; columns are c0, c1 …
 MAX_TABLES = 200  # kept in the cache folder; others are built again when they are looked at
 _LEFTOVER_AGE = 3_600  # seconds after which an unfinished table belongs to nobody
 _BATCH = 5_000  # records held in memory at once
 _META = b"datagen"
-_VERSION = 1  # of the layout: another one is built anew
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
-_DATETIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d.*")
-_DECLARED: Mapping[str, Kind] = {
-    "integer": "integer", "number": "number", "boolean": "boolean", "string": "text",
-    "object": "json", "array": "json",
-}
+_VERSION = 2  # of the layout: another one is built anew
+_TRIES = 3  # at guessing what columns hold, until all records are looked at first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,15 +61,27 @@ class Table:
     path: Path
     columns: tuple[Column, ...]
     rows: int  # good records only
+    gapless: bool  # no record failed before the last good one: an index is a row's number
 
     def stored(self, name: str) -> str | None:
         """The stored name of a column; None when there is none of that name."""
         return next((f"c{n}" for n, c in enumerate(self.columns) if c.name == name), None)
 
+    def scan(self) -> pl.LazyFrame:
+        """Its rows: ``i``, then ``c0``, ``c1`` …"""
+        import polars as pl
+
+        names = [column.name for column in self.columns]
+        numbers = _free_name(names) if self.gapless else None
+        rows = pl.scan_parquet(self.path, glob=False, row_index_name=numbers)
+        first = int(self.gapless)
+        index = pl.nth(0 if self.gapless else len(names)).cast(pl.Int64).alias(INDEX)
+        return rows.select(index, *(pl.nth(n + first).alias(f"c{n}") for n in range(len(names))))
+
 
 def columns_in_order(schema: Mapping[str, Any], lines: Iterable[ResultLine]) -> list[str]:
     """The schema's properties, then other keys in the order they first appear."""
-    names = dict.fromkeys(_properties(schema))
+    names = dict.fromkeys(properties_of(schema))
     for line in lines:
         names.update(dict.fromkeys(line.data or ()))
     return list(names)
@@ -86,7 +101,8 @@ def read(path: Path, fingerprint: str) -> Table | None:
                 Column(name=name, kind=kind, nested=kind == "json")
                 for name, kind in stored["columns"]
             )
-            return Table(path=path, columns=columns, rows=file.metadata.num_rows)
+            return Table(path=path, columns=columns, rows=file.metadata.num_rows,
+                         gapless=len(file.schema_arrow) == len(columns))
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
         return None
 
@@ -99,10 +115,9 @@ def build(
 ) -> None:
     """Write the good records among ``lines`` to ``path``, whole or not at all.
 
-    Reads them twice: once to learn what each column holds, once to write, in constant
-    memory. Raises StoreError, StoreFull.
+    Constant memory; reads them once where the schema and the first records tell what each
+    column holds, else again. Raises StoreError, StoreFull.
     """
-    kinds = _kinds(schema, lines())
     unfinished: Path | None = None
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -111,7 +126,7 @@ def build(
             dir=path.parent, prefix=f"{path.stem}.", suffix=".tmp", delete=False
         ) as out:
             unfinished = Path(out.name)
-            _write(out, kinds, lines(), fingerprint)
+            _fill(out, lines, schema, fingerprint)
         unfinished.replace(path)
     except OSError as exc:
         kind = StoreFull if exc.errno == errno.ENOSPC else StoreError
@@ -123,6 +138,112 @@ def build(
         if unfinished is not None:
             with contextlib.suppress(OSError):
                 unfinished.unlink(missing_ok=True)
+
+
+def _fill(
+    out: Any, lines: Callable[[], Iterator[ResultLine]], schema: Mapping[str, Any],
+    fingerprint: str,
+) -> None:
+    layout = _Layout(schema)
+    for batch in islice(_batches(lines()), 1):
+        layout.look(batch)
+    tries = 0
+    while True:
+        try:
+            _write(out, layout, lines(), fingerprint)
+        except MisfitError as exc:
+            tries += 1
+            if tries > _TRIES + 1:
+                raise StoreError("Some value of this dataset fits no table.") from exc
+            if tries == _TRIES:
+                for batch in _batches(lines()):
+                    layout.look(batch)
+            out.seek(0)
+            out.truncate()
+        else:
+            return
+
+
+class _Layout:
+    """What is known of a table's columns so far."""
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self.columns = {name: Seen(declared(sub)) for name, sub in properties_of(schema).items()}
+        self.gapless = True
+
+    def look(self, batch: Sequence[ResultLine]) -> None:
+        """At some more records."""
+        for line in batch:
+            for name in line.data or ():
+                if name not in self.columns:
+                    self.columns[name] = Seen(None)
+        for name, seen in self.columns.items():
+            seen.look([(line.data or {}).get(name) for line in batch])
+
+    def kinds(self) -> dict[str, Kind]:
+        """Of all columns, in order."""
+        return {name: seen.kind() for name, seen in self.columns.items()}
+
+
+def _write(
+    out: Any, layout: _Layout, lines: Iterator[ResultLine], fingerprint: str
+) -> None:
+    """Write the table as far as the layout fits; else mend that, and raise MisfitError."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kinds, rows = layout.kinds(), 0
+    layout.gapless = layout.gapless and bool(kinds)  # a file without columns has no rows
+    said = {"version": _VERSION, "fingerprint": fingerprint, "columns": list(kinds.items())}
+    fields = [pa.field(name, arrow_type(kind)) for name, kind in kinds.items()]
+    if not layout.gapless:
+        fields.append(pa.field(_free_name(kinds), pa.int64()))
+    form = pa.schema(fields, metadata={_META: json.dumps(said).encode()})
+    with pq.ParquetWriter(out, form) as writer:
+        for batch in _batches(lines):
+            arrays = _arrays(layout, kinds, batch, rows)
+            rows += len(batch)
+            writer.write_table(pa.Table.from_arrays(arrays, schema=form))
+
+
+def _arrays(
+    layout: _Layout, kinds: Mapping[str, Kind], batch: Sequence[ResultLine], rows: int
+) -> list[pa.Array]:
+    import pyarrow as pa
+
+    records = [line.data or {} for line in batch]
+    known, found = kinds.keys(), []
+    gapless = batch[0].i == rows and batch[-1].i == rows + len(batch) - 1
+    if layout.gapless and not gapless:
+        layout.gapless = False
+        raise MisfitError
+    if not all(record.keys() <= known for record in records):
+        layout.look(batch)
+        raise MisfitError
+    for name, kind in kinds.items():
+        try:
+            found.append(array(kind, [record.get(name) for record in records]))
+        except MisfitError:
+            layout.look(batch)
+            raise
+    if not layout.gapless:
+        found.append(pa.array([line.i for line in batch], pa.int64()))
+    return found
+
+
+def _batches(lines: Iterator[ResultLine]) -> Iterator[list[ResultLine]]:
+    """The good ones of them, some at a time."""
+    good = (line for line in lines if line.ok and line.data is not None)
+    while batch := list(islice(good, _BATCH)):
+        yield batch
+
+
+def _free_name(names: Iterable[str]) -> str:
+    """A name that no column has."""
+    taken, name = set(names), "#"
+    while name in taken:
+        name += "#"
+    return name
 
 
 def path_of(cache_dir: Path, job_id: str) -> Path:
@@ -160,132 +281,3 @@ def _age(file: Path) -> float:
         return time.time() - file.stat().st_mtime
     except FileNotFoundError:
         return 0.0
-
-
-def _write(
-    out: Any, kinds: Mapping[str, Kind], lines: Iterator[ResultLine], fingerprint: str
-) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    said = {"version": _VERSION, "fingerprint": fingerprint, "columns": list(kinds.items())}
-    fields = [pa.field(INDEX, pa.int64())]
-    fields += [pa.field(f"c{n}", _arrow(kind)) for n, kind in enumerate(kinds.values())]
-    layout = pa.schema(fields, metadata={_META: json.dumps(said).encode()})
-    good = ((line.i, line.data) for line in lines if line.ok and line.data is not None)
-    with pq.ParquetWriter(out, layout) as writer:
-        while batch := list(islice(good, _BATCH)):
-            arrays = [pa.array([i for i, _ in batch], pa.int64())]
-            for name, kind in kinds.items():
-                values = [_stored(kind, data.get(name)) for _, data in batch]
-                arrays.append(pa.array(values, _arrow(kind)))
-            writer.write_batch(pa.record_batch(arrays, schema=layout))
-
-
-def _arrow(kind: Kind) -> pa.DataType:
-    import pyarrow as pa
-
-    return {
-        "integer": pa.int64(), "number": pa.float64(), "boolean": pa.bool_(),
-        "date": pa.date32(), "datetime": pa.timestamp("us", "UTC"),
-        "text": pa.string(), "json": pa.string(),
-    }[kind]
-
-
-def _stored(kind: Kind, value: Any) -> Any:
-    if value is None:
-        return None
-    if kind == "json":
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    if kind == "number":
-        return float(value)
-    if kind == "date":
-        return date.fromisoformat(value)
-    return _moment(value) if kind == "datetime" else value
-
-
-def _moment(text: str) -> datetime:
-    """In UTC; a time without a zone is taken as UTC. Raises ValueError, OverflowError."""
-    moment = datetime.fromisoformat(text.upper())
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-@dataclass
-class _Seen:
-    """What one column was seen to hold."""
-
-    declared: Kind | None
-    temporal: bool = True  # every text so far is what the schema's date format promises
-    kinds: set[Kind] = field(default_factory=set)
-
-    def look(self, value: Any) -> None:
-        if isinstance(value, str):
-            self.kinds.add("text")
-            self.temporal = self.temporal and self._parses(value)
-        elif isinstance(value, bool):
-            self.kinds.add("boolean")
-        elif isinstance(value, int) and -(2**63) <= value < 2**63:
-            self.kinds.add("integer")
-        elif isinstance(value, int | float) and _fits_double(value):
-            self.kinds.add("number")
-        elif value is not None:
-            self.kinds.add("json")  # nested, or a whole number no column can hold
-
-    def _parses(self, text: str) -> bool:
-        try:
-            if self.declared == "date" and _DATE.fullmatch(text):
-                date.fromisoformat(text)
-                return True
-            if self.declared == "datetime" and _DATETIME.fullmatch(text):
-                _moment(text)
-                return True
-        except (ValueError, OverflowError):
-            pass
-        return False
-
-    def kind(self) -> Kind:
-        """The narrowest kind that holds everything."""
-        if not self.kinds:
-            return self.declared or "text"
-        if self.kinds <= {"integer", "number"}:
-            exact = self.kinds == {"integer"} and self.declared != "number"
-            return "integer" if exact else "number"
-        if self.kinds == {"text"}:
-            fits = self.temporal and self.declared in {"date", "datetime"}
-            return cast("Kind", self.declared) if fits else "text"
-        return next(iter(self.kinds)) if len(self.kinds) == 1 else "json"
-
-
-def _fits_double(value: float) -> bool:
-    try:
-        return float(value) == value
-    except OverflowError:
-        return False
-
-
-def _kinds(schema: Mapping[str, Any], lines: Iterator[ResultLine]) -> dict[str, Kind]:
-    seen = {name: _Seen(_declared(sub)) for name, sub in _properties(schema).items()}
-    for line in lines:
-        for name, value in (line.data or {}).items():
-            if name not in seen:
-                seen[name] = _Seen(None)
-            seen[name].look(value)
-    return {name: one.kind() for name, one in seen.items()}
-
-
-def _properties(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    properties = schema.get("properties")
-    return properties if isinstance(properties, Mapping) else {}
-
-
-def _declared(sub: Any) -> Kind | None:
-    if not isinstance(sub, Mapping):
-        return None
-    types = sub.get("type")
-    names = [types] if isinstance(types, str) else types if isinstance(types, list) else []
-    names = [name for name in names if name != "null"]
-    if len(names) != 1:
-        return None
-    if names[0] == "string" and sub.get("format") in {"date", "date-time"}:
-        return "date" if sub["format"] == "date" else "datetime"
-    return _DECLARED.get(names[0])

@@ -8,6 +8,8 @@ from typing import Any
 
 from datagen.services.columns import Table
 
+_CHUNK = 256 * 1024  # bytes
+
 
 def parquet_chunks(table: Table) -> Iterator[bytes]:
     """The table under its columns' own names; nested values are JSON texts.
@@ -18,18 +20,18 @@ def parquet_chunks(table: Table) -> Iterator[bytes]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    if table.gapless:
+        with table.path.open("rb") as whole:
+            while chunk := whole.read(_CHUNK):
+                yield chunk
+        return
     with pq.ParquetFile(table.path) as source:
-        stored = [f"c{n}" for n in range(len(table.columns))]
-        layout = pa.schema([
-            pa.field(column.name, source.schema_arrow.field(name).type)
-            for column, name in zip(table.columns, stored, strict=True)
-        ])
+        layout = pa.schema(list(source.schema_arrow)[:-1])
         sink = _Sink()
         with pq.ParquetWriter(pa.PythonFile(sink, mode="w"), layout) as writer:
             for group in range(source.num_row_groups):
-                part = source.read_row_group(group, columns=stored)
-                writer.write_table(pa.Table.from_arrays(part.select(stored).columns,
-                                                        schema=layout))
+                part = source.read_row_group(group)
+                writer.write_table(pa.Table.from_arrays(part.columns[:-1], schema=layout))
                 yield sink.taken()
         yield sink.taken()
 

@@ -9,7 +9,8 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from datagen.domain.errors import InputError, Problem
-from datagen.services.columns import INDEX, Column, Kind, Table
+from datagen.services.columns import INDEX, Column, Table
+from datagen.services.kinds import Kind
 
 if TYPE_CHECKING:  # heavy libraries are loaded by the first dataset that is looked at
     import pandas as pd
@@ -101,7 +102,7 @@ def page(
 
     if offset < 0 or not 1 <= limit <= MAX_PAGE:
         raise InputError(f"A page has from 1 to {MAX_PAGE} rows and starts at 0 or later.")
-    rows = pl.scan_parquet(table.path, glob=False)
+    rows = table.scan()
     conditions = [_condition(table, name, wish) for name, wish in (filters or {}).items()]
     if search:
         conditions.append(_found(table, search))
@@ -214,7 +215,7 @@ def _fitting(kind: Kind, name: str, value: Any) -> Any:
 def _profile(table: Table, column: Column, stored: str) -> ColumnProfile:
     import polars as pl
 
-    rows = pl.scan_parquet(table.path, glob=False).select(pl.col(stored).alias("x"))
+    rows = table.scan().select(pl.col(stored).alias("x"))
     x = pl.col("x").drop_nulls()
     distinct = x.n_unique() if table.rows <= _EXACT_ROWS else x.approx_n_unique()
     wanted = {"filled": x.len(), "distinct": distinct}
