@@ -14,6 +14,7 @@ from datagen.adapters.clock import SystemClock
 from datagen.adapters.cstore import CStore
 from datagen.adapters.r1fs import R1fs
 from datagen.bootstrap import Services
+from datagen.domain.downloads import Wish
 from datagen.domain.users import User
 from datagen.sandbox import Plan, Sandbox, running
 from tests import golden
@@ -90,7 +91,8 @@ async def test_what_it_left_is_read_and_goes_on(tmp_path: Path) -> None:
                         and second.jobs.get(ADMIN, RUNNING).job.is_over)
 
             def seen(services: Services) -> tuple[bytes, list[str], dict[str, object]]:
-                export = b"".join(services.datasets.export(ADMIN, FINISHED, "json").chunks)
+                file = services.datasets.export(ADMIN, FINISHED, Wish(form="json"))
+                export = b"".join(file.chunks)
                 made = [str(line.data["record_id"]) if line.data else ""
                         for line in services.datasets.lines(ADMIN, RUNNING)]
                 return export, made, services.jobs.metrics(ADMIN)

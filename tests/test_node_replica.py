@@ -13,6 +13,7 @@ import pytest
 
 from datagen import bootstrap, settings
 from datagen.bootstrap import Services
+from datagen.domain.downloads import Wish
 from datagen.domain.errors import SessionEnded
 from datagen.domain.requests import DraftRequest
 from datagen.domain.users import User
@@ -61,7 +62,7 @@ async def until_over(services: Services, job_id: str) -> None:
 
 
 def exported(services: Services, job_id: str) -> bytes:
-    return b"".join(services.datasets.export(ANN, job_id, "json").chunks)
+    return b"".join(services.datasets.export(ANN, job_id, Wish(form="json")).chunks)
 
 
 def calls(counters: dict[str, Any], *operations: str) -> int:

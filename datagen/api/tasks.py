@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from datagen.api.downloads import read_wish
 from datagen.api.errors import Handler, answering, read_json
 from datagen.domain.errors import InputError, Problem
 from datagen.domain.jobs import Inference
@@ -147,27 +148,15 @@ class _Tasks:
         return Response(status_code=204)
 
     async def export(self, request: Request) -> Response:
-        """The dataset as an attachment, streamed."""
-        user, query = _user(request), request.query_params
-        wanted = {"format": query.get("format", "json"), "failed": query.get("failed", "null"),
-                  "safe": query.get("safe", "false")}
-        allowed = {"format": ("json", "csv"), "failed": ("null", "skip"),
-                   "safe": ("false", "true")}
-        wrong = [
-            Problem(path=name, message=f"{name} must be {' or '.join(allowed[name])}.")
-            for name, value in wanted.items() if value not in allowed[name]
-        ]
-        if wrong:
-            raise InputError(wrong[0].message, wrong)
+        """The dataset as an attachment; Excel and the bundle once they are prepared."""
+        user, wish = _user(request), read_wish(request.query_params)
         file = await run_in_threadpool(
-            self._services.datasets.export, user, request.path_params["id"],
-            "csv" if wanted["format"] == "csv" else "json",
-            skip_failed=wanted["failed"] == "skip", safe=wanted["safe"] == "true",
-        )
-        return StreamingResponse(file.chunks, media_type=file.media_type, headers={
-            "Content-Disposition": file.disposition, "Cache-Control": "no-store",
-            "X-Content-Type-Options": "nosniff",
-        })
+            self._services.datasets.export, user, request.path_params["id"], wish)
+        headers = {"Content-Disposition": file.disposition, "Cache-Control": "no-store",
+                   "X-Content-Type-Options": "nosniff"}
+        if file.size is not None:
+            headers["Content-Length"] = str(file.size)
+        return StreamingResponse(file.chunks, media_type=file.media_type, headers=headers)
 
     async def metrics(self, request: Request) -> Response:
         """Totals over the user's jobs; for an admin over all, and what was asked of models."""

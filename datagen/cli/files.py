@@ -8,12 +8,10 @@ import secrets
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal, cast, get_args
 
+from datagen.domain.downloads import DELIMITERS, FORMS, Form, Wish
 from datagen.domain.errors import Conflict, InputError
 
-Form = Literal["json", "jsonl", "csv", "parquet"]
-FORMS: tuple[str, ...] = get_args(Form)
 STDOUT = "-"
 
 
@@ -23,19 +21,33 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=FORMS,
                         help="form of the records (by the file's ending; json for -)")
     parser.add_argument("--safe", action="store_true",
-                        help="in CSV, keep spreadsheets from running texts as formulas")
+                        help="in CSV and Excel, keep spreadsheets from running texts as formulas")
+    parser.add_argument("--delimiter", choices=tuple(DELIMITERS), default="comma",
+                        help="between the cells of CSV")
+    parser.add_argument("--bom", action="store_true",
+                        help="begin CSV with the mark by which Excel knows UTF-8")
+    parser.add_argument("--nested", choices=("json", "columns"), default="json",
+                        help="nested objects in CSV, Parquet and Excel: as JSON, or a column "
+                             "for each field")
+
+
+def wish_of(asked: argparse.Namespace, form: Form) -> Wish:
+    """The file that the options describe."""
+    return Wish(form=form, safe=asked.safe, delimiter=DELIMITERS[asked.delimiter], bom=asked.bom,
+                spread=asked.nested == "columns", partial=getattr(asked, "partial", False),
+                skip_failed=getattr(asked, "failed", "skip") == "skip")
 
 
 def form_of(output: str, wanted: str | None) -> Form:
     """The form asked for, or the one the file's ending names. Raises InputError."""
     ending = Path(output).suffix.lower().lstrip(".")
-    form = wanted or ("json" if output == STDOUT else ending)
+    form = wanted or ("json" if output == STDOUT else "bundle" if ending == "zip" else ending)
     if form not in FORMS:
         raise InputError(
             f"{output} does not say which form it should have: end it with "
-            f".{', .'.join(FORMS[:-1])} or .{FORMS[-1]}, or add --format."
+            f".{', .'.join(FORMS[:-1])} or .zip, or add --format."
         )
-    return cast("Form", form)
+    return form
 
 
 def check_place(output: str) -> None:

@@ -85,8 +85,7 @@ def _generate(asked: argparse.Namespace) -> int:
         if view is None:
             return LEFT
         if form is not None and view.job.total_ok:
-            export = services.datasets.export(user, view.job.id, form, skip_failed=True,
-                                              safe=asked.safe)
+            export = services.datasets.export(user, view.job.id, files.wish_of(asked, form))
             files.write(export.chunks, asked.output)
         _sum_up(services, user, view, asked)
     return 0 if view.job.total_ok == view.job.total_records else SOME_MISSING

@@ -36,10 +36,12 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     add_user(listing)
     show = command(commands, "show", _show, "tell how far a job is and what it was asked",
                    "show latest", "show latest --json")
-    export = command(commands, "export", _export, "write the records of a finished job",
+    export = command(commands, "export", _export, "write the records of a job to a file",
                      "export latest --output tickets.csv",
                      "export latest --output - --format jsonl",
-                     "export latest --output tickets.parquet --json")
+                     "export latest --output tickets.parquet --json",
+                     "export latest --output tickets.xlsx --safe",
+                     "export latest --output tickets.zip --partial")
     cancel = command(commands, "cancel", _cancel,
                      "end a job that runs or waits; what was generated is kept",
                      "cancel latest")
@@ -59,6 +61,8 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     files.add_output(export)
     export.add_argument("--failed", choices=("skip", "null"), default="skip",
                         help="what stands in JSON where a record failed")
+    export.add_argument("--partial", action="store_true",
+                        help="of a job that still runs, the records there are so far")
 
 
 def _jobs(asked: argparse.Namespace) -> None:
@@ -131,9 +135,8 @@ def _export(asked: argparse.Namespace) -> None:
     with opened() as services:
         user = acting(services, asked.user)
         view = found(services, user, asked.job)
-        job = view.offered or view.job
-        export = services.datasets.export(user, job.id, form, safe=asked.safe,
-                                          skip_failed=asked.failed == "skip")
+        job = view.job if asked.partial else view.offered or view.job
+        export = services.datasets.export(user, job.id, files.wish_of(asked, form))
         size = files.write(export.chunks, output)
     if asked.json:
         say_json({"job": job.id, "file": output, "format": form, "bytes": size,

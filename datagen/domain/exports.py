@@ -5,18 +5,14 @@ The default forms are byte for byte those of the earlier application (API.md).
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 from datagen.domain import cells
 
 _CHUNK = 128 * 1024  # bytes: few enough to stream, many enough to be quick
 _FIRST, _BATCH = 16, 256  # records made at once: the first of them soon, then at leisure
-_MAX_NAME = 120  # characters of a title in a file name
 
 
 class ResultLine(NamedTuple):
@@ -57,26 +53,6 @@ def csv_chunks(
     return _chunks(_csv_pieces(records, columns, safe, delimiter, head, spread))
 
 
-def attachment_name(title: str, ext: str, *, mark: str = "") -> str:
-    """The Content-Disposition value for a download named after the title (RFC 6266).
-
-    ``mark`` follows the title, however long that is.
-    """
-    kept = _tidy(title)
-    plain = _tidy(unicodedata.normalize("NFKD", kept).encode("ascii", "ignore").decode())
-    ext = f"{mark}.{ext}"
-    value = f'attachment; filename="{plain}{ext}"'
-    if plain != kept:
-        value += f"; filename*=UTF-8''{quote(f'{kept}{ext}', safe='')}"
-    return value
-
-
-def _tidy(name: str) -> str:
-    kept = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in name)
-    kept = re.sub(r'[\\/:*?"<>|%]+', "-", kept)
-    return " ".join(kept.split())[:_MAX_NAME].strip(" .-") or "dataset"
-
-
 def _json_pieces(records: Iterable[ResultLine], skip_failed: bool) -> Iterator[bytes]:
     before = b"[\n  "
     for line in records:
@@ -96,9 +72,8 @@ def _csv_pieces(
 ) -> Iterator[bytes]:
     header = cells.rows([[name] for name in columns], safe=safe, delimiter=delimiter)
     yield (head + (header[0] if columns else "")).encode("utf-8", "replace")
-    good = (line.data for line in records if line.ok and line.data is not None)
-    if spread is not None:
-        good = map(spread, good)
+    kept = (line.data for line in records if line.ok and line.data is not None)
+    good: Iterator[Mapping[str, Any]] = map(spread, kept) if spread else kept
     size = _FIRST
     while batch := list(islice(good, size)):
         size = _BATCH

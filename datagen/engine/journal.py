@@ -68,6 +68,11 @@ def disk_faults(path: Path) -> Iterator[None]:
         ) from exc
 
 
+def has_journal(folder: Path) -> bool:
+    """Whether a journal was begun there."""
+    return (folder / JOURNAL).is_file()
+
+
 def ok_line(index: int, data: Any) -> bytes:
     """The result line of a record. Raises ValueError for what JSON in UTF-8 can't hold."""
     try:
@@ -92,11 +97,13 @@ class Journal:
     """
 
     def __init__(
-        self, folder: Path, share: Share, due: Collection[int] | None = None
+        self, folder: Path, share: Share, due: Collection[int] | None = None, *,
+        read_only: bool = False,
     ) -> None:
         """Open or start the journal and read it through (blocking).
 
-        ``due``: the indices that are wanted; None = all of the share.
+        ``due``: the indices that are wanted; None = all of the share. ``read_only``: it is
+        another process's, which may add to it or delete it meanwhile.
         """
         self.folder = folder
         self._path = folder / JOURNAL
@@ -112,9 +119,11 @@ class Journal:
         self.ok = 0  # distinct final records
         self.failed = 0
         with disk_faults(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            new = not self._path.exists()
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            if not read_only:
+                folder.mkdir(parents=True, exist_ok=True)
+            new = not read_only and not self._path.exists()
+            how = os.O_RDONLY if read_only else os.O_RDWR | os.O_CREAT
+            self._file = os.open(self._path, how, 0o600)
         try:
             with disk_faults(folder):
                 self._end = os.fstat(self._file).st_size
@@ -124,7 +133,8 @@ class Journal:
         except BaseException:
             self.close()
             raise
-        self._dirty = self._end > 0  # a killed process may have left unsynced entries
+        # A killed process may have left entries that are not synced.
+        self._dirty = self._end > 0 and not read_only
 
     @property
     def left(self) -> int:
@@ -205,6 +215,13 @@ class Journal:
                 self._dirty = True
                 raise
 
+    def taken(self) -> Iterator[bytes]:
+        """The result lines by index, as of the opening; then it is closed."""
+        try:
+            yield from self._lines(_OK, _FAILED)
+        finally:
+            self.close()
+
     def ordered(self, out: BinaryIO, span: Share | None = None) -> None:
         """Write the result lines by index to ``out`` (blocking; one record in memory).
 
@@ -233,7 +250,7 @@ class Journal:
 
     def _lines(self, *kinds: int, span: Share | None = None) -> Iterator[bytes]:
         span, first = span or self._share, self._share.start
-        with disk_faults(self._path), self._path.open("rb") as source:
+        with disk_faults(self._path), self._reader() as source:
             for at in range(span.start - first, span.end - first):
                 if self._results[at] in kinds:
                     source.seek(self._offsets[at])
@@ -245,9 +262,13 @@ class Journal:
                         )
                     yield line
 
+    def _reader(self) -> BinaryIO:
+        """The file as it was opened, whatever its name is now; with a place of its own in it."""
+        return Path(f"/proc/self/fd/{self._file}").open("rb")
+
     def _scan(self) -> None:
         offset = 0
-        with self._path.open("rb") as source:
+        with self._reader() as source:
             for entry in source:
                 record = _record(_checked(entry))
                 if record is not None and self.lacks(int(record["i"])):

@@ -11,6 +11,7 @@ import contextlib
 import errno
 import hashlib
 import json
+import os
 import re
 import tempfile
 import time
@@ -38,7 +39,8 @@ if TYPE_CHECKING:  # heavy libraries are loaded by the first dataset that is loo
 
 INDEX = "i"  # what ``Table.scan`` calls a record's index; columns are c0, c1 …
 MAX_TABLES = 200  # kept in the cache folder; others are built again when they are looked at
-_LEFTOVER_AGE = 3_600  # seconds after which an unfinished table belongs to nobody
+MAX_PREPARED = 20  # files for download
+_LEFTOVER_AGE = 3_600  # seconds after which unfinished and prepared files are nobody's
 _BATCH = 5_000  # records held in memory at once
 _META = b"datagen"
 _VERSION = 2  # of the layout: another one is built anew
@@ -121,12 +123,14 @@ def build(
     unfinished: Path | None = None
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _tidy(path.parent)
+        tidy(path.parent)
         with tempfile.NamedTemporaryFile(
             dir=path.parent, prefix=f"{path.stem}.", suffix=".tmp", delete=False
         ) as out:
             unfinished = Path(out.name)
             _fill(out, lines, schema, fingerprint)
+            out.flush()
+            os.fsync(out.fileno())
         unfinished.replace(path)
     except OSError as exc:
         kind = StoreFull if exc.errno == errno.ENOSPC else StoreError
@@ -246,6 +250,11 @@ def _free_name(names: Iterable[str]) -> str:
     return name
 
 
+def unreadable() -> StoreError:
+    """For a table that was just written."""
+    return StoreError("The table of this dataset can't be read. The download still works.")
+
+
 def path_of(cache_dir: Path, job_id: str) -> Path:
     """Where the table of a job is; ids come from a store that neighbours can write."""
     plain = re.fullmatch(r"[A-Za-z0-9_-]{1,100}", job_id)
@@ -266,12 +275,16 @@ def forget(cache_dir: Path, job_id: str) -> None:
         ) from exc
 
 
-def _tidy(folder: Path) -> None:
-    """Remove what killed processes left unfinished, and the oldest tables beyond MAX_TABLES."""
+def tidy(folder: Path) -> None:
+    """Remove what killed processes left unfinished, the oldest tables beyond MAX_TABLES, and
+    files that were prepared some while ago."""
     aged = sorted(((_age(file), file) for file in folder.glob("*.*")), reverse=True)
-    whole = [file for _, file in aged if file.suffix == ".parquet"]
-    left = [file for age, file in aged if file.suffix == ".tmp" and age > _LEFTOVER_AGE]
-    for file in (*left, *whole[: max(0, len(whole) + 1 - MAX_TABLES)]):
+    own = [file for _, file in aged if file.suffix != ".tmp"]  # oldest first
+    prepared = [file for file in own if "." in file.stem]
+    whole = [file for file in own if "." not in file.stem]
+    left = [file for age, file in aged if age > _LEFTOVER_AGE and file not in whole]
+    for file in (*left, *prepared[: max(0, len(prepared) + 1 - MAX_PREPARED)],
+                 *whole[: max(0, len(whole) + 1 - MAX_TABLES)]):
         file.unlink(missing_ok=True)
 
 

@@ -2,50 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TypeVar
 
-from datagen.domain.errors import Conflict, NotThere, StoreError
-from datagen.domain.exports import (
-    ResultLine,
-    attachment_name,
-    csv_chunks,
-    json_chunks,
-    jsonl_chunks,
-)
+from datagen.domain.downloads import Wish
+from datagen.domain.errors import NotThere
+from datagen.domain.exports import ResultLine
 from datagen.domain.users import User
-from datagen.engine.shelf import Shelf
 from datagen.ports import Clock, FileStore
-from datagen.protocol.manifests import edition_lines
 from datagen.services import columns as columnar
-from datagen.services import results, tables
+from datagen.services import tables
 from datagen.services.columns import Column, Table
+from datagen.services.exports import Export, Exports, is_prepared
 from datagen.services.failures import Failure, FailureGroup, grouped
-from datagen.services.jobs import Jobs, JobView, Recent
+from datagen.services.jobs import Jobs, Recent
 from datagen.services.locks import Locks
-from datagen.services.parquet import parquet_chunks
+from datagen.services.preparing import Preparation
+from datagen.services.reading import Reader, Records
 from datagen.services.tables import Bin, ColumnProfile, Filter, Page, Top
 
 __all__ = ["Bin", "Column", "ColumnProfile", "Datasets", "Export", "Failure",
-           "FailureGroup", "Filter", "Page", "ResultLine", "Top"]
+           "FailureGroup", "Filter", "Page", "Preparation", "ResultLine", "Top", "Wish"]
 
 _LOG = logging.getLogger(__name__)
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Export:
-    """A file on its way to the user."""
-
-    disposition: str  # the Content-Disposition value; carries the file's name
-    media_type: str
-    chunks: Iterator[bytes]
 
 
 class Datasets:
@@ -58,9 +41,10 @@ class Datasets:
     def __init__(
         self, *, jobs: Jobs, files: FileStore, cache_dir: Path, clock: Clock
     ) -> None:
-        self._jobs = jobs
-        self._files, self._clock = files, clock
-        self._cache_dir = cache_dir
+        self._jobs, self._cache_dir = jobs, cache_dir
+        self._reader = Reader(jobs=jobs, files=files, cache_dir=cache_dir, clock=clock)
+        self._exports = Exports(reader=self._reader, cache_dir=cache_dir, clock=clock,
+                                table=self._table, is_deleted=jobs.is_deleted)
         self._locks = Locks()  # by job: its table is built once
         self._profiles: Recent[str, tuple[ColumnProfile, ...]] = Recent(32)
         self._failures: Recent[tuple[str, int], tuple[Failure, ...]] = Recent(32)
@@ -68,40 +52,23 @@ class Datasets:
 
     def lines(self, user: User, job_id: str) -> Iterator[ResultLine]:
         """Every record's outcome in index order, each index once."""
-        return self._lines(self._finished(user, job_id))
+        return self._reader.records(user, job_id).lines()
 
-    def export(
-        self,
-        user: User,
-        job_id: str,
-        kind: Literal["json", "jsonl", "csv", "parquet"],
-        *,
-        skip_failed: bool = False,
-        safe: bool = False,
-    ) -> Export:
-        """The whole dataset as a file; see ``domain/exports.py`` for the forms of text.
+    def export(self, user: User, job_id: str, wish: Wish) -> Export:
+        """The dataset as a file; of a job that runs, with ``wish.partial``, as far as it is.
 
-        ``skip_failed`` is for JSON, which else holds ``null``; ``safe`` is for CSV.
+        Raises Conflict, too, for what the form can't hold.
         """
-        view = self._finished(user, job_id)
-        disposition = attachment_name(view.job.title, kind,
-                                      mark="-not-closed" if view.not_closed else "")
-        if kind == "json":
-            return Export(
-                disposition=disposition, media_type="application/json",
-                chunks=json_chunks(self._lines(view), skip_failed=skip_failed),
-            )
-        if kind == "jsonl":
-            return Export(disposition=disposition, media_type="application/jsonl",
-                          chunks=jsonl_chunks(self._lines(view)))
-        if kind == "parquet":
-            return Export(disposition=disposition, media_type="application/vnd.apache.parquet",
-                          chunks=self._ask(user, job_id, parquet_chunks))
-        names = columnar.columns_in_order(self._schema(user, job_id), self._lines(view))
-        return Export(
-            disposition=disposition, media_type="text/csv; charset=utf-8",
-            chunks=csv_chunks(self._lines(view), names, safe=safe),
-        )
+        return self._exports.open(
+            self._reader.records(user, job_id, partial=wish.partial), wish)
+
+    def prepare(self, user: User, job_id: str, wish: Wish) -> Preparation | None:
+        """Have a file made that takes a while, and look how far it is; None = it streams.
+
+        Raises as ``export`` does.
+        """
+        records = self._reader.records(user, job_id, partial=wish.partial)
+        return self._exports.prepare(records, wish) if is_prepared(records, wish) else None
 
     def columns(self, user: User, job_id: str) -> tuple[Column, ...]:
         """The dataset's columns: the schema's first, then others in order of appearance."""
@@ -131,18 +98,18 @@ class Datasets:
 
     def profile(self, user: User, job_id: str) -> tuple[ColumnProfile, ...]:
         """What each column holds, in the columns' order."""
-        key = f"{job_id} {_fingerprint(self._finished(user, job_id))}"
+        key = f"{job_id} {self._reader.records(user, job_id).fingerprint}"
         known = self._profiles.get(key)
         return known or self._profiles.put(key, self._ask(user, job_id, tables.profile))
 
     def failures(self, user: User, job_id: str, *, limit: int = 50) -> tuple[Failure, ...]:
         """The first failed records, at most ``limit``."""
-        view = self._finished(user, job_id)
-        key = (f"{job_id} {_fingerprint(view)}", limit)
+        records = self._reader.records(user, job_id)
+        key = (f"{job_id} {records.fingerprint}", limit)
         known = self._failures.get(key)
         if known is not None:
             return known
-        failed = (line for line in self._lines(view) if not line.ok)
+        failed = (line for line in records.lines() if not line.ok)
         return self._failures.put(key, tuple(
             Failure(index=line.i, message=line.error or "", raw=line.raw)
             for line in islice(failed, limit)
@@ -150,72 +117,33 @@ class Datasets:
 
     def failure_groups(self, user: User, job_id: str) -> tuple[FailureGroup, ...]:
         """All failures by their reason, the most frequent first, with some examples each."""
-        view = self._finished(user, job_id)
-        key = f"{job_id} {_fingerprint(view)}"
+        records = self._reader.records(user, job_id)
+        key = f"{job_id} {records.fingerprint}"
         known = self._groups.get(key)
-        return known if known is not None else self._groups.put(key, grouped(self._lines(view)))
-
-    def _finished(self, user: User, job_id: str) -> JobView:
-        view = self._jobs.get(user, job_id)
-        if view.offered is None:
-            raise Conflict(
-                "This job has not finished yet. Its dataset can be taken when it has."
-            )
-        return view
-
-    def _lines(self, view: JobView) -> Iterator[ResultLine]:
-        if view.not_closed and view.case is not None:
-            lines = Shelf(self._files, self._clock).merged(view.case)
-            first = list(islice(lines, 1))  # opens all files: better none than half a download
-            return chain(first, lines)
-        if view.edition is not None:
-            return edition_lines(self._files, view.edition)
-        return results.lines(view.job, view.states, self._files)
-
-    def _schema(self, user: User, job_id: str) -> Mapping[str, Any]:
-        """The job's schema; empty when it can't be read, since the records are there anyway."""
-        try:
-            return self._jobs.details(user, job_id).schema
-        except StoreError:
-            _LOG.warning("The schema of a job can't be read; its columns follow the records.",
-                         exc_info=True)
-            return {}
+        return known if known is not None else self._groups.put(key, grouped(records.lines()))
 
     def _ask(self, user: User, job_id: str, question: Callable[[Table], T]) -> T:
         """Answer from the job's table; one that turns out damaged is built again, once."""
         import polars as pl
 
-        view = self._finished(user, job_id)
+        records = self._reader.records(user, job_id)
         try:
-            return question(self._table(user, view))
+            return question(self._table(records))
         except (pl.exceptions.PolarsError, OSError):
             _LOG.warning("The table of a dataset is damaged; it is built again.", exc_info=True)
-            return question(self._table(user, view, anew=True))
+            return question(self._table(records, anew=True))
 
-    def _table(self, user: User, view: JobView, *, anew: bool = False) -> Table:
-        path = columnar.path_of(self._cache_dir, view.job.id)
-        fingerprint = _fingerprint(view)
-        with self._locks.of(view.job.id):
+    def _table(self, records: Records, *, anew: bool = False) -> Table:
+        job_id, fingerprint = records.job.id, records.fingerprint
+        path = columnar.path_of(self._cache_dir, job_id)
+        with self._locks.of(job_id):
             table = None if anew else columnar.read(path, fingerprint)
             if table is None:
-                schema = self._schema(user, view.job.id)
-                columnar.build(path, lambda: self._lines(view), schema, fingerprint)
-                if self._jobs.is_deleted(view.job.id):  # after the worker took its table away
-                    columnar.forget(self._cache_dir, view.job.id)
+                columnar.build(path, records.lines, records.schema, fingerprint)
+                if self._jobs.is_deleted(job_id):  # after the worker took its table away
+                    columnar.forget(self._cache_dir, job_id)
                     raise NotThere("This dataset was deleted.")
                 table = columnar.read(path, fingerprint)
         if table is None:
-            raise StoreError("The table of this dataset can't be read. The download still works.")
+            raise columnar.unreadable()
         return table
-
-
-def _fingerprint(view: JobView) -> str:
-    """Changes when the records do."""
-    said: list[Any] = [view.job.id, view.job.total_records]
-    if view.not_closed and view.case is not None:
-        said += [view.round, [(peer, part.cid) for peer, part in view.case.parts()]]
-    elif view.edition is not None:
-        said.append(view.edition.sha256)
-    else:
-        said.append(results.sources(view.job, view.states))
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()

@@ -110,6 +110,11 @@ class Jobs:
             patience=self._patience,
         )
 
+    @property
+    def peer_id(self) -> str:
+        """This replica."""
+        return self._peer_id
+
     def confirm(self, user: User, token: str, *, schema: Mapping[str, Any] | None = None) -> str:
         """Make the job of a signed draft, and answer its id; the second time only answers it.
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datagen.domain.cells import rows
+from datagen.domain.downloads import attachment_name
 from datagen.domain.exports import (
     ResultLine,
-    attachment_name,
     csv_chunks,
     json_chunks,
     jsonl_chunks,

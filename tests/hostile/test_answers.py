@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from datagen.api.tasks import task_routes
+from datagen.domain.downloads import Wish
 from datagen.domain.users import Session, User
 from datagen.protocol import keys
 from datagen.services.datasets import Datasets
@@ -158,7 +159,7 @@ def test_whatever_lies_in_a_result_file_each_record_comes_once(world: Wild) -> N
         lines = list(world.datasets.lines(ANN, job_id))
         assert [line.i for line in lines] == [0, 1, 2]
         for kind in ("json", "jsonl", "csv"):
-            for chunk in world.datasets.export(ANN, job_id, kind).chunks:
+            for chunk in world.datasets.export(ANN, job_id, Wish(form=kind)).chunks:
                 chunk.decode()
 
 
@@ -180,4 +181,4 @@ def test_records_of_any_values_make_a_table_and_every_export(world: Wild) -> Non
     assert page.total == sum(line.ok for line in lines) > 50
     assert len(profiles) == len(columns) > 20
     for kind in ("json", "jsonl", "csv", "parquet"):
-        assert b"".join(world.datasets.export(ANN, job_id, kind, safe=True).chunks)
+        assert b"".join(world.datasets.export(ANN, job_id, Wish(form=kind, safe=True)).chunks)

@@ -61,7 +61,7 @@ class World:
     """Everything a test of jobs needs."""
 
     def __init__(self, cache_dir: Path, *, peers: tuple[str, ...] = ("local",)) -> None:
-        self.clock = HandClock()
+        self.clock, self.cache_dir = HandClock(), cache_dir
         self.store = CountingStore()
         self.files = MemoryFiles()
         self.board = Board(self.store)

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from job_world import ANN, BOB, World, line
 from pyarrow import parquet
 
+from datagen.domain.downloads import Wish
 from datagen.domain.errors import Conflict, InputError, NotThere, StoreError
 from datagen.domain.jobs import Part
 from datagen.protocol import lines
@@ -61,6 +62,10 @@ def people(world: World) -> str:
 
 def names(world: World, job_id: str, **wishes: Any) -> list[str]:
     return list(world.datasets.page(ANN, job_id, **wishes).frame["name"])
+
+
+def taken(world: World, job_id: str, wish: Wish) -> bytes:
+    return b"".join(world.datasets.export(ANN, job_id, wish).chunks)
 
 
 def kinds(world: World, job_id: str) -> dict[str, str]:
@@ -119,7 +124,7 @@ def test_whole_numbers_are_whole_however_they_were_written(world: World) -> None
 def test_half_a_character_is_replaced(world: World) -> None:
     job_id = world.confirmed(records=1)
     world.finish(job_id, b'{"i":0,"ok":true,"data":{"name":"a\\ud800b","\\uDC00":["\\udfff"]}}\n')
-    content = b"".join(world.datasets.export(ANN, job_id, "json").chunks).decode()
+    content = b"".join(world.datasets.export(ANN, job_id, Wish(form="json")).chunks).decode()
     assert json.loads(content) == [{"name": "a?b", "?": ["?"]}]
     assert names(world, job_id) == ["a?b"]
 
@@ -144,7 +149,7 @@ def test_a_running_job_has_no_dataset_yet(world: World) -> None:
         with pytest.raises(Conflict, match="not finished yet"):
             ask(ANN, job_id)
     with pytest.raises(Conflict):
-        world.datasets.export(ANN, job_id, "csv")
+        world.datasets.export(ANN, job_id, Wish(form="csv"))
 
 
 def test_nobody_reads_the_dataset_of_another(world: World, people: str) -> None:
@@ -154,7 +159,7 @@ def test_nobody_reads_the_dataset_of_another(world: World, people: str) -> None:
         with pytest.raises(NotThere):
             ask(BOB, people)
     with pytest.raises(NotThere):
-        world.datasets.export(BOB, people, "json")
+        world.datasets.export(BOB, people, Wish(form="json"))
 
 
 def test_a_result_file_that_is_not_here_is_told_before_anything_is_sent(
@@ -164,11 +169,11 @@ def test_a_result_file_that_is_not_here_is_told_before_anything_is_sent(
     job_id = world.confirmed(records=2)
     world.finish(job_id, {"p1": line(0, {"n": 0})})
     with pytest.raises(StoreError, match="p2"):
-        world.datasets.export(ANN, job_id, "json")
+        world.datasets.export(ANN, job_id, Wish(form="json"))
     world.report(job_id, peer="p2", ok=1, result_cid="0" * 64, finished_at=world.clock.now())
     world.clock.advance(1.1)
     with pytest.raises(StoreError):
-        world.datasets.export(ANN, job_id, "json")
+        world.datasets.export(ANN, job_id, Wish(form="json"))
 
 
 # --------------------------------------------------------------------- export
@@ -176,13 +181,13 @@ def test_a_result_file_that_is_not_here_is_told_before_anything_is_sent(
 
 def test_an_export_is_named_after_its_title_and_holds_every_record(world: World) -> None:
     job_id = world.dataset(PEOPLE, schema=TYPES, title="My people")
-    file = world.datasets.export(ANN, job_id, "json", skip_failed=True)
+    file = world.datasets.export(ANN, job_id, Wish(form="json", skip_failed=True))
     assert file.disposition == 'attachment; filename="My people.json"'
     assert [one["name"] for one in json.loads(b"".join(file.chunks))] == ["Zoë", "adam", "Bea"]
 
 
 def test_csv_columns_follow_the_schema_then_the_records(world: World, people: str) -> None:
-    text = b"".join(world.datasets.export(ANN, people, "csv").chunks).decode()
+    text = b"".join(world.datasets.export(ANN, people, Wish(form="csv")).chunks).decode()
     rows = list(csv.DictReader(io.StringIO(text)))
     assert list(rows[0]) == [*TYPES["properties"], "extra"]
     assert [row["extra"] for row in rows] == ["", "", "100%"]
@@ -190,7 +195,7 @@ def test_csv_columns_follow_the_schema_then_the_records(world: World, people: st
 
 
 def test_parquet_carries_types_and_the_columns_own_names(world: World, people: str) -> None:
-    content = b"".join(world.datasets.export(ANN, people, "parquet").chunks)
+    content = b"".join(world.datasets.export(ANN, people, Wish(form="parquet")).chunks)
     table = parquet.read_table(io.BytesIO(content))
     assert table.column_names == [*TYPES["properties"], "extra"]
     assert table.column("name").to_pylist() == [person["name"] for person in PEOPLE
@@ -199,7 +204,7 @@ def test_parquet_carries_types_and_the_columns_own_names(world: World, people: s
 
 
 def test_json_lines_leave_failed_records_out(world: World, people: str) -> None:
-    content = b"".join(world.datasets.export(ANN, people, "jsonl").chunks)
+    content = b"".join(world.datasets.export(ANN, people, Wish(form="jsonl")).chunks)
     assert [json.loads(one)["name"] for one in content.splitlines()] == ["Zoë", "adam", "Bea"]
 
 
@@ -207,7 +212,7 @@ def test_an_export_outlives_a_lost_schema(world: World, people: str) -> None:
     job = replace(world.published(people), details_cid="0" * 64)
     world.board.publish(job)
     world.jobs.invalidate()
-    text = b"".join(world.datasets.export(ANN, people, "csv").chunks).decode()
+    text = b"".join(world.datasets.export(ANN, people, Wish(form="csv")).chunks).decode()
     assert text.startswith("name,age,score,active,born,seen,tags,extra\n")
 
 
@@ -332,8 +337,8 @@ def test_a_dataset_without_a_good_record_works_everywhere(world: World) -> None:
     assert kinds(world, job_id)["age"] == "integer"
     profiles = world.datasets.profile(ANN, job_id)
     assert [(one.filled, one.distinct) for one in profiles] == [(0, 0)] * len(TYPES["properties"])
-    assert b"".join(world.datasets.export(ANN, job_id, "csv").chunks).decode().count("\n") == 0
-    assert b"".join(world.datasets.export(ANN, job_id, "json", skip_failed=True).chunks) == b"[]"
+    assert b"\n" not in taken(world, job_id, Wish(form="csv"))
+    assert taken(world, job_id, Wish(form="json", skip_failed=True)) == b"[]"
     assert len(world.datasets.failures(ANN, job_id)) == 2
 
 
@@ -359,7 +364,7 @@ def test_a_cancelled_job_holds_what_was_generated_and_calls_nothing_else_failed(
     world.jobs.invalidate()
     assert [one.i for one in world.datasets.lines(ANN, job_id)] == [0, 2, 4]
     assert names(world, job_id) == ["a", "b"]
-    content = b"".join(world.datasets.export(ANN, job_id, "json").chunks)
+    content = b"".join(world.datasets.export(ANN, job_id, Wish(form="json")).chunks)
     assert json.loads(content) == [{"name": "a"}, None, {"name": "b"}]
     assert [one.index for one in world.datasets.failures(ANN, job_id)] == [2]
     assert [(one.reason, one.count) for one in world.datasets.failure_groups(ANN, job_id)] == [
@@ -441,15 +446,15 @@ def test_of_an_earlier_job_another_set_of_result_files_does(world: World) -> Non
 def test_the_dataset_of_a_sealed_edition_stays_whatever_peers_say_later(
     world: World, people: str
 ) -> None:
-    before = b"".join(world.datasets.export(ANN, people, "json").chunks)
+    before = b"".join(world.datasets.export(ANN, people, Wish(form="json")).chunks)
     for cid in {state.result_cid for state in world.board.states(people).values()}:
         world.files.remove(cid or "")
     world.report(people, ok=0, result_cid="away", finished_at=world.clock.now())
     world.clock.advance(1.1)
-    assert b"".join(world.datasets.export(ANN, people, "json").chunks) == before
+    assert b"".join(world.datasets.export(ANN, people, Wish(form="json")).chunks) == before
     world.files.remove(world.published(people).edition.manifest_cid)  # type: ignore[union-attr]  # it is sealed
     with pytest.raises(StoreError, match="Try again"):
-        world.datasets.export(ANN, people, "json")
+        world.datasets.export(ANN, people, Wish(form="json"))
 
 
 def test_a_cache_that_cannot_be_written_is_told_and_the_download_still_works(
@@ -460,7 +465,7 @@ def test_a_cache_that_cannot_be_written_is_told_and_the_download_still_works(
     job_id = world.dataset(PEOPLE)
     with pytest.raises(StoreError, match="download still works"):
         world.datasets.page(ANN, job_id)
-    assert b"Bea" in b"".join(world.datasets.export(ANN, job_id, "csv").chunks)
+    assert b"Bea" in b"".join(world.datasets.export(ANN, job_id, Wish(form="csv")).chunks)
 
 
 def test_a_build_that_breaks_leaves_no_file(tmp_path: Path) -> None:
@@ -519,9 +524,14 @@ def test_equal_numbers_make_one_bar_and_wild_ones_do_not_break_it(world: World) 
     assert sum(one.count for one in wild.bins) == 2
 
 
-@given(values=st.lists(st.none() | st.integers(-(2**63), 2**63 - 1)
-                       | st.floats(allow_nan=False, allow_infinity=False), min_size=1,
-                       max_size=30))
+def test_whole_numbers_that_no_float_holds_keep_all_their_digits(world: World) -> None:
+    job_id = world.dataset([{"x": 2**53 + 1}, {"x": 0.5}], schema={"type": "object"})
+    assert list(world.datasets.page(ANN, job_id).frame["x"]) == ["9007199254740993", "0.5"]
+
+
+@given(values=st.lists(st.none() | st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=30)
+       | st.lists(st.none() | st.integers(-(2**53), 2**53)
+                  | st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=30))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20,
           deadline=None)
 def test_a_histogram_counts_every_number_once(tmp_path: Path, values: list[Any]) -> None:
@@ -639,7 +649,7 @@ def test_a_complete_job_whose_peers_are_gone_gives_its_records_so_marked(tmp_pat
         world.report(job_id, peer=peer, ok=1, parts=(part,), finished_at=world.clock.now())
 
     assert "2 of 3 peers can't be reached" in (world.jobs.get(ANN, job_id).not_closed or "")
-    export = world.datasets.export(ANN, job_id, "csv")
+    export = world.datasets.export(ANN, job_id, Wish(form="csv"))
     assert 'T-not-closed.csv"' in export.disposition
     assert b"".join(export.chunks) == b"name,age\nlocal,\nb,\nc,"
     assert world.datasets.page(ANN, job_id).total == 3
@@ -647,7 +657,7 @@ def test_a_complete_job_whose_peers_are_gone_gives_its_records_so_marked(tmp_pat
     world.beat("b")
     world.jobs.invalidate()
     with pytest.raises(Conflict):  # it closes by itself now
-        world.datasets.export(ANN, job_id, "csv")
+        world.datasets.export(ANN, job_id, Wish(form="csv"))
 
 
 def test_a_file_of_it_that_is_not_here_yet_fails_before_the_first_record(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from datagen.domain.chat import ChatReply
+from datagen.domain.downloads import Wish
 from datagen.domain.errors import ModelRefused
 from datagen.domain.users import User
 from datagen.protocol import keys
@@ -116,7 +117,7 @@ def test_the_table_of_an_old_dataset_has_its_records_and_its_schemas_columns(
 
 
 def test_json_lines_of_an_old_dataset_are_its_records(pages: Pages) -> None:
-    content = b"".join(pages.datasets.export(ADMIN, FINISHED, "jsonl").chunks)
+    content = b"".join(pages.datasets.export(ADMIN, FINISHED, Wish(form="jsonl")).chunks)
     expected = json.loads(golden.vector("api_responses")["export_json"][1])
     assert [json.loads(line) for line in content.splitlines()] == expected
 

@@ -14,6 +14,7 @@ import pytest
 from job_world import ANN, BOB, SCHEMA, World, line
 
 from datagen.domain.asked import Asked, Request
+from datagen.domain.downloads import Wish
 from datagen.domain.editions import Word
 from datagen.domain.errors import Conflict, InputError, NotThere, StoreError
 from datagen.domain.jobs import InFlight, Job, Part
@@ -364,7 +365,7 @@ def test_a_deleted_job_is_nowhere_from_that_moment_on(world: World) -> None:
         with pytest.raises(NotThere):
             look(ANN, gone)
     with pytest.raises(NotThere):
-        world.datasets.export(ANN, gone, "csv")
+        world.datasets.export(ANN, gone, Wish(form="csv"))
 
 
 def test_a_running_job_can_be_deleted(world: World) -> None:

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 import pytest
 
 from datagen.adapters.memory import MemoryFiles
+from datagen.domain.downloads import Wish
 from datagen.domain.errors import DatagenError, StoreError
 from datagen.domain.jobs import Job
 from datagen.domain.users import User
@@ -17,6 +18,7 @@ from datagen.protocol.board import Board
 from datagen.protocol.codec import job_record, load_job
 from datagen.protocol.fields import dumps
 from datagen.protocol.seal import Seal
+from datagen.services.datasets import Datasets
 from datagen.services.jobs import Jobs
 from tests.services import job_world, worker_lives
 from tests.services.job_world import ANN, line
@@ -49,8 +51,8 @@ class Pages(job_world.World):
 
     def __init__(self, cache_dir: Path) -> None:
         super().__init__(cache_dir)
-        self.board = Board(self.store, seal=SEAL)
-        self.files = self.jobs._files = self.datasets._files = LockedFiles()
+        self.files: LockedFiles = LockedFiles()
+        self.restart()
 
     def another_process(self) -> Jobs:
         jobs = super().another_process()
@@ -61,7 +63,9 @@ class Pages(job_world.World):
     def restart(self) -> None:
         """A process that never saw what stood there before; the disk stays."""
         self.board = Board(self.store, seal=SEAL)
-        self.jobs = self.datasets._jobs = self.another_process()
+        self.jobs = self.another_process()
+        self.datasets = Datasets(jobs=self.jobs, files=self.files, cache_dir=self.cache_dir,
+                                 clock=self.clock)
 
     def forge(self, job_id: str, **changes: Any) -> None:
         """A job in the earlier application's form, which has no seal."""
@@ -83,7 +87,7 @@ class Pages(job_world.World):
         seen = ""
         for look in (
             lambda: [record.data for record in self.datasets.lines(MALLORY, job_id)],
-            lambda: b"".join(self.datasets.export(MALLORY, job_id, "csv").chunks),
+            lambda: b"".join(self.datasets.export(MALLORY, job_id, Wish(form="csv")).chunks),
             lambda: self.datasets.page(MALLORY, job_id).frame.to_csv(),
             lambda: self.datasets.failures(MALLORY, job_id),
             lambda: self.datasets.profile(MALLORY, job_id),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from datagen.adapters.crypto import JwtSigner
 from datagen.domain.chat import Endpoint
+from datagen.domain.downloads import Wish
 from datagen.domain.errors import DatagenError
 from datagen.domain.jobs import Job
 from datagen.domain.titles import is_named
@@ -205,7 +206,7 @@ def _dataset(watch: Watch, replica: Replica, job: Job) -> bytes:
     pages = pages_of(replica)
     try:
         view = pages.jobs.get(OWNER, job.id)
-        content = b"".join(pages.datasets.export(OWNER, job.id, "jsonl").chunks)
+        content = b"".join(pages.datasets.export(OWNER, job.id, Wish(form="jsonl")).chunks)
         lines = list(pages.datasets.lines(OWNER, job.id))
     except DatagenError as exc:
         watch.fail(f"{replica.name} can't give {job.id}: {exc}")

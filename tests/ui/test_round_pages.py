@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from test_job_actions import asked, cancelled, click, labels
 from test_pages import texts
 
+from datagen.domain.downloads import Wish
 from datagen.domain.jobs import Effort, InFlight, PeerState, shares
 from datagen.domain.usage import Usage
 from datagen.model.sample import Faults
@@ -69,7 +70,7 @@ def test_a_finished_job_with_failures_offers_to_make_them_again_and_asks_first(
 
 def test_while_a_round_runs_the_dataset_as_it_was_can_be_taken(world: World) -> None:
     job_id, failed = half_good(world)
-    before = b"".join(world.services.datasets.export(ADA, job_id, "json").chunks)
+    before = b"".join(world.services.datasets.export(ADA, job_id, Wish(form="json")).chunks)
 
     at = click(asked("ask_to_retry", job_id), "Generate them")
 
@@ -80,7 +81,7 @@ def test_while_a_round_runs_the_dataset_as_it_was_can_be_taken(world: World) -> 
     assert "Cancel" in labels(at)
     assert "Open table" in labels(at)
     assert links(at) == ["Download JSON", "Download CSV"]
-    assert b"".join(world.services.datasets.export(ADA, job_id, "json").chunks) == before
+    assert b"".join(world.services.datasets.export(ADA, job_id, Wish(form="json")).chunks) == before
     table = world.open("dataset", id=job_id)
     assert len(table.dataframe[0].value) == 40 - failed
     assert "the dataset as it was" in texts(table)

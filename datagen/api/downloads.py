@@ -1,0 +1,36 @@
+"""What a download's query asks for; without one it is what the earlier application gave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from datagen.domain.downloads import DELIMITERS, FORMS, Wish
+from datagen.domain.errors import InputError, Problem
+
+OPTIONS: Mapping[str, tuple[str, ...]] = {  # each with what it is when nothing is said first
+    "format": FORMS,
+    "failed": ("null", "skip"),
+    "safe": ("false", "true"),
+    "partial": ("false", "true"),
+    "delimiter": tuple(DELIMITERS),
+    "bom": ("false", "true"),
+    "nested": ("json", "columns"),
+}
+
+
+def read_wish(query: Mapping[str, str]) -> Wish:
+    """The file that a query asks for. Raises InputError with a Problem for each wrong option."""
+    said = {name: query.get(name, allowed[0]) for name, allowed in OPTIONS.items()}
+    wrong = [
+        Problem(path=name, message=f"{name} must be {', '.join(OPTIONS[name][:-1])} or "
+                                   f"{OPTIONS[name][-1]}.")
+        for name, value in said.items() if value not in OPTIONS[name]
+    ]
+    if wrong:
+        raise InputError(wrong[0].message, wrong)
+    return Wish(
+        form=next(form for form in FORMS if form == said["format"]),
+        skip_failed=said["failed"] == "skip", safe=said["safe"] == "true",
+        partial=said["partial"] == "true", delimiter=DELIMITERS[said["delimiter"]],
+        bom=said["bom"] == "true", spread=said["nested"] == "columns",
+    )
