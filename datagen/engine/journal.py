@@ -107,7 +107,7 @@ class Journal:
         """
         self.folder = folder
         self._path = folder / JOURNAL
-        self._share = share
+        self._share, self._read_only = share, read_only
         self._offsets = array("q", bytes(8 * len(share)))  # of the entry's CRC
         self._results = bytearray(len(share))
         if due is not None:
@@ -263,8 +263,10 @@ class Journal:
                     yield line
 
     def _reader(self) -> BinaryIO:
-        """The file as it was opened, whatever its name is now; with a place of its own in it."""
-        return Path(f"/proc/self/fd/{self._file}").open("rb")
+        if not self._read_only:
+            return self._path.open("rb")
+        os.lseek(self._file, 0, os.SEEK_SET)
+        return os.fdopen(os.dup(self._file), "rb")  # as it was opened, whatever was deleted since
 
     def _scan(self) -> None:
         offset = 0

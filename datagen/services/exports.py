@@ -111,6 +111,8 @@ class Exports:
               progress: Callable[[float], None]) -> None:
         spool = self._reader.spooled(records.lines()) if records.partial else None
         try:
+            if spool:
+                records = records.counted(spool.ok, spool.failed)
             source = _Source(records, wish, spool)
             if wish.form == "bundle":
                 self._bundle(source, path, progress)
@@ -148,7 +150,7 @@ class Exports:
             description = records.details
             told = card.Card(
                 title=records.job.title, facts=self._facts(source), warning=records.warning,
-                entries=card.dictionary(records.schema), rows=source.ok, files=FILES,
+                entries=card.dictionary(records.schema), rows=records.job.total_ok, files=FILES,
                 description=description.description if description else "",
                 instructions=description.instructions if description else "")
             write_bundle(path, [
@@ -162,8 +164,8 @@ class Exports:
 
     def _facts(self, source: _Source) -> list[tuple[str, str]]:
         job, details = source.records.job, source.records.details
-        facts = [("Title", job.title), ("Records", f"{source.ok:,}"),
-                 ("Asked for", f"{job.total_records:,}"), ("Failed", f"{source.failed:,}"),
+        facts = [("Title", job.title), ("Records", f"{job.total_ok:,}"),
+                 ("Asked for", f"{job.total_records:,}"), ("Failed", f"{job.total_failed:,}"),
                  ("Created", to_iso(job.created_at))]
         if job.finished_at and not source.records.partial:
             facts.append(("Finished", to_iso(job.finished_at)))
@@ -179,7 +181,7 @@ class Exports:
         said: dict[str, object] = {
             "id": job.id, "title": job.title, "status": job.status, "complete": not (
                 source.records.warning), "note": source.records.warning or None,
-            "recordsAskedFor": job.total_records, "records": source.ok, "failed": source.failed,
+            "recordsAskedFor": job.total_records, "records": job.total_ok, "failed": job.total_failed,
             "createdAt": to_iso(job.created_at), "datasetMode": job.dataset_mode,
             "finishedAt": to_iso(job.finished_at) if job.finished_at else None,
             "madeWith": f"DataGen {datagen.__version__}",
@@ -203,14 +205,6 @@ class _Source:
     records: Records
     wish: Wish
     spool: Spool | None  # where records may grow meanwhile
-
-    @property
-    def ok(self) -> int:
-        return self.spool.ok if self.spool else self.records.job.total_ok
-
-    @property
-    def failed(self) -> int:
-        return self.spool.failed if self.spool else self.records.job.total_failed
 
     @property
     def schema(self) -> dict[str, object]:

@@ -45,6 +45,13 @@ class Records:
         """Their fields: the schema's first, then others in order of appearance."""
         return self.reader.names(self)
 
+    def counted(self, ok: int, failed: int) -> Records:
+        """The same, of which that many could be read. Raises Conflict for none."""
+        if not ok + failed:
+            raise Conflict("No record of this job can be read here yet. Try again in a minute.")
+        return replace(self, job=replace(self.job, total_generated=ok + failed, total_ok=ok,
+                                         total_failed=failed))
+
     @property
     def details(self) -> JobDetails | None:
         """What was asked for; None when it can't be read."""
@@ -69,7 +76,7 @@ class Records:
             return self.view.not_closed
         if self.partial:
             return (f"The job was still running: {job.total_generated:,} of "
-                    f"{job.total_records:,} records had been made.")
+                    f"{job.total_records:,} records could be read.")
         if job.was_cancelled:
             return (f"The job was cancelled: {job.total_generated:,} of "
                     f"{job.total_records:,} records had been made.")

@@ -449,3 +449,42 @@ def test_the_job_handed_to_the_worker_is_the_one_that_was_drafted(api: Api) -> N
     (text,) = api.store.notes(keys.DESK_JOBS).values()
     job = load_job(text)
     assert (job.title, job.owner, job.peers) == ("Tickets", "admin", ("peer1", "peer2"))
+
+
+# --------------------------------------------------------------------- downloads
+
+
+@pytest.mark.parametrize(("form", "media"), [
+    ("jsonl", "application/jsonl"), ("parquet", "application/vnd.apache.parquet"),
+    ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    ("bundle", "application/zip"),
+])
+def test_every_form_is_an_attachment_that_nobody_keeps(golden: Api, form: str, media: str) -> None:
+    answer = golden.get(f"/api/tasks/{FINISHED}/export?format={form}")
+    assert answer.status_code == 200
+    ending = "zip" if form == "bundle" else form
+    assert answer.headers["content-type"] == media
+    assert f".{ending}" in answer.headers["content-disposition"]
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    if form in {"xlsx", "bundle"}:
+        assert int(answer.headers["content-length"]) == len(answer.content)
+        assert answer.content.startswith(b"PK")
+
+
+def test_csv_takes_delimiter_mark_and_columns_for_nested_objects(golden: Api) -> None:
+    answer = golden.get(f"/api/tasks/{FINISHED}/export?format=csv&delimiter=semicolon&bom=true"
+                        "&nested=columns")
+    assert answer.content.startswith(b"\xef\xbb\xbf")
+    header = answer.content.decode("utf-8-sig").splitlines()[0]
+    assert ";" in header
+    assert "," not in header
+
+
+def test_of_a_job_that_runs_a_part_has_to_be_asked_for(api: Api) -> None:
+    earlier.seed(earlier.RUNNING_RUN, api.store, api.files)
+    assert api.get(f"/api/tasks/{RUNNING}/export?format=csv").status_code == 409
+    answer = api.get(f"/api/tasks/{RUNNING}/export?format=csv&partial=true")
+    assert answer.status_code == 409
+    assert "can be read here yet" in answer.json()["error"]
+    assert api.get(f"/api/tasks/{RUNNING}/export?partial=true", user="bob").status_code == 404
