@@ -179,9 +179,10 @@ class Exports:
         """What may be passed on of a job: no account, no address, no key."""
         job, details = source.records.job, source.records.details
         said: dict[str, object] = {
-            "id": job.id, "title": job.title, "status": job.status, "complete": not (
-                source.records.warning), "note": source.records.warning or None,
-            "recordsAskedFor": job.total_records, "records": job.total_ok, "failed": job.total_failed,
+            "id": job.id, "title": job.title, "status": job.status,
+            "complete": not source.records.warning, "note": source.records.warning or None,
+            "recordsAskedFor": job.total_records, "records": job.total_ok,
+            "failed": job.total_failed,
             "createdAt": to_iso(job.created_at), "datasetMode": job.dataset_mode,
             "finishedAt": to_iso(job.finished_at) if job.finished_at else None,
             "madeWith": f"DataGen {datagen.__version__}",
