@@ -6,18 +6,14 @@ our keys. A value speaks for the field it lies in, or it is not ours.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import itertools
-import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
 from datagen.domain.editions import Word
-from datagen.domain.errors import StoreError, StoreUnconfirmed
 from datagen.domain.jobs import PEER_ID, Job, PeerState
 from datagen.domain.profiles import Profiles
 from datagen.domain.totals import Totals
@@ -33,7 +29,7 @@ from datagen.protocol.codec import (
 )
 from datagen.protocol.fields import dumps, from_iso, load_object, text_of, to_iso, whole
 from datagen.protocol.foreign import Foreign
-from datagen.protocol.newest import Marked, Newest
+from datagen.protocol.own_fields import Fields
 from datagen.protocol.revoked import load_revoked, revoked_record
 from datagen.protocol.said import Place, Said
 from datagen.protocol.seal import Seal
@@ -41,9 +37,7 @@ from datagen.protocol.settings import earlier_record, load_kept, load_profiles
 from datagen.protocol.usage import load_usage_of, usage_record
 from datagen.protocol.words import load_word, word_record
 
-_LOG = logging.getLogger(__name__)
 T = TypeVar("T")
-_TRIES = 3  # of a write
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +53,7 @@ class Beat:
     revoked: Mapping[str, datetime] = dataclasses.field(default_factory=dict)
 
 
-class Board:
+class Board(Fields):
     """Typed reads and writes of the job keys of one hash store. Raises StoreError.
 
     Whatever is written carries ``(inc, rev)`` of the writing process: no two writes are
@@ -72,39 +66,11 @@ class Board:
         self, store: HashStore, *, seal: Seal | None = None, foreign: Foreign | None = None,
         said: Said | None = None,
     ) -> None:
-        """``seal``: None where nobody else writes; ``foreign``: counts what is not ours.
-
-        ``said``: keeps our last words, where there are nodes that can miss them.
-        """
-        self._store, self.said = store, said
-        self._seal = seal
+        """``seal`` and ``said``: None where nobody else writes, and no node can miss a word."""
+        super().__init__(store, seal=seal, foreign=foreign, said=said)
         self._ours: set[str] = set()  # ids of jobs that were seen with our seal
-        self._foreign = foreign or Foreign()
-        self._inc = 1
-        self._ended = False
-        self._revs = itertools.count(1)
-        self._alone = False  # no other node confirmed the last write
-        self._seen = Newest()
         self._decoded: dict[str, Job] = {}  # by stored text, as of the last ``jobs()``
         self._pulses: dict[tuple[str, str], Beat] = {}  # likewise, of ``beats()``
-
-    @property
-    def is_alone(self) -> bool:
-        """Whether no other node confirmed the last write."""
-        return self._alone
-
-    @property
-    def inc(self) -> int:
-        """The number of this start."""
-        return self._inc
-
-    def begin(self, inc: int) -> None:
-        """From now on writes are those of start number ``inc`` of this peer's worker."""
-        self._inc, self._ended = inc, False
-
-    def end(self) -> None:
-        """A later start writes our fields now: until ``begin``, every write raises StoreError."""
-        self._ended = True
 
     def jobs(self) -> dict[str, Job]:
         """All readable jobs by id; those of other applications are left out.
@@ -206,11 +172,6 @@ class Board:
     def last_word(self, job_id: str, peer_id: str) -> Word | None:
         """What this peer last said of a job beside that, from our own disk."""
         return self._last(keys.job_control(job_id), peer_id, load_word)
-
-    def _last(self, hkey: str, field: str, load: Callable[[str], T]) -> T | None:
-        place = Place(hkey=hkey, field=field)
-        record = self.said.record(place) if self.said is not None else None
-        return load(dumps({**record, "inc": self._inc})) if record else None
 
     def say_again(self, place: Place) -> None:
         """Write our last word there once more."""
@@ -318,83 +279,12 @@ class Board:
         else:
             self._put(hkey, field, text)
 
-    def _plain(self, key: str, load: Callable[[str], T]) -> T | None:
-        text = self._store.get(key)
-        try:
-            return None if text is None else load(text)
-        except ValueError as exc:
-            self._foreign.ignored(key, "", exc)
-            return None
-
     def _load_job(self, job_id: str, text: str) -> Job:
         job = load_job(text)
         if job.inc or job_id in self._ours:
             self._check(keys.JOBS, job_id, text)
             self._ours.add(job_id)
         return job
-
-    def _check(self, hkey: str, field: str, text: str) -> None:
-        """Raises ValueError for what none of our processes wrote into this field."""
-        if self._seal is not None and not self._seal.holds(hkey, field, text):
-            raise ValueError("it does not hold our seal")
-
-    def _remove(self, hkey: str, field: str) -> None:
-        if self.said is not None:
-            self.said.forget(Place(hkey=hkey, field=field))
-        self._put(hkey, field, None)
-
-    def _write(
-        self, hkey: str, field: str, record: Mapping[str, Any], *, last_word: bool = False
-    ) -> None:
-        """Say it, and again where that may help: each time in other bytes.
-
-        ``last_word``: it is kept, to be said again later.
-        """
-        if last_word and self.said is not None:
-            self.said.keep(Place(hkey=hkey, field=field), record)
-        for number in range(1, _TRIES + 1):
-            text = dumps({**record, "inc": self._inc, "rev": next(self._revs)})
-            sealed = self._seal.put_on(hkey, field, text) if self._seal else text
-            try:
-                self._put(hkey, field, sealed)
-            except StoreError as exc:
-                if number == _TRIES or not exc.passing:
-                    raise
-            else:
-                return
-
-    def _put(self, hkey: str, field: str, text: str | None) -> None:
-        if self._ended:
-            raise StoreError("Another worker with this peer's id was started later; this one "
-                             "writes nothing any more.")
-        with self._confirming():
-            self._store.hset(hkey, field, text)
-
-    @contextlib.contextmanager
-    def _confirming(self) -> Iterator[None]:
-        """Note whether another node confirms the write; without, it is stored here all the same."""
-        try:
-            yield
-        except StoreUnconfirmed as exc:  # it is said again with what comes next
-            _LOG.log(logging.DEBUG if self._alone else logging.WARNING, "%s", exc)
-            self._alone = True
-        else:
-            self._alone = False
-
-    def _newest(
-        self, hkey: str, load: Callable[[str, str], Marked], *, sure: bool = True
-    ) -> dict[str, Marked]:
-        return self._seen.of(hkey, self._store.hgetall(hkey), load,
-                             partial(self._foreign.ignored, hkey), sure=sure)
-
-    def _readable(
-        self, hkey: str, load: Callable[[str, str], T]
-    ) -> Iterator[tuple[str, T]]:
-        for field, text in self._store.hgetall(hkey).items():
-            try:
-                yield field, load(field, text)
-            except ValueError as exc:
-                self._foreign.ignored(hkey, field, exc)
 
 
 def _own(value: T, said: str, field: str) -> T:

@@ -18,6 +18,7 @@ from datagen.adapters.clock import HandClock
 from datagen.adapters.outgoing import ANSWER_LIMIT, Outgoing
 from datagen.domain.chat import ChatCall, Endpoint, Message
 from datagen.domain.errors import (
+    AddressForbidden,
     ModelFailed,
     ModelOverloaded,
     ModelRefused,
@@ -284,6 +285,22 @@ async def test_a_schema_json_cannot_carry_is_refused(server):
         with pytest.raises(ModelRejected, match="JSON can't carry"):
             await chat.complete(server.endpoint(), call({"minimum": float("nan")}))
     assert json.dumps(server.bodies) == "[]"
+
+
+async def test_whoever_calls_no_private_network_is_reached_on_a_persons_behalf(server):
+    """Drafts, workers, tests and lists of models all come through here."""
+    own = Endpoint(base_url="http://127.0.0.1:9", path="/c")
+    chat = HttpChat(out=Outgoing(timeout=5), own=own, clock=HandClock())
+    try:
+        for there in (server.endpoint(), server.endpoint(base_url=server.base_url.replace(
+                "127.0.0.1", "localhost")), server.endpoint(polled=True, dialect="ratio1")):
+            for ask in (chat.complete(there, call()), chat.try_out(there, call()),
+                        chat.models(there)):
+                with pytest.raises(AddressForbidden):
+                    await ask
+    finally:
+        await chat.aclose()
+    assert server.bodies == server.headers == []
 
 
 async def test_a_trial_tells_the_form_a_server_takes_whatever_was_remembered(server):
