@@ -110,7 +110,8 @@ def test_the_first_request_of_a_fresh_process_shows_a_stranger_the_sign_in_page_
 
 
 def test_a_run_leaves_no_secret_in_its_log_and_no_file_to_others(tmp_path: Path) -> None:
-    form = {"content_type": "application/x-www-form-urlencoded"}
+    token = "t" * 43
+    form = {"content_type": "application/x-www-form-urlencoded", "cookie": f"datagen_form={token}"}
     with web(tmp_path) as port:
         chosen = settings.load(environment_of(tmp_path, port), in_container=False)
         with closing(bootstrap.build(chosen)) as services:
@@ -123,8 +124,8 @@ def test_a_run_leaves_no_secret_in_its_log_and_no_file_to_others(tmp_path: Path)
             {"title": "T", "totalRecords": 1, "description": "A thing", "instructions": "n"}),
             content_type="application/json", cookie=cookie)[0] == 502
         for name in ("admin", "nobody"):
-            assert ask(port, "POST", "/login", f"username={name}&password={PASSWORD}x",
-                       origin=here, **form)[0] == 401
+            sent = f"username={name}&password={PASSWORD}x&form_token={token}"
+            assert ask(port, "POST", "/login", sent, origin=here, **form)[0] == 401
         forwarded = {"x_forwarded_proto": "https", "x_forwarded_for": "10.9.8.7"}
         for host in ("[", "evil.example"):
             assert ask(port, "GET", "/login", host=host, **forwarded)[0] == 400

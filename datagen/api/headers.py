@@ -141,11 +141,15 @@ def loses_cookie(scope: Scope, trusted: Networks) -> bool:
     return not is_encrypted(scope, trusted) and not _is_here(scope)
 
 
+def is_secure(scope: Scope, trusted: Networks) -> bool:
+    """Whether a cookie is for HTTPS only: unless it is plain HTTP to this very machine."""
+    return is_encrypted(scope, trusted) or not _is_here(scope)
+
+
 def set_session(response: Response, token: str, scope: Scope, trusted: Networks) -> None:
-    """Put the token in the cookie; Secure unless it is plain HTTP to this very machine."""
-    plain = not is_encrypted(scope, trusted) and _is_here(scope)
+    """Put the token in the cookie."""
     response.set_cookie(COOKIE, token, max_age=COOKIE_LIFE, path="/", httponly=True,
-                        samesite="lax", secure=not plain)
+                        samesite="lax", secure=is_secure(scope, trusted))
 
 
 def clear_session(response: Response, why: Left = "ended") -> None:

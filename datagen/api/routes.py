@@ -13,10 +13,11 @@ from starlette.routing import BaseRoute, Match, Route
 import datagen
 from datagen.api.auth import Auth, Door
 from datagen.api.errors import Handler, answering, failure
+from datagen.api.forms import of_forms
 from datagen.api.gate import Gate
 from datagen.api.policy import Policy
 from datagen.api.profiles import profile_routes
-from datagen.api.signin import SignIn, reading
+from datagen.api.signin import SignIn
 from datagen.api.signup import signup_routes
 from datagen.api.tasks import task_routes
 
@@ -34,8 +35,8 @@ def build_routes(services: Services, settings: Settings) -> list[Route]:
         door, settings, offers_account=services.signing_up.is_open)
     health = _health(services, settings)
     routes = [
-        Route("/login", page.show, methods=["GET"]),
-        Route("/login", reading(page.submit), methods=["POST"]),
+        Route("/login", of_forms(page.show, settings.trusted_proxies), methods=["GET"]),
+        Route("/login", of_forms(page.submit, settings.trusted_proxies), methods=["POST"]),
         Route("/auth/logout", page.leave, methods=["GET"]),
         Route("/health", health, methods=["GET"]),
         Route("/api/health", health, methods=["GET"]),

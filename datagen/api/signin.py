@@ -5,15 +5,14 @@ It needs no script and no other file, so that nothing else has to be open.
 
 from __future__ import annotations
 
-import functools
 from html import escape
 from typing import TYPE_CHECKING
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from datagen.api.auth import Door
-from datagen.api.errors import Handler
+from datagen.api.forms import fields_of, form
 from datagen.api.headers import (
     clear_session,
     client_address,
@@ -23,7 +22,7 @@ from datagen.api.headers import (
     token_of,
     why_left,
 )
-from datagen.api.signin_look import card, field, fields_of, needs_https, slot
+from datagen.api.signin_look import card, field, needs_https, slot
 from datagen.domain.errors import SignInFailed, StoreError, TooManyTries
 
 if TYPE_CHECKING:
@@ -32,19 +31,6 @@ if TYPE_CHECKING:
 REFRESH = 3  # seconds
 _ENDED = "Your session ended. Sign in again."
 _BYE = "You are signed out."
-
-
-def reading(handler: Handler) -> Handler:
-    """Wrap a form's handler: nobody is left to read an answer once the browser has gone."""
-
-    @functools.wraps(handler)
-    async def wrapped(request: Request) -> Response:
-        try:
-            return await handler(request)
-        except ClientDisconnect:
-            return Response(status_code=400)
-
-    return wrapped
 
 
 class SignIn:
@@ -111,13 +97,13 @@ class SignIn:
                     value=name[:200])
         password = field("password", "Password", 'type="password" maxlength="1024" '
                          f'autocomplete="current-password" required{focus_password}')
+        inner = (f'<input type="hidden" name="next" value="{escape(path)}">{who}{password}'
+                 '<button type="submit">Sign in</button>')
         foot = '<p class="foot">No account yet? <a href="/signup">Sign up</a></p>' \
             if self._offers else ""
         return card("Sign in", f"""\
 <p class="sub">Sign in to make and manage datasets.</p>{slot(note=note, problem=problem)}
-<form method="post" action="/login">
-<input type="hidden" name="next" value="{escape(path)}">{who}{password}
-<button type="submit">Sign in</button></form>{foot}""", status=status, heading="DataGen")
+{form("/login", inner)}{foot}""", status=status, heading="DataGen")
 
 
 def trouble_page(title: str, text: str) -> Response:

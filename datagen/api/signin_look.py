@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from html import escape
-from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from datagen.api.headers import content_type, host_name
+from datagen.api.headers import host_name
 
 _CSP = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; "
@@ -88,20 +86,6 @@ def field(
     shown = f' value="{escape(value)}"' if value else ""
     return (f'<label for="{name}">{escape(label)}</label>'
             f'<input id="{name}" name="{name}"{shown}{about} {attributes}>{said}')
-
-
-async def fields_of(request: Request) -> Mapping[str, str] | None:
-    """What a form of ours sent; None = it can't be read. The gate bounds its size.
-
-    Raises ClientDisconnect.
-    """
-    if content_type(request.headers) != "application/x-www-form-urlencoded":
-        return None
-    try:
-        return dict(parse_qsl((await request.body()).decode(), keep_blank_values=True,
-                              max_num_fields=10))
-    except ValueError:
-        return None
 
 
 def needs_https(request: Request, port: int) -> Response:

@@ -12,9 +12,9 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from datagen.api.errors import answer_for, answering, read_json
+from datagen.api.forms import fields_of, form, of_forms
 from datagen.api.headers import client_address, loses_cookie
-from datagen.api.signin import reading
-from datagen.api.signin_look import card, field, fields_of, needs_https, slot
+from datagen.api.signin_look import card, field, needs_https, slot
 from datagen.domain.errors import (
     DatagenError,
     InputError,
@@ -35,11 +35,11 @@ _SIGN_IN = '<p class="foot">Have an account? <a href="/login">Sign in</a></p>'
 
 def signup_routes(services: Services, settings: Settings) -> list[Route]:
     """All are open to strangers: the gate's list names them too."""
-    one = _SignUp(services, settings)
+    one, trusted = _SignUp(services, settings), settings.trusted_proxies
     return [
-        Route("/signup", one.show, methods=["GET"]),
-        Route("/signup", reading(one.submit), methods=["POST"]),
-        Route("/signup/resend", reading(one.submit_again), methods=["POST"]),
+        Route("/signup", of_forms(one.show, trusted), methods=["GET"]),
+        Route("/signup", of_forms(one.submit, trusted), methods=["POST"]),
+        Route("/signup/resend", of_forms(one.submit_again, trusted), methods=["POST"]),
         Route("/api/auth/register", answering(one.register), methods=["POST"]),
         Route("/api/auth/register/resend", answering(one.resend), methods=["POST"]),
     ]
@@ -134,11 +134,12 @@ def _answered(exc: DatagenError, page: Response) -> Response:
 
 def _not_sent(problem: str, fields: Mapping[str, str]) -> Response:
     email = escape(fields.get("email", "")[:200])
+    inner = (f'<input type="hidden" name="email" value="{email}">'
+             '<button type="submit">Send the mail again</button>')
     return card("The mail did not leave", f"""\
 {slot(problem=problem)}
 <p>The password waits for a day. Have the mail sent to <b>{email}</b> again in a while.</p>
-<form method="post" action="/signup/resend"><input type="hidden" name="email" value="{email}">
-<button type="submit">Send the mail again</button></form>{_SIGN_IN}""", status=502)
+{form("/signup/resend", inner)}{_SIGN_IN}""", status=502)
 
 
 def _form(
@@ -155,7 +156,7 @@ def _form(
              "Your user name and a first password go there."),
             ("country", "Country", 'autocomplete="country-name" maxlength="120" required', ""),
         ))
+    button = '<button type="submit">Create account</button>'
     return card("Sign up", f"""\
 <p class="sub">An account of your own to make and manage datasets.</p>{slot(problem=problem)}
-<form method="post" action="/signup">{rows}
-<button type="submit">Create account</button></form>{_SIGN_IN}""", status=status)
+{form("/signup", rows + button)}{_SIGN_IN}""", status=status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -12,10 +13,13 @@ from datagen.services.sessions import SESSION_LIFE
 ORIGIN = "http://localhost:8501"
 FORM = {"origin": ORIGIN}
 RIGHT = {"username": "ann", "password": "her password"}
+TOKEN = "t" * 43  # as our own look
 
 
 def post(client: TestClient, fields: dict[str, str], origin: str = ORIGIN) -> Any:
-    return client.post("/login", data=fields, headers={"origin": origin})
+    """What the browser sends that was given the form."""
+    client.cookies.set("datagen_form", TOKEN)
+    return client.post("/login", data={**fields, "form_token": TOKEN}, headers={"origin": origin})
 
 
 def test_the_form_is_kind_to_password_managers_and_needs_no_script(
@@ -130,6 +134,38 @@ def test_a_foreign_page_cannot_sign_anyone_in(anonymous: TestClient) -> None:
     assert anonymous.post("/login", data=RIGHT).status_code == 403
 
 
+def test_a_form_comes_from_the_browser_it_was_given_to(site: Any) -> None:
+    with site.client() as mine, site.client() as theirs:
+        given = re.search(r'name="form_token" value="([^"]+)"', mine.get("/login").text)
+        assert given
+        assert mine.cookies["datagen_form"] == given[1]
+        again = mine.get("/login")
+        assert given[1] in again.text  # another tab ends no form of this one
+        assert "set-cookie" not in again.headers
+        theirs.get("/login")
+        for token in ("", "x", "é", given[1], theirs.cookies["datagen_form"][:-1]):
+            answer = theirs.post("/login", data={**RIGHT, "form_token": token}, headers=FORM)
+            assert answer.status_code == 400, token
+            assert "Try again" in answer.text
+            assert "datagen_session" not in theirs.cookies
+        theirs.cookies.clear()
+        assert theirs.post("/login", data={**RIGHT, "form_token": ""},
+                           headers=FORM).status_code == 400
+        assert mine.post("/login", data={**RIGHT, "form_token": given[1]},
+                         headers=FORM).status_code == 303
+
+
+@pytest.mark.parametrize("cookie", ["", "x", "t" * 44, '"><script>', "é" * 43])
+def test_a_form_holds_no_secret_that_somebody_made_up(site: Any, cookie: str) -> None:
+    with site.client() as client:
+        answer = client.get("/login", headers={"cookie": f"datagen_form={cookie}".encode()})
+
+    assert "<script" not in answer.text
+    assert 'value=""' not in answer.text
+    assert "datagen_form=" in answer.headers["set-cookie"]
+    assert "HttpOnly" in answer.headers["set-cookie"]
+
+
 # -- transport
 
 
@@ -172,8 +208,8 @@ def test_over_https_the_cookie_is_secure(
 ) -> None:
     with site.client(url=url, peer=peer) as client:
         headers = {"x-forwarded-proto": forwarded} if forwarded else {}
-        answer = client.post("/login", data=RIGHT, headers={
-            **headers, "origin": url.replace("http://", "https://")})
+        answer = client.post("/login", data={**RIGHT, "form_token": TOKEN}, headers={
+            **headers, "cookie": f"datagen_form={TOKEN}", "origin": url.replace("http://", "https://")})
 
     assert answer.status_code == 303
     assert "Secure" in answer.headers["set-cookie"]

@@ -10,10 +10,14 @@ from starlette.testclient import TestClient
 
 ADA = {"name": "Ada", "email": "ada@example.com", "country": "Romania"}
 ORIGIN = "http://localhost:8501"
+TOKEN = "t" * 43  # as our own look
 
 
 def form(client: TestClient, path: str = "/signup", **fields: str) -> Any:
-    return client.post(path, data={**ADA, **fields}, headers={"origin": ORIGIN})
+    """What the browser sends that was given the form."""
+    client.cookies.set("datagen_form", TOKEN)
+    return client.post(path, data={**ADA, "form_token": TOKEN, **fields},
+                       headers={"origin": ORIGIN})
 
 
 def test_the_sign_in_form_leads_to_it_where_there_is_mail(site: Any, make_site: Any) -> None:
