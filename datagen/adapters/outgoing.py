@@ -141,7 +141,7 @@ class Outgoing:
         """What a failed exchange means to people."""
         if isinstance(getattr(exc, "os_error", None), _ForbiddenError):
             return AddressForbidden(f"{who} can't be called. "
-                                    + addresses.FORBIDDEN.format("Where its name leads to"))
+                                    + addresses.FORBIDDEN.format("What its name leads to"))
         if isinstance(exc, aiohttp.ConnectionTimeoutError):
             return ModelUnreachable(f"{who} can't be reached: no connection within "
                                     f"{CONNECT_TIMEOUT:g} s.")

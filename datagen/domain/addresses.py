@@ -18,8 +18,8 @@ VARIABLE = "DATAGEN_ALLOW_PRIVATE_INFERENCE_URLS"
 NOT_SPELLED = ("Enter an address such as https://host:8000/v1, without user name, password, ? or "
                "#, and in plain letters (other alphabets as xn--).")
 NO_PORT = "Model servers are called on port 80, 443, or one from 1024 on that no other service has."
-FORBIDDEN = ("{} belongs to this machine or to a private network, and users' model servers may "
-             f"not. Whoever runs DataGen can allow networks with {VARIABLE}.")
+FORBIDDEN = ("{} is on this machine or in a private network, where no user's model server may be. "
+             f"Whoever runs DataGen can allow networks with {VARIABLE}.")
 
 
 def _nets(*texts: str) -> Networks:

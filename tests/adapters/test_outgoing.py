@@ -135,7 +135,7 @@ async def test_a_name_that_is_allowed_first_and_forbidden_later_never_leads_ther
         for forbidden in (False, True):  # as after the name was forgotten
             async with opened(look_up) as out:
                 if forbidden:
-                    with pytest.raises(AddressForbidden, match="Where its name leads to"):
+                    with pytest.raises(AddressForbidden, match="What its name leads to"):
                         await get(out, f"http://rebind.example:{raw.port}/")
                 else:
                     await get(out, f"http://rebind.example:{raw.port}/")
@@ -171,7 +171,7 @@ async def test_localhost_by_the_systems_own_resolver_is_forbidden_by_where_it_le
     raw: Raw
 ) -> None:
     async with opened(inside=()) as out:
-        with pytest.raises(AddressForbidden, match="Where its name leads to"):
+        with pytest.raises(AddressForbidden, match="What its name leads to"):
             await get(out, f"http://localhost:{raw.port}/")
     assert raw.came == []
 

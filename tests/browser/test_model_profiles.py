@@ -106,7 +106,7 @@ def connect(page: Page, server: Server, model: str, look: Callable[[], None]) ->
     page.get_by_label("Base URL").fill("http://10.0.0.1:8000")
     page.get_by_label("API key", exact=True).fill(KEY)
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("belongs to this machine or to a private network")).to_be_visible()
+    expect(page.get_by_text("is on this machine or in a private network")).to_be_visible()
     look()
     page.get_by_label("Base URL").fill(model)
     page.get_by_label("API key", exact=True).fill(f"{KEY}-not-quite")
