@@ -145,6 +145,7 @@ async def _run(client: str, url: str, in_flight: int, records: int, path: str) -
 
 
 def main(client: str, url: str, in_flight: str, records: str, path: str) -> None:
+    os.nice(5)  # as the worker is
     used: Any = uvloop.run(_run(client, url, int(in_flight), int(records), path))
     sys.stdout.write(json.dumps({"cpu": used.cpu, "peak": used.peak}))
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+import orjson
 from jsonschema.exceptions import ValidationError
 
 from datagen.domain import replies
@@ -149,9 +150,7 @@ class RecordReader:
         """What is wrong with an object, in one sentence; "" when it fits."""
         if self._is_schema(value):
             return "The model repeated the schema instead of writing a record."
-        try:
-            json.dumps(value, ensure_ascii=False).encode()
-        except UnicodeEncodeError:
+        if not _is_text(value):
             return "The model's answer holds characters that are not valid text."
         errors = list(islice(self._validity.errors(coerced.value), MAX_ERRORS))
         return "; ".join(list(dict.fromkeys(map(_named, errors)))[:MAX_REASONS])
@@ -184,6 +183,18 @@ def ordered(value: Any, schema: Any) -> Any:
     names = [name for name in fields if name in value]
     names += [name for name in value if name not in fields]
     return {name: ordered(value[name], fields.get(name)) for name in names}
+
+
+def _is_text(value: Any) -> bool:
+    """Whether all characters are whole: half a surrogate pair is no text that a file can hold."""
+    try:
+        orjson.dumps(value)
+    except TypeError:  # it can't write numbers of any size either
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            return False
+    return True
 
 
 def _text_of_parts(value: list[Any]) -> str:
