@@ -61,8 +61,8 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(name="DATAGEN_MODEL_PORT", doc="port of the local model", default="8502"),
     Variable(name="DATAGEN_MAX_RECORDS_PER_JOB", doc="most records one job may ask for",
              default="200"),
-    Variable(name="DATAGEN_MAX_IN_FLIGHT", doc="model calls at once per worker; 1 = one after "
-             "another", default="8"),
+    Variable(name="DATAGEN_MAX_IN_FLIGHT", doc="most model calls at once per worker, which "
+             "finds out how many are best; 1 = one after another", default="64"),
     Variable(name="DATAGEN_MAX_CONCURRENT_JOBS_PER_INSTANCE", doc="jobs a worker runs at once",
              default="1"),
     Variable(name="DATAGEN_PEER_DEAD_SECONDS", doc="without progress, until other peers help; at "

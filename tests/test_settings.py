@@ -95,7 +95,7 @@ class TestLocalMode:
         assert settings.endpoint.base_url == "http://127.0.0.1:8502"
         assert settings.endpoint.dialect == "openai"
         assert (settings.max_records_per_job, settings.max_in_flight, settings.attempts) == (
-            200, 8, 1)
+            200, 64, 1)
         assert settings.warnings == ()
 
     def test_folders_follow_the_data_folder(self, tmp_path: Path) -> None:

@@ -41,7 +41,8 @@ def up(environment: Mapping[str, str], log: Path) -> Iterator[Server]:
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
     with log.open("wb") as out, subprocess.Popen(
         [sys.executable, "-m", "datagen", "up"], cwd=ROOT,
-        env=inherited | {"DATAGEN_APP_PORT": str(port), "DATAGEN_JOB_POLL_SECONDS": "0.5"}
+        env=inherited | {"DATAGEN_APP_PORT": str(port), "DATAGEN_JOB_POLL_SECONDS": "0.5",
+                         "DATAGEN_MAX_IN_FLIGHT": "8"}  # progress is there to be watched
         | dict(environment),
         stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
     ) as process:
