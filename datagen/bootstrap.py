@@ -36,6 +36,7 @@ from datagen.protocol.said import Said
 from datagen.protocol.seal import Seal
 from datagen.services.account_copies import AccountCopies
 from datagen.services.accounts import Accounts
+from datagen.services.allowances import Allowances
 from datagen.services.contact import Contact
 from datagen.services.datasets import Datasets
 from datagen.services.drafts import Drafts
@@ -137,14 +138,16 @@ def build(settings: Settings, *, for_pages: bool = False) -> Services:
         vault=AesVault(*secrets_kept, purpose="passwords of sign-up mails"),
         throttles=_throttles(settings.sign_up, clock),
         kept=timedelta(seconds=settings.sign_up.kept_seconds))
+    allowances = Allowances(clock=clock, most=settings.most)
     drafts = Drafts(chat=chat, signer=signer, clock=clock, endpoint=settings.endpoint,
                     max_records=settings.max_records_per_job, peer_id=settings.peer_id,
-                    profiles=profiles, inside=settings.private_networks)
+                    profiles=profiles, allowances=allowances,
+                    inside=settings.private_networks)
     jobs = Jobs(board=board, desk=desk, files=files, drafts=drafts, clock=clock,
                 peers=settings.peers, peer_id=settings.peer_id,
                 max_records=settings.max_records_per_job,
                 active_poll=settings.active_poll_seconds,
-                idle_poll=settings.idle_poll_seconds, patience=patience)
+                idle_poll=settings.idle_poll_seconds, patience=patience, allowances=allowances)
     return Services(
         settings=settings, clock=clock, chat=chat, accounts=accounts,
         directory=Directory(people), signing_up=signing_up, drafts=drafts, jobs=jobs,

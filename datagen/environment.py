@@ -85,6 +85,12 @@ VARIABLES: tuple[Variable, ...] = (
              aliases=("NEXT_PUBLIC_DATAGEN_UI_TEST_PRESET",)),
     Variable(name="DATAGEN_MAX_EXTERNAL_API_CONFIGS", doc="model profiles per user",
              default="10"),
+    Variable(name="DATAGEN_MAX_OPEN_JOBS_PER_USER", doc="jobs of one user that are not finished; "
+             "0 = any number", default="0"),
+    Variable(name="DATAGEN_MAX_RECORDS_PER_DAY", doc="records one user may ask for within 24 "
+             "hours; 0 = any number", default="0"),
+    Variable(name="DATAGEN_MAX_DRAFTS_PER_HOUR", doc="schemas one user may have drafted within an "
+             "hour; 0 = any number", default="0"),
     Variable(name="DATAGEN_ALLOW_PRIVATE_INFERENCE_URLS", doc="private networks, comma "
              "separated, where users' model servers may be, e.g. 10.1.0.0/16"),
     Variable(name="DATAGEN_MOCK_CSTORE", doc="a throwaway store with admin/admin and "

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from datagen.domain.addresses import Networks
+from datagen.domain.bounds import Most
 from datagen.domain.chat import Endpoint
 from datagen.domain.endpoints import NODE_PATH, dialect_for
 from datagen.domain.errors import SettingsError
@@ -64,6 +65,7 @@ class Settings:
     show_failures: bool
     ui_preset: Mapping[str, Any] | None
     max_profiles: int
+    most: Most  # that one user may ask for
     private_networks: Networks  # where users' model servers may be as well
     mock_store: bool
     mock_model: bool
@@ -229,6 +231,11 @@ def load(environ: Mapping[str, str] | None = None, *, in_container: bool | None 
         show_failures=env.flag("DATAGEN_SHOW_FAILURES"),
         ui_preset=env.checked("DATAGEN_UI_TEST_PRESET", _preset, "a JSON object"),
         max_profiles=env.whole("DATAGEN_MAX_EXTERNAL_API_CONFIGS", 10, 1, 1000),
+        most=Most(
+            open_jobs=env.whole("DATAGEN_MAX_OPEN_JOBS_PER_USER", 0, 0, 100_000),
+            records_per_day=env.whole("DATAGEN_MAX_RECORDS_PER_DAY", 0, 0, 1_000_000_000),
+            drafts_per_hour=env.whole("DATAGEN_MAX_DRAFTS_PER_HOUR", 0, 0, 10_000),
+        ),
         private_networks=env.checked("DATAGEN_ALLOW_PRIVATE_INFERENCE_URLS", _networks,
                                      "networks such as 10.1.0.0/16, comma separated") or (),
         mock_store=mock_store,

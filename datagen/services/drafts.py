@@ -25,6 +25,7 @@ from datagen.domain.schema import own_draft, read_draft
 from datagen.domain.users import User
 from datagen.ports import ChatModel, Clock, TokenSigner
 from datagen.protocol.fields import from_iso, to_iso
+from datagen.services.allowances import Allowances
 from datagen.services.profiles import ModelProfiles
 
 __all__ = ["Draft", "DraftRequest", "Drafts"]
@@ -69,18 +70,22 @@ class Drafts:
     max_records: int
     peer_id: str
     profiles: ModelProfiles | None = None  # None: nobody has any
+    allowances: Allowances | None = None
     inside: Networks = ()  # private networks where people's model servers may be
     new_id: Callable[[], str] = lambda: secrets.token_hex(16)
     _failures: OrderedDict[str, int] = field(default_factory=OrderedDict, repr=False)
 
     async def draft(self, user: User, request: DraftRequest) -> Draft:
-        """One inference call. Raises InputError with a Problem per field, and ModelError.
+        """One inference call. Raises InputError with a Problem per field, TooManyTries and
+        ModelError.
 
         With ``previous_token`` it is the same draft made again: same id, one refresh more.
         """
         request = check(request, max_records=self.max_records)
         previous = self.read(user, request.previous_token) if request.previous_token else None
         inference, endpoint = await asyncio.to_thread(self._chosen, user, request)
+        if self.allowances:
+            self.allowances.draft(user.name)
         failed = self._failures.get(user.name, 0) + (previous.failed_attempts if previous else 0)
         refreshes = previous.schema_refreshes + 1 if previous else 0
         call = ChatCall(

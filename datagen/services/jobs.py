@@ -26,6 +26,7 @@ from datagen.protocol.codec import details_record, job_record, load_job, totals_
 from datagen.protocol.details import read_details
 from datagen.protocol.fields import dumps
 from datagen.protocol.requests import ask_here, deleted_here
+from datagen.services.allowances import Allowances
 from datagen.services.drafts import Draft, Drafts
 from datagen.services.locks import Locks
 from datagen.services.metrics import read_totals, totals_of_all
@@ -89,6 +90,7 @@ class Jobs:
         active_poll: float,
         idle_poll: float,
         patience: Patience | None = None,
+        allowances: Allowances | None = None,
     ) -> None:
         """``patience`` of who looks at a page; None = read on the spot."""
         self._board = board
@@ -101,6 +103,7 @@ class Jobs:
         self._max_records = max_records
         self._active_poll = active_poll
         self._patience = patience or Patience(None, clock=clock)
+        self._allowances = allowances or Allowances(clock=clock)
         self._confirming = Locks()  # by draft: a double click must not store it twice
         self._details: Recent[tuple[str, str, str], JobDetails] = Recent(64)  # as in ``details``
         self._finals: Recent[str, _FinalStates] = Recent(64)
@@ -119,7 +122,7 @@ class Jobs:
         """Make the job of a signed draft, and answer its id; the second time only answers it.
 
         ``schema`` is the user's edited version; None = as drafted. Raises InputError,
-        Conflict, StoreError and what ``Drafts.read`` raises.
+        Conflict, TooManyTries, StoreError and what ``Drafts.read`` raises.
         """
         draft = self._drafts.read(user, token)
         new_id = job_id(draft.created_at, draft.id)
@@ -129,9 +132,11 @@ class Jobs:
             if self._is_confirmed(draft.id, new_id):
                 return new_id
             details = self._details_of(draft, new_id, user, schema)
-            job = self._queued(draft, details)
-            standing = self._desk.put_once(keys.DESK_JOBS, draft.id, dumps(job_record(job)))
-        self._snapshots.invalidate()
+            with self._allowances.job(user.name, new_id, draft.total_records,
+                                      lambda: [view.job for view in self.list(user)]):
+                job = self._queued(draft, details)
+                standing = self._desk.put_once(keys.DESK_JOBS, draft.id, dumps(job_record(job)))
+                self._snapshots.invalidate()
         return load_job(standing).id
 
     def list(self, user: User) -> tuple[JobView, ...]:
