@@ -35,8 +35,9 @@ def load() -> JobView:
 view = load()
 with st.container(horizontal=True, vertical_alignment="center",
                   horizontal_alignment="distribute"):
-    with st.container(width="content"):
+    with st.container(width="content", horizontal=True, vertical_alignment="center"):
         components.title(view.job.title)
+        job_actions.rename_button(view)
     with st.container(horizontal=True, width="content"):
         if view.job.is_over:
             job_actions.delete_button(view)
@@ -45,6 +46,7 @@ with st.container(horizontal=True, vertical_alignment="center",
             job_actions.close_button(view)
         else:
             job_actions.cancel_button(view)
+        job_actions.again_button(view)
         if view.offered and view.offered.total_ok:
             if st.button("Open table", icon=":material/table_chart:"):
                 st.switch_page(pages.DATASET, query_params={"id": job_id})

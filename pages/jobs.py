@@ -9,7 +9,7 @@ import streamlit as st
 from datagen.domain.errors import StoreError
 from datagen.domain.examples import EXAMPLES
 from datagen.services.jobs import JobView
-from datagen.ui import components, dataset_form, job_actions, pages
+from datagen.ui import components, dataset_form, job_actions, job_filter, pages
 from datagen.ui.session import app, require_user
 from datagen.ui.words import count, plain
 
@@ -79,14 +79,20 @@ def draw_jobs() -> None:
         draw_examples()
         return
     draw_totals(views)
-    shown = st.session_state.get("jobs_page", 1)
-    last = max(1, -(-len(views) // CARDS))
+    chosen = job_filter.draw(views)
+    if not chosen:
+        job_filter.nothing_found()
+        return
+    shown = st.session_state.get(job_filter.PAGE, 1)
+    last = max(1, -(-len(chosen) // CARDS))
     start = (min(shown, last) - 1) * CARDS
-    for view in views[start : start + CARDS]:
+    for view in chosen[start : start + CARDS]:
         components.job_card(view)
     if last > 1:
-        st.pagination(last, key="jobs_page")
-        components.quiet(count(len(views), "job"))
+        st.pagination(last, key=job_filter.PAGE)
+    if len(views) > job_filter.FEW:
+        of = f" of {count(len(views), 'job')}" if len(chosen) < len(views) else ""
+        components.quiet(f"{len(chosen):,}{of}" if of else count(len(views), "job"))
 
 
 draw_jobs()

@@ -10,7 +10,15 @@ import streamlit as st
 from datagen.domain.errors import DatagenError, InputError, ModelError
 from datagen.domain.requests import DraftRequest, check
 from datagen.services.drafts import Draft
-from datagen.ui import components, dataset_form, model_choice, pages, paste_box, schema_editor
+from datagen.ui import (
+    again,
+    components,
+    dataset_form,
+    model_choice,
+    pages,
+    paste_box,
+    schema_editor,
+)
 from datagen.ui.paste_box import Given
 from datagen.ui.session import app, require_user
 from datagen.ui.words import code, count, duration, plain
@@ -97,6 +105,9 @@ def origin(draft: Draft) -> str:
 
 
 components.title("New dataset")
+if copied := again.draft(user):
+    st.session_state.pop(_DRAFT, None)
+    begin(copied)
 with (st.container(border=True) if draft is None
       else st.expander("What you asked for", icon=":material/edit_note:")):
     request = dataset_form.draw(services.settings, st.session_state.get(_PROBLEMS, ()))
@@ -121,12 +132,12 @@ else:
         with st.container(horizontal=True):
             confirmed = st.button("Create dataset", type="primary",
                                   icon=":material/play_arrow:", disabled=not ready)
-            again = st.button("Draft again", icon=":material/refresh:",
-                              help="Asks the model once more and replaces the schema above.")
+            anew = st.button("Draft again", icon=":material/refresh:",
+                             help="Asks the model once more and replaces the schema above.")
             schema_editor.undo_button()
         if confirmed:
             create(request, draft)
-        if again:
+        if anew:
             make_draft(request, draft)
         if ready:
             schema_editor.outlook()

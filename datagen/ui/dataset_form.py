@@ -40,7 +40,8 @@ def clear() -> None:
 def take(draft: Draft) -> None:
     """Show a draft's texts in the form the next time it is drawn."""
     st.session_state[_TAKE] = (draft.title, draft.description, draft.instructions,
-                               draft.total_records, draft.dataset_mode)
+                               draft.total_records, draft.dataset_mode,
+                               draft.inference.parameters.get("seed"))
 
 
 def prepare(preset: Mapping[str, Any] | None) -> None:
@@ -104,8 +105,9 @@ def draw(settings: Settings, problems: Sequence[Problem]) -> DraftRequest:
                         parameters={} if seed is None else {"seed": int(seed)})
 
 
-def _set(title: str, description: str, instructions: str, records: int, mode: bool) -> None:
+def _set(title: str, description: str, instructions: str, records: int, mode: bool,
+         seed: int | None = None) -> None:
     values = {_TITLE: title, _DESCRIPTION: description, _INSTRUCTIONS: instructions,
-              _RECORDS: min(records, 10**9), _SEED: None, _MODE: mode}
+              _RECORDS: min(records, 10**9), _SEED: seed, _MODE: mode}
     for key, value in values.items():
         st.session_state[key] = value

@@ -8,8 +8,9 @@ from functools import partial
 import streamlit as st
 
 from datagen.domain.errors import Conflict, DatagenError, NotThere
+from datagen.domain.requests import MAX_TITLE
 from datagen.services.jobs import JobView
-from datagen.ui import pages
+from datagen.ui import again, components, pages
 from datagen.ui.session import app, require_user
 from datagen.ui.words import count, plain
 
@@ -35,6 +36,19 @@ def close_button(view: JobView) -> None:
         ask_to_close(view)
 
 
+def again_button(view: JobView) -> None:
+    """For any job: the new page, filled with what this one was asked for."""
+    if st.button("Same again", icon=":material/content_copy:", type="tertiary",
+                 help="Start a new dataset from this one, and change something."):
+        st.switch_page(pages.NEW, query_params={again.PARAMETER: view.job.id})
+
+
+def rename_button(view: JobView) -> None:
+    """For any job."""
+    if st.button("Rename", icon=":material/edit:", type="tertiary"):
+        ask_for_title(view)
+
+
 def delete_button(view: JobView) -> None:
     """For a job that is over."""
     if st.button("Delete", icon=":material/delete:", type="tertiary"):
@@ -46,6 +60,25 @@ def say_deleted() -> None:
     title = st.session_state.pop(_DELETED, None)
     if title is not None:
         st.toast(f"**{plain(title)}** was deleted.", icon=":material/delete:")
+
+
+@st.dialog("Rename this job")
+def ask_for_title(view: JobView) -> None:
+    """The question for a job's new title."""
+    user = require_user()  # a dialog runs without the page
+    title = st.text_input("Title", value=view.job.title, max_chars=MAX_TITLE)
+    components.quiet("Files that are downloaded from now on are named after it.")
+    with st.container(horizontal=True):
+        confirmed = st.button("Rename it", type="primary", icon=":material/check:")
+        declined = st.button("Keep it")
+    if confirmed:
+        try:
+            app().jobs.rename(user, view.job.id, title)
+        except DatagenError as exc:
+            st.error(plain(str(exc)), icon=":material/error:")
+            return
+    if confirmed or declined:
+        st.rerun()
 
 
 @st.dialog("Cancel this job?")

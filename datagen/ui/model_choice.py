@@ -41,6 +41,11 @@ def draw(user: User, request: DraftRequest) -> DraftRequest:
     return replace(request, use_external_api=True, profile_id=chosen)
 
 
+def take(profile_id: str | None) -> None:
+    """Choose that model the next time they are drawn, if it is still there."""
+    st.session_state[_CHOICE] = profile_id or _OWN
+
+
 def _names(known: Profiles) -> dict[str, str]:
     """What each profile is called here, its model beside it."""
     return {one.id: f"{one.name} · {one.model}" if one.model else one.name for one in known.all}

@@ -12,6 +12,7 @@ from typing import Any
 
 from datagen.adapters.clock import HandClock
 from datagen.adapters.crypto import JwtSigner
+from datagen.adapters.local import LocalStore
 from datagen.adapters.memory import MemoryFiles, MemoryStore
 from datagen.domain.chat import ChatCall, ChatReply, Endpoint
 from datagen.domain.jobs import Inference, Job, PeerState, shares
@@ -75,9 +76,10 @@ class World:
         self.datasets = Datasets(jobs=self.jobs, files=self.files, cache_dir=cache_dir,
                                  clock=self.clock)
 
-    def another_process(self) -> Jobs:
+    def another_process(self, store: LocalStore | None = None) -> Jobs:
+        """``store``: another than this world's."""
         return Jobs(
-            board=Board(self.store), desk=self.store, files=self.files, drafts=self.drafts,
+            board=Board(store or self.store), desk=self.store, files=self.files, drafts=self.drafts,
             clock=self.clock, peers=self.peers, peer_id=self.peers[0], max_records=100_000,
             active_poll=1.0, idle_poll=10.0,
         )
