@@ -9,7 +9,7 @@ import streamlit as st
 
 from datagen.domain.errors import NotThere, StoreError
 from datagen.services.jobs import JobView
-from datagen.ui import components, job_actions, job_peers, job_view, pages
+from datagen.ui import components, job_actions, job_failures, job_peers, job_view, pages
 from datagen.ui.session import app, require_user
 
 user = require_user()
@@ -77,9 +77,7 @@ def draw_progress() -> None:
             components.quiet("What each peer did can't be read yet; it appears by itself.")
             return
         if latest.job.total_failed:
-            job_view.failures(services.patience.ask(
-                ("failures", user, job_id),
-                partial(services.datasets.failure_groups, user, job_id)))
+            job_failures.draw(user, job_id)
         job_peers.peers(latest)
         job_view.converted(latest)
         return

@@ -17,7 +17,7 @@ from datagen.services import columns as columnar
 from datagen.services import tables
 from datagen.services.columns import Column, Table
 from datagen.services.exports import Export, Exports, is_prepared
-from datagen.services.failures import Failure, FailureGroup, grouped
+from datagen.services.failures import Failure, FailureGroup, grouped, some_of
 from datagen.services.jobs import Jobs, Recent
 from datagen.services.locks import Locks
 from datagen.services.preparing import Preparation
@@ -47,7 +47,7 @@ class Datasets:
                                 table=self._table, is_deleted=jobs.is_deleted)
         self._locks = Locks()  # by job: its table is built once
         self._profiles: Recent[str, tuple[ColumnProfile, ...]] = Recent(32)
-        self._failures: Recent[tuple[str, int], tuple[Failure, ...]] = Recent(32)
+        self._failures: Recent[tuple[str, str | None, int, int], tuple[Failure, ...]] = Recent(32)
         self._groups: Recent[str, tuple[FailureGroup, ...]] = Recent(32)
 
     def lines(self, user: User, job_id: str) -> Iterator[ResultLine]:
@@ -102,18 +102,26 @@ class Datasets:
         known = self._profiles.get(key)
         return known or self._profiles.put(key, self._ask(user, job_id, tables.profile))
 
+    def records(
+        self, user: User, job_id: str, *, offset: int, limit: int
+    ) -> tuple[ResultLine, ...]:
+        """At most ``limit`` records' outcomes in index order, after the first ``offset``."""
+        lines = self._reader.records(user, job_id).lines()
+        return tuple(islice(lines, offset, offset + limit))
+
     def failures(self, user: User, job_id: str, *, limit: int = 50) -> tuple[Failure, ...]:
-        """The first failed records, at most ``limit``."""
+        """The first failed records, at most ``limit``, whatever their reason."""
+        return self.failures_of(user, job_id, None, offset=0, limit=limit)
+
+    def failures_of(
+        self, user: User, job_id: str, reason: str | None, *, offset: int, limit: int
+    ) -> tuple[Failure, ...]:
+        """Failed records of the group that ``failure_groups`` calls so; None = of all groups."""
         records = self._reader.records(user, job_id)
-        key = (f"{job_id} {records.fingerprint}", limit)
+        key = (f"{job_id} {records.fingerprint}", reason, offset, limit)
         known = self._failures.get(key)
-        if known is not None:
-            return known
-        failed = (line for line in records.lines() if not line.ok)
-        return self._failures.put(key, tuple(
-            Failure(index=line.i, message=line.error or "", raw=line.raw)
-            for line in islice(failed, limit)
-        ))
+        return known if known is not None else self._failures.put(key, some_of(
+            records.lines(), reason, offset=offset, limit=limit))
 
     def failure_groups(self, user: User, job_id: str) -> tuple[FailureGroup, ...]:
         """All failures by their reason, the most frequent first, with some examples each."""

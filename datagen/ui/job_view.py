@@ -1,21 +1,17 @@
-"""What a job's page draws: figures, values converted, failures, what was asked."""
+"""What a job's page draws: figures, values converted, latest failures, what was asked."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
 from datetime import datetime
 
 import streamlit as st
 
 from datagen.domain.jobs import JobDetails
 from datagen.domain.reasons import kind
-from datagen.services.datasets import FailureGroup
 from datagen.services.jobs import JobView
 from datagen.ui import components
 from datagen.ui.words import count, duration, plain
-
-MOST_REASONS = 20  # told apart on a finished job's page
 
 
 def figures(view: JobView, now: datetime) -> None:
@@ -122,27 +118,6 @@ def latest_failures(view: JobView) -> None:
              "Reason": found[0].message if len(found) == 1 else reason}
             for reason, found in alike.items()],
            {"Records": st.column_config.TextColumn(width="small")}, most=10)
-
-
-def failures(groups: Sequence[FailureGroup]) -> None:
-    """The failures of a finished job by reason, each with the replies of some records."""
-    if not groups:
-        return
-    st.markdown("#### Failures")
-    for group in groups[:MOST_REASONS]:
-        with st.expander(f"{count(group.count, 'record')}: {plain(group.reason)}"):
-            for item in group.examples:
-                st.markdown(f"Record {item.index + 1:,}: {plain(item.message)}")
-                if item.raw:
-                    st.code(item.raw, language=None, wrap_lines=True)
-                else:
-                    components.quiet("No reply was kept.")
-            if group.count > len(group.examples):
-                components.quiet(f"The first {len(group.examples)} of "
-                                 f"{count(group.count, 'record')}.")
-    if len(groups) > MOST_REASONS:
-        rest = sum(group.count for group in groups[MOST_REASONS:])
-        components.quiet(f"And {count(rest, 'record')} for rarer reasons.")
 
 
 def details(view: JobView, asked: JobDetails) -> None:

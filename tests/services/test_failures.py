@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from datagen.domain.exports import ResultLine
-from datagen.services.failures import MAX_EXAMPLES, MAX_GROUPS, OTHER, grouped
+from datagen.services.failures import MAX_EXAMPLES, MAX_GROUPS, OTHER, grouped, some_of
 
 
 def failed(i: int, error: str) -> ResultLine:
@@ -31,3 +33,17 @@ def test_reasons_without_end_are_bounded_and_none_is_lost() -> None:
 
 def test_no_failure_is_no_group() -> None:
     assert grouped([ResultLine(i=0, ok=True, data={})]) == ()
+
+
+@pytest.mark.parametrize("reasons", [1, 3, 1000])
+def test_page_by_page_each_failure_is_in_its_group_once(reasons: int) -> None:
+    lines = [failed(i, f"reason {i % reasons}.") for i in range(1000)]
+    seen: list[int] = []
+    for group in grouped(lines):
+        pages = [some_of(lines, group.reason, offset=at, limit=100)
+                 for at in range(0, group.count + 100, 100)]
+        found = [one.index for page in pages for one in page]
+        assert len(found) == group.count
+        assert pages[0][: MAX_EXAMPLES] == group.examples
+        seen += found
+    assert sorted(seen) == list(range(1000))

@@ -8,6 +8,7 @@ from replica import ADA, World
 
 from datagen.domain.jobs import PeerState, Share
 from datagen.model.sample import Faults
+from datagen.ui import job_failures
 from datagen.ui.words import plain
 
 
@@ -29,6 +30,28 @@ def test_failures_of_a_finished_job_are_grouped_with_examples(world: World) -> N
         ADA, job_id).job.total_failed > 2
     assert any("I am sorry" in block.value for block in at.expander[0].code) or any(
         "I am sorry" in block.value for block in at.expander[1].code)
+
+
+def test_all_failures_of_a_large_group_can_be_seen_page_by_page(world: World) -> None:
+    job_id = world.confirm(records=30)
+    world.services.chat._faults = Faults(rate=1.0, kinds=("not_json",), seed=1)  # type: ignore[attr-defined]  # the sample model's
+    world.work(lambda: world.services.jobs.invalidate() or over(world, job_id))
+
+    many = world.services.datasets.failure_groups(ADA, job_id)[0]
+    assert many.count > job_failures.EACH
+    last = world.services.datasets.failures_of(
+        ADA, job_id, many.reason, offset=many.count - 1, limit=2)
+
+    at = world.open("job", id=job_id)
+    assert len(at.expander[0].code) == len(many.examples)
+    at.expander[0].button[0].click()
+    at.run()
+
+    assert not at.exception
+    assert len(at.expander[0].code) == job_failures.EACH
+    at.session_state[job_failures.page_key(job_id, many.reason)] = -(-many.count // job_failures.EACH)
+    at.run()
+    assert f"Record {last[0].index + 1}:" in at.expander[0].markdown[-1].value
 
 
 def over(world: World, job_id: str) -> bool:
