@@ -49,7 +49,8 @@ def test_all_failures_of_a_large_group_can_be_seen_page_by_page(world: World) ->
 
     assert not at.exception
     assert len(at.expander[0].code) == job_failures.EACH
-    at.session_state[job_failures.page_key(job_id, many.reason)] = -(-many.count // job_failures.EACH)
+    key, last_page = job_failures.page_key(job_id, many.reason), -(-many.count // job_failures.EACH)
+    at.session_state[key] = last_page
     at.run()
     assert f"Record {last[0].index + 1}:" in at.expander[0].markdown[-1].value
 
