@@ -129,7 +129,7 @@ PLANTED: Mapping[str, tuple[Plant, int]] = {
         _in_place_of(hearing.Hearing, "say", _say_no_requests), 0),
     "a second try has equal bytes": (_in_place_of(Board, "_write", _write_equal_bytes), 0),
     "nothing is said again": (
-        _in_place_of(Repeating, "some", lambda self, *_, **__: None), 2),
+        _in_place_of(Repeating, "some", lambda self, *_, **__: None), 11),
     "an earlier start's words are not said again": (
         _in_place_of(Said, "_read", lambda self: iter(())), 11),
     "a lost creator's entries are not repeated": (
