@@ -6,12 +6,14 @@ import re
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+# What Streamlit links by itself, escaped or not; a word joiner, which nobody sees, parts it.
+_LINK = re.compile(r"(https?:|www)(?=//|\.)|@", re.IGNORECASE)
 _SYNTAX = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&^=])")
 
 
 def plain(text: str) -> str:
     """``text`` with every Markdown and Streamlit directive character taken literally."""
-    return _SYNTAX.sub(r"\\\1", " ".join(text.split()))
+    return _SYNTAX.sub(r"\\\1", _LINK.sub("\\g<0>\u2060", " ".join(text.split())))
 
 
 def code(text: str) -> str:
