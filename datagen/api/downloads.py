@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from datagen.domain.downloads import DELIMITERS, FORMS, Wish
@@ -34,3 +35,14 @@ def read_wish(query: Mapping[str, str]) -> Wish:
         partial=said["partial"] == "true", delimiter=DELIMITERS[said["delimiter"]],
         bom=said["bom"] == "true", spread=said["nested"] == "columns",
     )
+
+
+def whole_in(
+    query: Mapping[str, str], name: str, default: int, *, least: int = 0, most: int
+) -> int:
+    """A whole number of a query. Raises InputError."""
+    said = query.get(name, str(default))
+    if not re.fullmatch(r"[0-9]{1,15}", said) or not least <= int(said) <= most:
+        message = f"{name} must be a whole number from {least:,} to {most:,}."
+        raise InputError(message, [Problem(path=name, message=message)])
+    return int(said)

@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Match, Route
 
 import datagen
 from datagen.api.auth import Auth, Door
+from datagen.api.description import openapi
 from datagen.api.errors import Handler, answering, failure
 from datagen.api.forms import of_forms
 from datagen.api.gate import Gate
@@ -40,6 +41,7 @@ def build_routes(services: Services, settings: Settings) -> list[Route]:
         Route("/auth/logout", page.leave, methods=["GET"]),
         Route("/health", health, methods=["GET"]),
         Route("/api/health", health, methods=["GET"]),
+        Route("/api/openapi.json", _openapi, methods=["GET"]),
         Route("/api/auth/login", answering(auth.login), methods=["POST"]),
         Route("/api/auth/logout", answering(auth.logout), methods=["POST"]),
         Route("/api/auth/me", answering(auth.me), methods=["GET"]),
@@ -70,6 +72,10 @@ def _health(services: Services, settings: Settings) -> Handler:
         })
 
     return health
+
+
+async def _openapi(request: Request) -> Response:
+    return JSONResponse(openapi())
 
 
 def _nothing_else(routes: Sequence[BaseRoute]) -> Handler:

@@ -11,10 +11,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from datagen.api.downloads import read_wish
+from datagen.api.description import MAX_PAGE
+from datagen.api.downloads import read_wish, whole_in
 from datagen.api.errors import Handler, answering, read_json
 from datagen.domain.errors import InputError, Problem
-from datagen.domain.jobs import Inference
+from datagen.domain.jobs import MAX_RECORDS, Inference
 from datagen.domain.requests import DraftRequest, check
 from datagen.domain.users import Session, User
 from datagen.services.answers import (
@@ -22,6 +23,7 @@ from datagen.services.answers import (
     draft_answer,
     job_answer,
     peer_answers,
+    record_answer,
     round_answer,
 )
 
@@ -45,6 +47,7 @@ def task_routes(services: Services) -> list[Route]:
         _route("POST", "/api/tasks/{id}/cancel", tasks.cancel),
         _route("POST", "/api/tasks/{id}/retry", tasks.retry),
         _route("POST", "/api/tasks/{id}/close", tasks.close),
+        _route("GET", "/api/tasks/{id}/records", tasks.records),
         _route("GET", "/api/tasks/{id}/export", tasks.export),
         _route("GET", "/api/metrics", tasks.metrics),
     ]
@@ -146,6 +149,17 @@ class _Tasks:
         await run_in_threadpool(self._services.jobs.delete, _user(request),
                                 request.path_params["id"])
         return Response(status_code=204)
+
+    async def records(self, request: Request) -> Response:
+        """``?offset&limit``: some of a finished job's records, failed ones with their reason."""
+        user, job_id, query = _user(request), request.path_params["id"], request.query_params
+        offset = whole_in(query, "offset", 0, most=MAX_RECORDS)
+        limit = whole_in(query, "limit", 50, least=1, most=MAX_PAGE)
+        found = await run_in_threadpool(self._services.datasets.records, user, job_id,
+                                        offset=offset, limit=limit)
+        view = await run_in_threadpool(self._services.jobs.known, user, job_id)
+        return JSONResponse({"total": (view.offered or view.job).total_generated,
+                             "offset": offset, "records": [record_answer(one) for one in found]})
 
     async def export(self, request: Request) -> Response:
         """The dataset as an attachment; Excel and the bundle once they are prepared."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from datagen.domain.exports import ResultLine
 from datagen.domain.jobs import JobDetails, PeerState, shares
 from datagen.domain.profiles import Profile, Profiles
 from datagen.protocol.codec import details_record, job_record, peer_record
@@ -44,6 +45,14 @@ def peer_answers(view: JobView) -> list[dict[str, Any]]:
         hidden = _INTERNAL if state.inc else _INTERNAL | _OURS
         answers.append({k: v for k, v in peer_record(state).items() if k not in hidden})
     return answers
+
+
+def record_answer(line: ResultLine) -> dict[str, Any]:
+    """One record's outcome; ``raw`` is the model's reply where one failed."""
+    if line.ok:
+        return {"index": line.i, "ok": True, "data": line.data}
+    return without_none({"index": line.i, "ok": False, "error": line.error or "",
+                         "raw": line.raw})
 
 
 def details_answer(details: JobDetails) -> dict[str, Any]:

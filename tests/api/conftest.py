@@ -89,7 +89,7 @@ class Site:
             jobs=None, datasets=None, profiles=None, signing_up=self.signing_up,
         )
         settings: Any = self.settings
-        routes = build_routes(services, settings)
+        self.routes = routes = build_routes(services, settings)
         middleware = build_middleware(services, settings)
         self.app: Any = (
             st.App(script, routes=routes, middleware=middleware)

@@ -31,6 +31,7 @@ from datagen.services.jobs import Jobs
 from datagen.services.metrics import ModelUse
 from datagen.services.patience import Patience
 from tests import golden as earlier
+from tests.api_description import described
 from tests.editions import sealed
 from tests.golden import FINISHED, RUNNING
 
@@ -98,16 +99,16 @@ class Api:
         ))
 
     def get(self, path: str, user: str = "admin") -> httpx2.Response:
-        return self.client.get(path, headers={"x-test-user": user})
+        return described(self.client.get(path, headers={"x-test-user": user}))
 
     def post(self, path: str, body: Any, user: str = "admin") -> httpx2.Response:
-        return self.client.post(path, json=body, headers={"x-test-user": user})
+        return described(self.client.post(path, json=body, headers={"x-test-user": user}))
 
     def patch(self, path: str, body: Any, user: str = "admin") -> httpx2.Response:
-        return self.client.patch(path, json=body, headers={"x-test-user": user})
+        return described(self.client.patch(path, json=body, headers={"x-test-user": user}))
 
     def delete(self, path: str, user: str = "admin") -> httpx2.Response:
-        return self.client.delete(path, headers={"x-test-user": user})
+        return described(self.client.delete(path, headers={"x-test-user": user}))
 
     def drafted(self, **more: Any) -> dict[str, Any]:
         answer = self.post("/api/tasks/schema", {**ASKED, **more})
@@ -318,6 +319,19 @@ def test_a_job_gets_another_title(golden: Api) -> None:
     assert golden.get(f"/api/tasks/{FINISHED}").json()["job"]["title"] == "Persons"
     assert paths(golden.patch(f"/api/tasks/{FINISHED}", {"title": ""})) == {"title"}
     assert golden.patch(f"/api/tasks/{FINISHED}", {"title": "x"}, user="bob").status_code == 404
+
+
+def test_records_come_page_by_page_failed_ones_with_their_reason(api: Api) -> None:
+    job_id = half_good(api)
+    path = f"/api/tasks/{job_id}/records"
+    good, bad = {"index": 0, "ok": True, "data": {"n": 0}}, {"index": 1, "ok": False,
+                                                             "error": "No."}
+    assert api.get(path).json() == {"total": 2, "offset": 0, "records": [good, bad]}
+    assert api.get(f"{path}?offset=1&limit=1").json()["records"] == [bad]
+    assert api.get(f"{path}?offset=9").json()["records"] == []
+    assert api.get(path, user="bob").status_code == 404
+    assert paths(api.get(f"{path}?offset=-1")) == {"offset"}
+    assert paths(api.get(f"{path}?limit=1001")) == paths(api.get(f"{path}?limit=0")) == {"limit"}
 
 
 def test_a_draft_of_a_deleted_job_is_a_conflict(api: Api) -> None:

@@ -1,0 +1,173 @@
+"""What the API has to offer, route by route; ``GET /api/openapi.json`` tells it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import datagen
+from datagen.api import shapes as s
+from datagen.api.downloads import OPTIONS
+from datagen.api.shapes import Shape
+from datagen.domain.requests import MAX_TITLE
+
+MAX_PAGE = 1_000  # records in one answer
+_FILES = ("application/json", "text/csv", "application/jsonl", "application/vnd.apache.parquet",
+          "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "application/zip")
+_WRONG: Mapping[int, str] = {
+    400: "The request is wrong; `details` names each field.", 401: "Sign in first.",
+    403: "Not allowed.", 404: "Not there, or not yours.", 409: "Not possible as things are.",
+    413: "The request is too large.", 415: "Send JSON.",
+    429: "Too many tries; `Retry-After` says when to come back.",
+    502: "A system behind this one failed.", 503: "Not ready, or not set up.",
+}
+_ALWAYS = (401, 403, 503)  # whatever is asked
+_BODY = (400, 413, 415)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One method of one path."""
+
+    does: str
+    answer: Shape | None = None  # of success; None = none
+    status: int = 200
+    body: Shape | None = None
+    query: Mapping[str, Shape] = field(default_factory=dict)
+    fails: tuple[int, ...] = ()  # beside those that any may
+    is_open: bool = False  # to strangers
+    is_file: bool = False
+
+
+_JOB = (404,)
+_ACCEPTED = s.of({"job": s.JOB}, **s.OF_ROUND)
+_USER = s.of({"username": s.TEXT, "role": s.one_of("admin", "user")})
+_HEALTH = s.of({"ok": s.FLAG, "version": s.TEXT, "timestamp": s.TIME, "serving_node": s.TEXT})
+
+OPERATIONS: Mapping[tuple[str, str], Operation] = {
+    ("GET", "/health"): Operation(does="Whether this process answers", answer=_HEALTH,
+                                  is_open=True),
+    ("GET", "/api/health"): Operation(does="The same", answer=_HEALTH, is_open=True),
+    ("GET", "/api/openapi.json"): Operation(does="This description", answer=s.OBJECT),
+    ("POST", "/api/auth/login"): Operation(
+        does="Sign in; sets the cookie", answer=_USER, is_open=True, fails=(401, 429),
+        body=s.of({"username": s.TEXT, "password": s.TEXT})),
+    ("POST", "/api/auth/logout"): Operation(
+        does="End this session", answer=s.of({"ok": s.FLAG})),
+    ("GET", "/api/auth/me"): Operation(
+        does="Who is signed in", answer=s.of({"username": s.TEXT, "role": s.TEXT,
+                                              "iat": s.COUNT, "exp": s.COUNT})),
+    ("POST", "/api/auth/register"): Operation(
+        does="Make an account; its name and password come by mail", status=201, is_open=True,
+        answer=s.of({"username": s.TEXT, "message": s.TEXT}), fails=(409, 429, 502),
+        body=s.of({"name": s.text(120, 1), "email": s.text(200, 3), "country": s.text(120)})),
+    ("POST", "/api/auth/register/resend"): Operation(
+        does="Send a mail again that did not arrive", status=202, is_open=True, fails=(429, 502),
+        answer=s.of({"message": s.TEXT}), body=s.of({"email": s.TEXT})),
+    ("POST", "/api/tasks/schema"): Operation(
+        does="Draft a schema: one call of the model", answer=s.DRAFT, body=s.ASKED,
+        fails=(404, 409, 429, 502)),
+    ("POST", "/api/tasks/confirm"): Operation(
+        does="Make a draft a job, once", answer=s.of({"jobId": s.TEXT}), fails=(404, 409, 429),
+        body=s.of({"draftToken": s.text(1_000_000, 1)}, schema=s.optional(s.OBJECT),
+                  **s.INFERENCE)),
+    ("GET", "/api/tasks"): Operation(does="Your jobs, newest first",
+                                     answer=s.of({"jobs": s.listed(s.JOB)})),
+    ("GET", "/api/tasks/{id}"): Operation(
+        does="One job, its peers, and what was asked for", fails=_JOB,
+        answer=s.of({"job": s.JOB, "peers": s.listed(s.PEER), "details": s.DETAILS},
+                    **s.OF_ROUND)),
+    ("PATCH", "/api/tasks/{id}"): Operation(
+        does="Give a job another title", answer=s.of({"job": s.JOB}), fails=_JOB,
+        body=s.of({"title": s.text(MAX_TITLE, 1)})),
+    ("DELETE", "/api/tasks/{id}"): Operation(does="Delete a job for good", status=204,
+                                             fails=_JOB),
+    ("POST", "/api/tasks/{id}/cancel"): Operation(
+        does="End a job with what there is", answer=_ACCEPTED, status=202, fails=(404, 409)),
+    ("POST", "/api/tasks/{id}/retry"): Operation(
+        does="Make the records that failed again", answer=_ACCEPTED, status=202,
+        fails=(404, 409)),
+    ("POST", "/api/tasks/{id}/close"): Operation(
+        does="Close a job too few of whose peers can be reached", answer=_ACCEPTED, status=202,
+        fails=(404, 409)),
+    ("GET", "/api/tasks/{id}/records"): Operation(
+        does="Some records of a finished job, in order", fails=(400, 404, 409),
+        answer=s.of({"total": s.COUNT, "offset": s.COUNT, "records": s.listed(s.RECORD)}),
+        query={"offset": s.COUNT, "limit": {"type": "integer", "minimum": 1,
+                                            "maximum": MAX_PAGE, "default": 50}}),
+    ("GET", "/api/tasks/{id}/export"): Operation(
+        does="The dataset as a file", is_file=True, fails=(400, 404, 409),
+        query={name: {**s.one_of(*values), "default": values[0]}
+               for name, values in OPTIONS.items()}),
+    ("GET", "/api/metrics"): Operation(does="Totals over your jobs; an admin's are of all",
+                                       answer=s.of({"metrics": s.METRICS})),
+    ("GET", "/api/user/settings"): Operation(does="Your model profiles", answer=s.SETTINGS),
+    ("POST", "/api/user/settings"): Operation(
+        does="Save a model profile, or choose one", answer=s.SETTINGS, fails=(404, 409),
+        body=s.of({}, mode=s.one_of("upsert", "activate"), profile=s.OBJECT,
+                  profileId=s.optional(s.TEXT))),
+    ("DELETE", "/api/user/settings"): Operation(
+        does="Delete a model profile", answer=s.SETTINGS, fails=(400, 404, 413, 415),
+        query={"profileId": s.TEXT}),
+    ("POST", "/api/user/models"): Operation(
+        does="The models that a server offers", fails=(404, 429, 502),
+        answer=s.of({"models": s.listed(s.of({"id": s.TEXT}))}),
+        body=s.of({}, profileId=s.optional(s.TEXT), baseUrl=s.optional(s.TEXT),
+                  apiKey=s.optional(s.TEXT))),
+}
+
+
+def statuses(one: Operation) -> tuple[int, ...]:
+    """All that may be answered."""
+    also = _BODY if one.body is not None else ()
+    return tuple(sorted({one.status, *one.fails, *_ALWAYS, *also}))
+
+
+def openapi() -> dict[str, Any]:
+    """The description in OpenAPI 3.1."""
+    paths: dict[str, dict[str, Any]] = {}
+    for (method, path), one in OPERATIONS.items():
+        paths.setdefault(path, {})[method.lower()] = _described(path, one)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "DataGen", "version": datagen.__version__},
+        "paths": paths,
+        "components": {
+            "schemas": {"Failure": s.FAILURE},
+            "securitySchemes": {
+                "cookie": {"type": "apiKey", "in": "cookie", "name": "datagen_session"},
+                "bearer": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{"cookie": []}, {"bearer": []}],
+    }
+
+
+def _described(path: str, one: Operation) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "summary": one.does,
+        "responses": {str(status): _answer(status, one) for status in statuses(one)},
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "schema": s.TEXT}
+            for name in re.findall(r"{(\w+)}", path)
+        ] + [{"name": name, "in": "query", "schema": shape}
+             for name, shape in one.query.items()],
+    }
+    if one.is_open:
+        told["security"] = []
+    if one.body is not None:
+        told["requestBody"] = {"required": True,
+                               "content": {"application/json": {"schema": one.body}}}
+    return told
+
+
+def _answer(status: int, one: Operation) -> dict[str, Any]:
+    if status != one.status:
+        failure = {"application/json": {"schema": {"$ref": "#/components/schemas/Failure"}}}
+        return {"description": _WRONG[status], "content": failure}
+    if one.is_file:
+        return {"description": "A file.", "content": {kind: {} for kind in _FILES}}
+    if one.answer is None:
+        return {"description": "Done."}
+    return {"description": "Done.", "content": {"application/json": {"schema": one.answer}}}
