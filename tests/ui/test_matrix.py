@@ -83,6 +83,8 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "/api/tasks/schema"): mine(200, body={**DRAFT, "previousDraftToken": "{draft}"}),
     ("POST", "/api/tasks/confirm"): mine(200, body={"draftToken": "{draft}"}),
     ("GET", "/api/tasks/{id}"): mine(200),
+    ("GET", "/api/openapi.json"): all_of(200),
+    ("GET", "/api/tasks/{id}/records"): mine(200),
     ("GET", "/api/tasks/{id}/export"): mine(200),
     ("PATCH", "/api/tasks/{id}"): mine(200, body={"title": f"{SECRET} again"}),
     ("POST", "/api/tasks/{id}/cancel"): Row(ada=409, ben=404, admin=404),  # it is over
