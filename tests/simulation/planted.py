@@ -114,7 +114,7 @@ PLANTED: Mapping[str, tuple[Plant, int]] = {
     "one peer is a quorum": (
         _in_place_of(editions, "is_quorum", lambda job, peers: bool(peers)), 320),
     "a promise does not bind": (_in_place_of(editions, "heard", lambda mine, votes: mine), 14),
-    "a proposal is taken unread": (_in_place_of(closing.Closing, "carry", _take_unread), 662),
+    "a proposal is taken unread": (_in_place_of(closing.Closing, "carry", _take_unread), 935),
     "a new round forgets the one before": (_in_place_of(Shelf, "merged", _without_the_base), 10),
     "a title does not get into the list": (
         _in_place_of(roster, "named", lambda job, rename: job), 0),
