@@ -85,23 +85,28 @@ def test_a_thousand_jobs_are_listed_in_time(tmp_path: Path) -> None:
     store, world = LocalStore(tmp_path / "store.sqlite3"), World(tmp_path)
     for number in range(1_000):
         Board(store).publish(_finished(number))
-    jobs = world.another_process(store)
+    first, again = map(min, zip(*(_listed_in(world, store) for _ in range(3)), strict=True))
 
+    sys.stdout.write(f"\n1,000 jobs: {first * 1000:.0f} ms read and answered, "
+                     f"{again * 1000:.0f} ms read again\n")
+    store.close()
+    assert first < WITHIN
+    assert again < WITHIN
+
+
+def _listed_in(world: World, store: LocalStore) -> tuple[float, float]:
+    """Seconds of the first list of a process, and of the next; the best of some counts.
+
+    What else the machine does is no part of it.
+    """
+    jobs = world.another_process(store)
     begun = time.perf_counter()
-    views = jobs.list(ANN)
+    answer = [job_answer(one) for one in listed(jobs.list(ANN), search="job", order="title")]
     first = time.perf_counter() - begun
-    answer = [job_answer(one) for one in listed(views, search="job", order="title")]
-    whole = time.perf_counter() - begun
     jobs.invalidate()
     begun = time.perf_counter()
     assert len(listed(jobs.list(ANN), kinds=["done"])) == len(answer) == 1_000
-    again = time.perf_counter() - begun
-
-    sys.stdout.write(f"\n1,000 jobs: {first * 1000:.0f} ms read, {whole * 1000:.0f} ms "
-                     f"answered, {again * 1000:.0f} ms read again\n")
-    store.close()
-    assert whole < WITHIN
-    assert again < WITHIN
+    return first, time.perf_counter() - begun
 
 
 def _finished(number: int) -> Job:

@@ -12,6 +12,7 @@ from job_world import ANN, BOB, World
 from worker_lives import World as Lives
 
 from datagen.domain.asked import Asked, Rename
+from datagen.domain.downloads import Wish
 from datagen.domain.editions import Word
 from datagen.domain.errors import InputError, NotThere
 from datagen.domain.jobs import Job
@@ -42,7 +43,7 @@ def test_the_new_title_is_shown_at_once(world: World, over: bool) -> None:
 def test_a_file_is_named_after_the_new_title(world: World) -> None:
     job_id = world.dataset([{"name": "a"}])
     world.jobs.rename(ANN, job_id, "Persons")
-    assert "Persons.csv" in world.datasets.export(ANN, job_id, "csv").disposition
+    assert "Persons.csv" in world.datasets.export(ANN, job_id, Wish(form="csv")).disposition
 
 
 @pytest.mark.parametrize("wrong", ["", "  ", "x" * 201, 5, None, "a\x00b"])
