@@ -56,15 +56,21 @@ VARIABLES: tuple[Variable, ...] = (
              doc="sent only to the origin configured here"),
     Variable(name="DATAGEN_INFERENCE_DIALECT", doc="ratio1 or openai",
              default="by the path"),
+    Variable(name="DATAGEN_INFERENCE_POLLED", doc="hand calls in to a Ratio1 node and ask for "
+             "their answers later: what is paid for survives a restart", default="0"),
+    Variable(name="DATAGEN_INFERENCE_REQUESTS_PER_MINUTE", doc="most calls a minute; 0 = no "
+             "bound", default="0"),
+    Variable(name="DATAGEN_INFERENCE_TOKENS_PER_MINUTE", doc="most tokens a minute, prompts "
+             "included; 0 = no bound", default="0"),
     Variable(name="DATAGEN_INFERENCE_TIMEOUT_SECONDS", doc="how long one answer may take",
              default="120"),
     Variable(name="DATAGEN_MODEL_PORT", doc="port of the local model", default="8502"),
     Variable(name="DATAGEN_MAX_RECORDS_PER_JOB", doc="most records one job may ask for",
              default="200"),
-    Variable(name="DATAGEN_MAX_IN_FLIGHT", doc="most model calls at once per worker, which "
-             "finds out how many are best; 1 = one after another", default="64"),
-    Variable(name="DATAGEN_MAX_CONCURRENT_JOBS_PER_INSTANCE", doc="jobs a worker runs at once",
-             default="1"),
+    Variable(name="DATAGEN_MAX_IN_FLIGHT", doc="most model calls at once to one server; how many "
+             "are best is found out; 1 = one after another", default="64"),
+    Variable(name="DATAGEN_MAX_CONCURRENT_JOBS_PER_INSTANCE", doc="jobs a worker makes records of "
+             "at once; one that is held up does not count", default="4"),
     Variable(name="DATAGEN_PEER_DEAD_SECONDS", doc="without progress, until other peers help; at "
              "least three times the timeout of an answer; 0 = never", default="300"),
     Variable(name="DATAGEN_JOB_POLL_SECONDS", doc="how often a worker looks for work",

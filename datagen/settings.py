@@ -17,10 +17,11 @@ from typing import Any
 
 from datagen.domain.addresses import Networks
 from datagen.domain.bounds import Most
-from datagen.domain.chat import Endpoint
+from datagen.domain.chat import Endpoint, Limits
 from datagen.domain.endpoints import NODE_PATH, dialect_for
 from datagen.domain.errors import SettingsError
 from datagen.domain.jobs import MAX_PEERS, MAX_RECORDS, PEER_ID
+from datagen.domain.profiles import MAX_PER_MINUTE
 from datagen.environment import VARIABLES, Reader, parse_peers
 from datagen.sign_up_settings import SignUpLimits, Smtp, read_limits, read_smtp
 
@@ -113,6 +114,13 @@ def _endpoint(env: Reader, model_port: int) -> tuple[Endpoint, bool]:
         model=env.text("DATAGEN_INFERENCE_MODEL"),
         dialect="ratio1" if dialect == "ratio1" else "openai",
         api_key=env.text("DATAGEN_INFERENCE_API_KEY"),
+        polled=env.flag("DATAGEN_INFERENCE_POLLED"),
+        limits=Limits(
+            requests_per_minute=env.whole("DATAGEN_INFERENCE_REQUESTS_PER_MINUTE", 0, 0,
+                                          MAX_PER_MINUTE) or None,
+            tokens_per_minute=env.whole("DATAGEN_INFERENCE_TOKENS_PER_MINUTE", 0, 0,
+                                        MAX_PER_MINUTE) or None,
+        ),
     ), own
 
 
@@ -221,7 +229,7 @@ def load(environ: Mapping[str, str] | None = None, *, in_container: bool | None 
         peer_dead_seconds=env.number("DATAGEN_PEER_DEAD_SECONDS", 300, 0, 86_400),
         max_records_per_job=env.whole("DATAGEN_MAX_RECORDS_PER_JOB", 200, 1, MAX_RECORDS),
         max_in_flight=env.whole("DATAGEN_MAX_IN_FLIGHT", 64, 1, 1024),
-        max_concurrent_jobs=env.whole("DATAGEN_MAX_CONCURRENT_JOBS_PER_INSTANCE", 1, 1, 64),
+        max_concurrent_jobs=env.whole("DATAGEN_MAX_CONCURRENT_JOBS_PER_INSTANCE", 4, 1, 64),
         job_poll_seconds=env.number("DATAGEN_JOB_POLL_SECONDS", 5, 0.1, 3600),
         update_every=env.whole("DATAGEN_UPDATE_EVERY_K_REQUESTS", 5, 1, 100_000),
         report_seconds=1.0 if local else 2.0,  # a node's write takes 0.1 s and more

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from datagen.domain.chat import Limits
 from datagen.domain.errors import SettingsError
 from datagen.environment import VARIABLES, expand, parse_peers
 from datagen.settings import Settings, load
@@ -96,6 +97,9 @@ class TestLocalMode:
         assert settings.endpoint.dialect == "openai"
         assert (settings.max_records_per_job, settings.max_in_flight, settings.attempts) == (
             200, 64, 1)
+        assert settings.max_concurrent_jobs == 4
+        assert settings.endpoint.limits == Limits()
+        assert not settings.endpoint.polled
         assert settings.warnings == ()
 
     def test_folders_follow_the_data_folder(self, tmp_path: Path) -> None:

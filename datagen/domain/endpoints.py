@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from datagen.domain.chat import Dialect, Endpoint
+from datagen.domain.chat import Dialect, Endpoint, Limits
 from datagen.domain.errors import Conflict
 from datagen.domain.jobs import Inference
 from datagen.domain.profiles import Profile, Profiles
@@ -63,6 +63,7 @@ def endpoint_for(
         model=inference.model,
         dialect=own.dialect if same_call else dialect,
         api_key=own.api_key if same_call else None,
+        limits=own.limits if same_call else Limits(), polled=own.polled and same_call,
     )
 
 

@@ -128,7 +128,7 @@ class Limiter:
             now = self._pace.clock.monotonic()
             self._not_before = max(self._not_before, now + retry_after)
             return 0.0
-        rounds = self._refusals // max(1, self.level.value)
+        rounds = (self._refusals - 1) // self.level.value
         hold = max(SHORTEST_HOLD, min(1.0, self._seconds)) * 2.0 ** min(rounds, 10)
         return min(LONGEST_HOLD, hold) * (0.5 + self._pace.chance() / 2)
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
-from datagen.domain.asked import NOTHING, Asked
 from datagen.domain.chat import Endpoint
 from datagen.domain.endpoints import endpoint_for
 from datagen.domain.errors import StoreError
@@ -29,6 +28,7 @@ from datagen.engine.counts import Counts
 from datagen.engine.journal import Journal, JournalError, folder_of
 from datagen.engine.limiters import Limiters
 from datagen.engine.line import Line
+from datagen.engine.orders import Orders
 from datagen.engine.outbox import deliver, take_back
 from datagen.engine.pace import Backoff, Pace
 from datagen.engine.reporter import Reporter
@@ -71,33 +71,6 @@ class Workshop:
     counts: Counts  # what the worker used of models
 
 
-class Orders:
-    """What a share is told while it is worked on."""
-
-    def __init__(self, asked: Asked, number: int = 0) -> None:
-        """``number``: the round it is worked on in."""
-        self.asked, self.round = NOTHING, number
-        self.over = False  # the round has ended, whoever ended it: nothing of it counts any more
-        self.halt = asyncio.Event()  # begin no more records: it is ended, or the worker stops
-        self.tell(asked)
-
-    @property
-    def ended(self) -> bool:
-        """Whether people asked for its end."""
-        return self.asked.ends(self.round) is not None
-
-    def tell(self, asked: Asked) -> None:
-        """More was asked, or the same again."""
-        self.asked = self.asked.joined(asked)
-        if self.ended:
-            self.halt.set()
-
-    def drop(self) -> None:
-        """The round has ended."""
-        self.over = True
-        self.halt.set()
-
-
 @dataclass(frozen=True, kw_only=True)
 class Assignment:
     """One share, ready to be worked on."""
@@ -138,6 +111,7 @@ async def work(shop: Workshop, task: Assignment, stop: asyncio.Event) -> None:
             clock=pace.clock, before=task.before, begun=task.details is not None,
             of=None if is_first else task.of, number=task.number,
         )
+        task.orders.moved = lambda: tally.moved
         stock = Stock(
             journal=journal, share=task.share, number=task.number, backwards=task.of != me,
             tally=tally, files=shop.files, name=f"{task.job.id}_{me}",

@@ -17,9 +17,11 @@ from datagen.engine.ledger import Ledger
 from datagen.engine.limiters import Limiters
 from datagen.engine.lock import alone, is_taken, keep_starts, read_starts
 from datagen.engine.meter import Meter
+from datagen.engine.orders import Orders
 from datagen.engine.pace import Backoff, Pace
+from datagen.engine.places import Places
 from datagen.engine.roster import Due, Roster
-from datagen.engine.share import Assignment, Orders, Workshop, work
+from datagen.engine.share import Assignment, Workshop, work
 from datagen.engine.shelf import Shelf
 from datagen.engine.signs import Signs
 from datagen.engine.takeover import left_behind
@@ -39,24 +41,15 @@ BUSY_POLL = 10.0  # seconds between two looks at the board while there is no roo
 
 
 @dataclass(kw_only=True)
-class _Waiting:
-    """A share that can't be worked on yet."""
-
-    backoff: Backoff
-    until: float = -math.inf  # monotonic seconds
-
-
-@dataclass(kw_only=True)
 class _Shift:
     """What one start of the worker knows."""
 
     shop: Workshop
     roster: Roster
     group: asyncio.TaskGroup
+    places: Places
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     wake: asyncio.Event = field(default_factory=asyncio.Event)  # something happened: look again
-    running: dict[str, Orders] = field(default_factory=dict)  # of its shares, by job id
-    waiting: dict[str, _Waiting] = field(default_factory=dict)  # by job id
     look_at: float = -math.inf  # monotonic seconds of the next look at the board
 
 
@@ -140,7 +133,8 @@ class Generation:
             counts=meter.counts,
         )
         async with asyncio.TaskGroup() as group:
-            shift = _Shift(shop=shop, roster=roster, group=group)
+            shift = _Shift(shop=shop, roster=roster, group=group,
+                           places=Places(settings.max_concurrent_jobs, pace))
             told = group.create_task(_stop_with(stop, shift))
             group.create_task(signs.run(shift.stop))
             group.create_task(meter.run(shift.stop))
@@ -178,27 +172,28 @@ class Generation:
             await self._pace.pause(pause, shift.stop, shift.wake)
 
     async def _look(self, shift: _Shift) -> None:
-        pace = self._pace
+        pace, places = self._pace, shift.places
         handed_over = await pace.aside(shift.roster.is_handed_something)
         if not handed_over and pace.clock.monotonic() < shift.look_at:
             return
-        survey = await pace.aside(shift.roster.survey, frozenset(shift.running))
-        for job_id, orders in shift.running.items():
+        survey = await pace.aside(shift.roster.survey, frozenset(places.in_hand))
+        for job_id, orders in places.in_hand.items():
             if job_id in survey.over or survey.open.get(job_id, orders.round) != orders.round:
                 orders.drop()
+        left_out = 0
         for due in survey.due:
             if shift.stop.is_set():
                 break
-            if due.is_ended or len(shift.running) < self._settings.max_concurrent_jobs:
-                waiting = shift.waiting.get(due.job.id)
-                if waiting is None or pace.clock.monotonic() >= waiting.until:
+            if places.may_try(due.job.id):
+                if due.is_ended or places.has_room:
                     await self._take_up(shift, due)
-        now = pace.clock.monotonic()
-        retries = [w.until for w in shift.waiting.values() if w.until > now]
+                else:
+                    left_out += 1
+        places.make_room(left_out)
         pause = self._settings.job_poll_seconds
-        if len(shift.running) >= self._settings.max_concurrent_jobs:  # nothing can be taken up
+        if not places.has_room:
             pause = max(pause, BUSY_POLL)
-        shift.look_at = min(now + pause, *retries, math.inf)
+        shift.look_at = min(pace.clock.monotonic() + pause, *places.retries(), math.inf)
 
     async def _listen(self, shift: _Shift) -> None:
         """Pass on what people ask at once, however long a look at the board takes."""
@@ -209,11 +204,11 @@ class Generation:
             except StoreError as exc:
                 _LOG.debug("What people ask can't be read now: %s", exc)  # who looks for jobs warns
                 asked = known
-            for job_id, orders in shift.running.items():
+            for job_id, orders in shift.places.in_hand.items():
                 orders.tell(asked.get(job_id, NOTHING))
             news = [job_id for job_id in asked if asked[job_id] != known.get(job_id)]
             for job_id in news:  # a share that waits to be tried again need not wait for its end
-                shift.waiting.pop(job_id, None)
+                shift.places.done(job_id)
                 shift.wake.set()
             known = asked
             await self._pace.pause(DESK_EVERY, shift.stop)
@@ -224,7 +219,8 @@ class Generation:
             await self._pace.aside(self._report_empty, job, due.share)
             shift.wake.set()
             return
-        orders = shift.running[job.id] = Orders(due.case.asked, due.case.round)
+        orders = Orders(due.case.asked, due.case.round, begun=self._pace.clock.monotonic())
+        shift.places.take(job.id, orders)
         shift.group.create_task(self._work(shift, due, orders))
 
     async def _work(self, shift: _Shift, due: Due, orders: Orders) -> None:
@@ -251,17 +247,16 @@ class Generation:
                 "tells more.",
             )
         else:
-            shift.waiting.pop(job.id, None)
-        del shift.running[job.id]
+            if not orders.is_put_back:
+                shift.places.done(job.id)
+        shift.places.leave(job.id)
         shift.wake.set()
 
     async def _put_off(self, shift: _Shift, due: Due, problem: str) -> None:
         """Say why a share waits, and try again later."""
         job = due.job
-        waiting = shift.waiting.setdefault(job.id, _Waiting(backoff=Backoff(self._pace)))
-        _LOG.log(logging.DEBUG if waiting.backoff.failing else logging.WARNING,
+        _LOG.log(logging.WARNING if shift.places.put_off(job.id) else logging.DEBUG,
                  "Job %s waits and is tried again: %s", job.id, problem)
-        waiting.until = self._pace.clock.monotonic() + waiting.backoff.next()
         try:
             await self._pace.aside(self._report_trouble, due, problem)
         except StoreError as exc:
@@ -301,7 +296,7 @@ async def _stop_with(stop: asyncio.Event, shift: _Shift) -> None:
 
 async def _halt_at_the_stop(shift: _Shift) -> None:
     await shift.stop.wait()
-    for orders in shift.running.values():
+    for orders in shift.places.in_hand.values():
         orders.halt.set()
 
 

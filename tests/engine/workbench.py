@@ -52,7 +52,8 @@ def details_of(job: Job, **parameters: Any) -> JobDetails:
 def settings_of(folder: Path, **variables: str) -> Settings:
     return environment.load({
         "DATAGEN_DATA_DIR": str(folder), "DATAGEN_INFERENCE_BASE_URL": OWN.base_url,
-        "DATAGEN_INFERENCE_PATH": OWN.path, "DATAGEN_MAX_IN_FLIGHT": "4", **variables,
+        "DATAGEN_INFERENCE_PATH": OWN.path, "DATAGEN_MAX_IN_FLIGHT": "4",
+        "DATAGEN_MAX_CONCURRENT_JOBS_PER_INSTANCE": "1", **variables,
     }, in_container=False)
 
 
@@ -88,7 +89,7 @@ def good(call: ChatCall) -> ChatReply:
 
 
 class Model:
-    """Answers with ``script[index]`` in turn (a reply or an error), then well."""
+    """Answers with ``script[index]`` in turn (a reply, an error, or what gives one), then well."""
 
     def __init__(self, script: Mapping[int, list[Any]] | None = None) -> None:
         self._script = {index: list(items) for index, items in (script or {}).items()}
@@ -109,6 +110,8 @@ class Model:
             if isinstance(item, asyncio.Event):
                 await item.wait()
                 item = good(call)
+            if callable(item):
+                item = item(call)
             if isinstance(item, BaseException):
                 raise item
             return item

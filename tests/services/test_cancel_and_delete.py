@@ -20,7 +20,7 @@ from datagen.domain.chat import ChatReply
 from datagen.domain.editions import Word
 from datagen.domain.errors import StoreError
 from datagen.domain.jobs import Job, Part, PeerState, shares
-from datagen.engine import closing, pace, roster
+from datagen.engine import closing, pace, places, roster
 from datagen.engine.closing import LAST_PARTS
 from datagen.engine.journal import ok_line
 from datagen.engine.removal import DELETE_AFTER
@@ -151,7 +151,10 @@ async def test_calls_that_hang_are_dropped(world: World) -> None:
     assert world.models[0].in_flight == 0
 
 
-async def test_a_job_that_waits_for_its_turn_ends_at_once(world: World) -> None:
+async def test_a_job_that_waits_for_its_turn_ends_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "STILL_AFTER", math.inf)  # each nap turns this world's clock
     running, waits = world.hand_over(1, total=300), world.hand_over(2, total=300)
     asks = once(lambda: len(world.models[0].calls) > 20, lambda: cancel(world, waits))
     await world.live(lambda: asks() or bool(

@@ -18,7 +18,7 @@ from worker_lives import Cut, Flaky, Fuse, World
 
 from datagen.adapters.clock import SystemClock
 from datagen.adapters.vault import AesVault
-from datagen.domain.chat import ChatReply
+from datagen.domain.chat import ChatCall, ChatReply
 from datagen.domain.errors import ModelUnreachable, NotThere
 from datagen.domain.jobs import Job
 from datagen.engine.pace import Pace
@@ -29,7 +29,7 @@ from datagen.protocol.codec import details_record
 from datagen.protocol.fields import dumps
 from datagen.services import generation
 from datagen.services.generation import Generation
-from tests.engine.workbench import Model, details_of
+from tests.engine.workbench import Model, details_of, good
 
 WRONG = ChatReply(text="no", finish_reason="stop")
 
@@ -428,3 +428,23 @@ def test_killed_again_and_again_it_still_comes_to_the_same_end(
     assert (end["status"], end["listed"], end["desk"]) == ("succeeded", "succeeded", ({}, {}))
     assert end["said"] == (end["ok"], end["failed"], True, (), None)
     assert len(world.calls) <= TOTAL + 4 * len(cuts)
+
+
+async def test_a_job_that_a_dead_server_holds_up_lets_a_younger_one_pass_and_goes_on_itself(
+    world: World,
+) -> None:
+    stuck, fine = world.hand_over(1, total=3), world.hand_over(2, total=5)
+    away = ModelUnreachable("The model server can't be reached. Is it running?")
+
+    def fine_is_over() -> bool:
+        job = world.board.job(fine.id)
+        return bool(job and job.is_over)
+
+    def script(call: ChatCall) -> ChatReply | ModelUnreachable:
+        held_up = " of 3," in call.messages[-1].content and not fine_is_over()
+        return away if held_up else good(call)
+
+    await world.live(lambda: world.is_quiet(stuck, fine),
+                     script={index: [script] * 500 for index in range(5)})
+    assert world.end(stuck)["ok"] == 3
+    assert world.end(fine)["ok"] == 5
