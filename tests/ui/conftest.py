@@ -15,6 +15,7 @@ from datagen import bootstrap
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setenv("DATAGEN_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("DATAGEN_MOCK_INFERENCE_API", "1")
+    monkeypatch.setenv("DATAGEN_MAX_IN_FLIGHT", "4")  # slow enough to be cancelled half made
     monkeypatch.setenv("DATAGEN_APP_HOST", "127.0.0.1")
     bootstrap.shared.cache_clear()
     services = bootstrap.shared()
