@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from datagen import settings as environment
 from datagen.adapters.chat import HttpChat
 from datagen.adapters.clock import SystemClock
+from datagen.adapters.counted import CountedStore
 from datagen.adapters.crypto import Argon2Hasher, JwtSigner
 from datagen.adapters.local import LocalFiles, LocalStore
 from datagen.adapters.outgoing import Outgoing
@@ -26,7 +27,8 @@ from datagen.domain.errors import Conflict, StoreError
 from datagen.engine.pace import Pace
 from datagen.engine.returning import Returning
 from datagen.model.sample import illustrate
-from datagen.ports import ChatModel, Clock, FileStore
+from datagen.ports import ChatModel, Clock, FileStore, HashStore
+from datagen.protocol.audit import AuditBook
 from datagen.protocol.board import Board
 from datagen.protocol.foreign import Foreign
 from datagen.protocol.handed import Handed
@@ -34,22 +36,31 @@ from datagen.protocol.people import People
 from datagen.protocol.profiles import ProfileBook
 from datagen.protocol.said import Said
 from datagen.protocol.seal import Seal
+from datagen.protocol.tokens import TokenBook
 from datagen.services.account_copies import AccountCopies
 from datagen.services.accounts import Accounts
+from datagen.services.administration import Administration
 from datagen.services.allowances import Allowances
+from datagen.services.audit import Audit
 from datagen.services.contact import Contact
 from datagen.services.datasets import Datasets
+from datagen.services.delays import Delays
+from datagen.services.devices import Devices
 from datagen.services.drafts import Drafts
 from datagen.services.first_admin import FirstAdmin
+from datagen.services.fleet import Fleet
 from datagen.services.generation import Generation
 from datagen.services.jobs import Jobs
 from datagen.services.metrics import ModelUse
+from datagen.services.open_sessions import OpenSessions
+from datagen.services.own_account import OwnAccount
 from datagen.services.patience import Patience
 from datagen.services.people import Directory
 from datagen.services.profiles import ModelProfiles
 from datagen.services.signing_up import SigningUp, Throttles
 from datagen.services.telling import Telling
 from datagen.services.throttle import Allowed, Pair, Throttle
+from datagen.services.tokens import PersonalTokens
 from datagen.services.waiting import Waiting
 from datagen.settings import Settings, SignUpLimits
 
@@ -77,6 +88,14 @@ class Services:
     directory: Directory
     signing_up: SigningUp
     profiles: ModelProfiles
+    own_account: OwnAccount
+    opened: OpenSessions
+    tokens: PersonalTokens
+    delays: Delays
+    devices: Devices
+    administration: Administration
+    fleet: Fleet
+    audit: Audit
     drafts: Drafts
     jobs: Jobs
     datasets: Datasets
@@ -101,7 +120,9 @@ def build(settings: Settings, *, for_pages: bool = False) -> Services:
     _make_private(settings.data_dir)
     _make_private(settings.cache_dir)
     clock = SystemClock()
-    store, desk, files = _stores(settings, clock, for_pages=for_pages)
+    kept_store, desk, files = _stores(settings, clock, for_pages=for_pages)
+    counted = CountedStore(kept_store, clock)
+    store: HashStore = counted
     patience = Patience(PAGE_PATIENCE if for_pages and not settings.local else None, clock=clock)
     foreign = Foreign()
     pepper = settings.auth_pepper or _kept(settings.data_dir / "auth_pepper")
@@ -139,6 +160,13 @@ def build(settings: Settings, *, for_pages: bool = False) -> Services:
         throttles=_throttles(settings.sign_up, clock),
         kept=timedelta(seconds=settings.sign_up.kept_seconds))
     allowances = Allowances(clock=clock, most=settings.most)
+    audit = Audit(book=AuditBook(board=board, desk=desk, peer_id=settings.peer_id),
+                  peers=settings.peers, clock=clock, patience=patience)
+    opened = OpenSessions(desk=desk, clock=clock)
+    delays = Delays(clock)
+    tokens = PersonalTokens(
+        book=TokenBook(board=board, handed=handed, peer_id=settings.peer_id),
+        account=accounts.present, audit=audit, clock=clock, patience=patience)
     drafts = Drafts(chat=chat, signer=signer, clock=clock, endpoint=settings.endpoint,
                     max_records=settings.max_records_per_job, peer_id=settings.peer_id,
                     profiles=profiles, allowances=allowances,
@@ -150,13 +178,20 @@ def build(settings: Settings, *, for_pages: bool = False) -> Services:
                 idle_poll=settings.idle_poll_seconds, patience=patience, allowances=allowances)
     return Services(
         settings=settings, clock=clock, chat=chat, accounts=accounts,
-        directory=Directory(people), signing_up=signing_up, drafts=drafts, jobs=jobs,
+        directory=Directory(people), signing_up=signing_up,
+        own_account=OwnAccount(accounts=accounts, opened=opened, audit=audit, delays=delays),
+        opened=opened, tokens=tokens, delays=delays, devices=Devices(signer=signer, clock=clock),
+        administration=Administration(accounts=accounts, directory=Directory(people), jobs=jobs,
+                                      audit=audit),
+        fleet=Fleet(board=board, jobs=jobs, peers=settings.peers, peer_id=settings.peer_id,
+                    clock=clock, patience=patience),
+        audit=audit, drafts=drafts, jobs=jobs,
         profiles=profiles,
         datasets=Datasets(
             jobs=jobs, files=files, cache_dir=settings.cache_dir, clock=clock),
         generation=Generation(settings=settings, board=board, desk=desk, files=files,
-                              vault=vault, chat=chat, clock=clock),
-        telling=Telling(tell=(book.tell, handed.tell, signing_up.forget_old),
+                              vault=vault, chat=chat, clock=clock, vitals=counted.vitals),
+        telling=Telling(tell=(book.tell, handed.tell, signing_up.forget_old, audit.publish),
                         pace=Pace(clock=clock)),
         model_use=ModelUse(board=board, patience=patience),
         patience=patience,
@@ -171,7 +206,7 @@ def build(settings: Settings, *, for_pages: bool = False) -> Services:
             returning=Returning(peer_id=settings.peer_id, board=board, clock=clock),
         ),
         illustrate=illustrate, foreign=foreign,
-        close=partial(_close, store, desk),
+        close=partial(_close, kept_store, desk),
     )
 
 

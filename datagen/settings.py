@@ -23,6 +23,7 @@ from datagen.domain.errors import SettingsError
 from datagen.domain.jobs import MAX_PEERS, MAX_RECORDS, PEER_ID
 from datagen.domain.profiles import MAX_PER_MINUTE
 from datagen.environment import VARIABLES, Reader, parse_peers
+from datagen.in_force import Setting, in_force
 from datagen.sign_up_settings import SignUpLimits, Smtp, read_limits, read_smtp
 
 __all__ = ["INFERENCE_BASE_URL", "VARIABLES", "Settings", "SignUpLimits", "Smtp", "load"]
@@ -80,6 +81,7 @@ class Settings:
     bootstrap_admin_password: str | None = field(repr=False)
     smtp: Smtp
     sign_up: SignUpLimits
+    in_force: tuple[Setting, ...] = ()  # all of this as admins may see it
     short_secrets: tuple[str, ...] = ()  # names of variables
     warnings: tuple[str, ...] = ()  # what works, but should not stay so
 
@@ -258,6 +260,7 @@ def load(environ: Mapping[str, str] | None = None, *, in_container: bool | None 
         bootstrap_admin_password=env.raw("R1EN_CSTORE_AUTH_BOOTSTRAP_ADMIN_PWD"),
         smtp=read_smtp(env),
         sign_up=read_limits(env),
+        in_force=in_force(os.environ if environ is None else environ),
         short_secrets=short,
         warnings=tuple(f"{name} is shorter than {LEAST_SECRET} bytes: use a longer one."
                        for name in short),

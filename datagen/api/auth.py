@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from anyio import CapacityLimiter, to_thread
@@ -12,17 +14,37 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from datagen.api.errors import ACCOUNTS_AWAY, read_json
-from datagen.api.headers import clear_session, client_address, set_session, token_of
-from datagen.domain.errors import InputError, Problem, SessionEnded, StoreError
+from datagen.api.headers import (
+    DEVICE,
+    Networks,
+    clear_session,
+    client_address,
+    set_session,
+    token_of,
+)
+from datagen.domain.errors import (
+    InputError,
+    Problem,
+    SessionEnded,
+    SignInFailed,
+    StoreError,
+    TooManyTries,
+)
 from datagen.domain.users import Session
+from datagen.services.accounts import canonical
 
 if TYPE_CHECKING:
     from datagen.services.accounts import Accounts
+    from datagen.services.audit import Audit
+    from datagen.services.delays import Delays
+    from datagen.services.devices import Devices
+    from datagen.services.open_sessions import OpenSessions
     from datagen.settings import Settings
 
 _LOG = logging.getLogger(__name__)
 
-SIGN_INS_AT_ONCE = 4  # threads that may hash; the others wait without holding one
+SIGN_INS_AT_ONCE = 2  # threads that may hash; the others wait without holding one
+MOST_IN_LINE = 64  # then they are sent away: a flood must not fill the memory
 
 
 def session_of(request: Request) -> Session:
@@ -33,26 +55,65 @@ def session_of(request: Request) -> Session:
     return session
 
 
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """Where a sign-in comes from."""
+
+    address: str
+    agent: str = ""
+    device: str | None = None  # the cookie of a browser that signed in before
+
+
 class Door:
     """Signs in off the event loop, a few at a time: each needs 64 MiB and 0.3 s."""
 
-    def __init__(self, accounts: Accounts) -> None:
-        self.accounts = accounts
+    def __init__(
+        self, accounts: Accounts, *, delays: Delays, opened: OpenSessions, audit: Audit,
+        devices: Devices, pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.accounts, self.devices = accounts, devices
+        self._delays, self._opened, self._audit = delays, opened, audit
+        self._pause = pause
         self._lanes = CapacityLimiter(SIGN_INS_AT_ONCE)
+        self._in_line = 0
         self._failed_at = -math.inf  # seconds of the event loop's clock
 
-    async def sign_in(self, name: str, password: str, address: str) -> tuple[str, Session]:
-        """A token and its session. Raises SignInFailed, StoreError.
+    async def sign_in(self, name: str, password: str, caller: Caller) -> tuple[str, Session]:
+        """A token and its session. Raises SignInFailed, TooManyTries, StoreError.
 
         Who stood in line while the store failed is told so, too, instead of waiting as long.
         """
+        name = canonical(name)
+        device = self.devices.known(caller.device, name)
+        if self._in_line >= MOST_IN_LINE:
+            raise TooManyTries("Many people are signing in just now. Try again in a moment.",
+                               retry_after=5)
+        held = self._delays.begin(name, caller.address, device)
+        self._in_line += 1
+        try:
+            if held:
+                await self._pause(held)
+            token, session = await self._attempt(name, password, caller.address)
+        finally:
+            self._in_line -= 1
+        self._delays.succeeded(name, caller.address, device)
+        user = replace(session.user, address=caller.address)
+        await to_thread.run_sync(self._opened.opened, session, caller.address, caller.agent)
+        await to_thread.run_sync(self._audit.note, "signed in", user)
+        return token, session
+
+    async def _attempt(self, name: str, password: str, address: str) -> tuple[str, Session]:
         now = asyncio.get_running_loop().time
         came = now()
 
         def attempt() -> tuple[str, Session]:
             if self._failed_at > came:
                 raise StoreError("The store just failed.")
-            return self.accounts.sign_in(name, password)
+            try:
+                return self.accounts.sign_in(name, password)
+            except SignInFailed as exc:
+                self._audit.failed(exc.account, address)
+                raise
 
         try:
             return await to_thread.run_sync(attempt, limiter=self._lanes)
@@ -63,11 +124,18 @@ class Door:
             raise StoreError(f"Signing in is not possible now. {ACCOUNTS_AWAY}") from exc
 
 
+def caller(request: Request, trusted: Networks) -> Caller:
+    """Where the request says, or a trusted proxy does, that it comes from."""
+    return Caller(address=client_address(request.scope, trusted),
+                  agent=request.headers.get("user-agent", ""),
+                  device=request.cookies.get(DEVICE))
+
+
 class Auth:
     """The handlers of ``/api/auth/*``."""
 
-    def __init__(self, door: Door, settings: Settings) -> None:
-        self._door = door
+    def __init__(self, door: Door, audit: Audit, settings: Settings) -> None:
+        self._door, self._audit = door, audit
         self._trusted = settings.trusted_proxies
 
     async def login(self, request: Request) -> Response:
@@ -79,8 +147,7 @@ class Auth:
                 Problem(path=path, message="This must be a text.")
                 for path in ("username", "password") if not isinstance(body.get(path), str)
             ])
-        token, session = await self._door.sign_in(
-            name, password, client_address(request.scope, self._trusted))
+        token, session = await self._door.sign_in(name, password, caller(request, self._trusted))
         response = JSONResponse({"username": session.user.name, "role": session.user.role})
         set_session(response, token, request.scope, self._trusted)
         return response
@@ -90,6 +157,8 @@ class Auth:
         token = token_of(request.headers)
         if token is not None:
             await to_thread.run_sync(self._door.accounts.sign_out, token)
+        if session := request.scope.get("state", {}).get("session"):
+            await to_thread.run_sync(self._audit.note, "signed out", session.user)
         response = JSONResponse({"ok": True})
         clear_session(response, "bye")
         return response

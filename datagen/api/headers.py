@@ -13,7 +13,9 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 COOKIE = "datagen_session"
+DEVICE = "datagen_device"
 COOKIE_LIFE = 7 * 24 * 3600  # seconds, as long as the token
+DEVICE_LIFE = 180 * 24 * 3600  # likewise
 MAX_NEXT = 2000  # characters of a path to return to
 
 Networks = Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]
@@ -150,6 +152,13 @@ def set_session(response: Response, token: str, scope: Scope, trusted: Networks)
     """Put the token in the cookie."""
     response.set_cookie(COOKIE, token, max_age=COOKIE_LIFE, path="/", httponly=True,
                         samesite="lax", secure=is_secure(scope, trusted))
+
+
+def set_device(response: Response, text: str, scope: Scope, trusted: Networks) -> None:
+    """Have the browser keep that this account signed in with it."""
+    plain = not is_encrypted(scope, trusted) and _is_here(scope)
+    response.set_cookie(DEVICE, text, max_age=DEVICE_LIFE, path="/login", httponly=True,
+                        samesite="strict", secure=not plain)
 
 
 def clear_session(response: Response, why: Left = "ended") -> None:

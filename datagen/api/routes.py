@@ -11,11 +11,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Match, Route
 
 import datagen
+from datagen.api.admin import admin_routes
 from datagen.api.auth import Auth, Door
 from datagen.api.description import openapi
 from datagen.api.errors import Handler, answering, failure
 from datagen.api.forms import of_forms
 from datagen.api.gate import Gate
+from datagen.api.own import own_routes
+from datagen.api.password import password_routes
 from datagen.api.policy import Policy
 from datagen.api.profiles import profile_routes
 from datagen.api.signin import SignIn
@@ -31,8 +34,9 @@ _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 def build_routes(services: Services, settings: Settings) -> list[Route]:
     """Every route of ours, to be put before Streamlit's."""
-    door = Door(services.accounts)
-    auth, page = Auth(door, settings), SignIn(
+    door = Door(services.accounts, delays=services.delays, opened=services.opened,
+                audit=services.audit, devices=services.devices)
+    auth, page = Auth(door, services.audit, settings), SignIn(
         door, settings, offers_account=services.signing_up.is_open)
     health = _health(services, settings)
     routes = [
@@ -46,6 +50,9 @@ def build_routes(services: Services, settings: Settings) -> list[Route]:
         Route("/api/auth/logout", answering(auth.logout), methods=["POST"]),
         Route("/api/auth/me", answering(auth.me), methods=["GET"]),
         *signup_routes(services, settings),
+        *password_routes(services, settings),
+        *own_routes(services, settings),
+        *admin_routes(services, settings),
         *task_routes(services),
         *profile_routes(services),
     ]
@@ -55,8 +62,9 @@ def build_routes(services: Services, settings: Settings) -> list[Route]:
 
 def build_middleware(services: Services, settings: Settings) -> list[Middleware]:
     """What stands in front of every route, Streamlit's included."""
-    policy = Policy(settings.trusted_proxies)
-    return [Middleware(Gate, accounts=services.accounts, policy=policy)]
+    return [Middleware(Gate, accounts=services.accounts, tokens=services.tokens,
+                       audit=services.audit, trusted=settings.trusted_proxies,
+                       policy=Policy(settings.trusted_proxies))]
 
 
 def _health(services: Services, settings: Settings) -> Handler:

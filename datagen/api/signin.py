@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from datagen.api.auth import Door
+from datagen.api.auth import Door, caller
 from datagen.api.forms import fields_of, form
 from datagen.api.headers import (
     clear_session,
-    client_address,
     loses_cookie,
     safe_next,
+    set_device,
     set_session,
     token_of,
     why_left,
@@ -61,9 +61,9 @@ class SignIn:
         if fields is None:
             return self._form("/", status=400, problem="The form could not be read. Try again.")
         name, path = fields.get("username", ""), safe_next(fields.get("next"))
-        address = client_address(request.scope, self._trusted)
+        who = caller(request, self._trusted)
         try:
-            token, _ = await self._door.sign_in(name, fields.get("password", ""), address)
+            token, session = await self._door.sign_in(name, fields.get("password", ""), who)
         except SignInFailed as exc:
             return self._form(path, status=401, problem=str(exc), name=name)
         except TooManyTries as exc:
@@ -74,6 +74,9 @@ class SignIn:
             return self._form(path, status=503, problem=str(exc), name=name)
         response = RedirectResponse(path, 303)
         set_session(response, token, request.scope, self._trusted)
+        if who.device is None or self._door.devices.known(who.device, session.user.name) is None:
+            set_device(response, self._door.devices.made(session.user.name), request.scope,
+                       self._trusted)
         return response
 
     async def leave(self, request: Request) -> Response:

@@ -67,6 +67,10 @@ class InputError(DatagenError):
 class SignInFailed(DatagenError):
     """User name or password is wrong; the message never says which."""
 
+    def __init__(self, message: str, *, account: str | None = None) -> None:
+        super().__init__(message)
+        self.account = account  # for the audit log alone: the account that was tried, if any
+
 
 class SessionEnded(DatagenError):
     """There is no session, or it ended."""

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+
 _SHOWN = 16  # characters of an id that is shown whole
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vitals:
+    """How a peer's worker gets on with its store, since its start."""
+
+    store_calls: int = 0
+    store_errors: int = 0
+    trouble: str = ""  # the last error's words
+    trouble_at: datetime | None = None
 
 
 def peer_name(peer_id: str) -> str:

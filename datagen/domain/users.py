@@ -31,6 +31,7 @@ class Account:
     imported: bool = False  # its password is another server's until the first sign-in
     must_change: bool = False  # its password was made for its owner, who has to choose another
     ended_at: datetime | None = None  # sessions opened before are over
+    tokens_ended_at: datetime | None = None  # so are personal tokens made before
     metadata: Mapping[str, Any] = field(default_factory=dict)
     created_at: datetime
     updated_at: datetime
@@ -45,3 +46,4 @@ class Session:
     issued_at: datetime
     expires_at: datetime
     must_change: bool = False  # good for nothing but choosing a password
+    scope: Literal["read", "run"] | None = None  # of a personal token; None = may do everything

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import datagen
 from datagen.domain.errors import StoreError
+from datagen.domain.peers import Vitals
 from datagen.engine.pace import Backoff, Pace
 from datagen.engine.returning import SILENT
 from datagen.engine.stillness import Stillness
@@ -33,9 +34,14 @@ class Signs:
     """
 
     def __init__(
-        self, *, peer_id: str, peers: Collection[str], board: Board, desk: Desk, pace: Pace
+        self, *, peer_id: str, peers: Collection[str], board: Board, desk: Desk, pace: Pace,
+        vitals: Callable[[], Vitals] = Vitals,
     ) -> None:
-        """``peers``: all that are listed. Alone, there is nobody to tell or to hear."""
+        """``peers``: all that are listed. Alone, there is nobody to tell or to hear.
+
+        ``vitals``: how this process gets on with its store.
+        """
+        self._vitals = vitals
         self._peer_id, self._others = peer_id, frozenset(peers) - {peer_id}
         self._board, self._desk, self._pace = board, desk, pace
         self._revoked = Revoked(desk=desk, clock=pace.clock)
@@ -121,7 +127,7 @@ class Signs:
         known = self._revoked.known() if self._others else {}
         self._board.beat(Beat(
             peer_id=self._peer_id, seq=seq, version=datagen.__version__,
-            at=self._pace.clock.now(), revoked=worth_telling(known, seq),
+            at=self._pace.clock.now(), revoked=worth_telling(known, seq), vitals=self._vitals(),
         ))
         self._told = frozenset(known)
 

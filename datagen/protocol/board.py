@@ -7,7 +7,7 @@ our keys. A value speaks for the field it lies in, or it is not ours.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from datagen.domain.editions import Word
 from datagen.domain.jobs import PEER_ID, Job, PeerState
+from datagen.domain.peers import Vitals
 from datagen.domain.profiles import Profiles
 from datagen.domain.totals import Totals
 from datagen.domain.usage import Usage
@@ -35,6 +36,7 @@ from datagen.protocol.said import Place, Said
 from datagen.protocol.seal import Seal
 from datagen.protocol.settings import earlier_record, load_kept, load_profiles
 from datagen.protocol.usage import load_usage_of, usage_record
+from datagen.protocol.vitals import load_vitals, vitals_record
 from datagen.protocol.words import load_word, word_record
 
 T = TypeVar("T")
@@ -51,6 +53,7 @@ class Beat:
     at: datetime  # by that peer's own clock
     # Sessions that were ended, and when each would be over (protocol/revoked.py).
     revoked: Mapping[str, datetime] = dataclasses.field(default_factory=dict)
+    vitals: Vitals = dataclasses.field(default_factory=Vitals)
 
 
 class Board(Fields):
@@ -200,7 +203,7 @@ class Board(Fields):
     def beat(self, beat: Beat) -> None:
         self._write(keys.PEERS, beat.peer_id, {
             "seq": beat.seq, "version": beat.version, "at": to_iso(beat.at),
-            "revoked": revoked_record(beat.revoked),
+            "revoked": revoked_record(beat.revoked), "vitals": vitals_record(beat.vitals),
         })
 
     def beats(self) -> dict[str, Beat]:
@@ -266,6 +269,14 @@ class Board(Fields):
         """What the earlier application counted over all its jobs."""
         return self._plain(keys.METRICS_BASELINE, load_totals) or Totals()
 
+    def sealed(self, hkey: str, load: Callable[[str], T]) -> dict[str, T]:
+        """What our processes wrote into a hash, by field."""
+        def checked(field: str, text: str) -> T:
+            self._check(hkey, field, text)
+            return load(text)
+
+        return dict(self._readable(hkey, checked))
+
     def put_record(
         self, hkey: str, field: str, record: Mapping[str, Any], *, is_repeated: bool
     ) -> None:
@@ -300,4 +311,5 @@ def _load_beat(peer_id: str, text: str) -> Beat:
         raise ValueError("not a peer")
     return Beat(peer_id=peer_id, inc=whole(record, "inc"), seq=whole(record, "seq"),
                 version=text_of(record, "version"), at=from_iso(record.get("at")),
-                revoked=load_revoked(record.get("revoked", {})))
+                revoked=load_revoked(record.get("revoked", {})),
+                vitals=load_vitals(record.get("vitals")))

@@ -53,6 +53,10 @@ class Handed:
             keys.DESK_HANDED, _APART.join((hkey, field, self._new_id())),
             dumps({"value": text, "isRepeated": is_repeated}))
 
+    def pending(self, hkey: str) -> dict[str, str]:
+        """What is to be written into a hash, by field."""
+        return self.over(hkey, {})
+
     def over(self, hkey: str, stored: Mapping[str, str]) -> dict[str, str]:
         """What is in the store's hash, as it will be."""
         found = dict(stored)

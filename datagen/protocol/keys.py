@@ -23,6 +23,8 @@ DESK_REVOKED = "revoked"  # mark of a session -> its end: ended here or on anoth
 DESK_COUNTED = "counted"  # disk id -> what was asked of models: counted on this disk
 DESK_LEVELS = "levels"  # a model server's fingerprint -> how many calls at once it took last
 DESK_ACCOUNTS = "accounts"  # user name -> the newest version of the account that was ever shown
+DESK_AUDIT = "audit"  # a number -> what somebody did, to be told by the worker
+DESK_SESSIONS = "sessions"  # mark of a session -> whose it is, and where it was opened: here
 DESK_HANDED = "handed"  # hash, field and a number -> what the worker is to write there
 DESK_DOUBLE = "double"  # "since" -> when the worker stood aside: another has this peer's id
 DESK_HEARD = "heard"  # "beat" -> when the worker last heard another peer's
@@ -57,6 +59,16 @@ def user_settings(username: str) -> str:
 def user_profiles(username: str) -> str:
     """Hash peer id -> the user's model profiles as that peer knows them; that peer's worker."""
     return f"datagen:user:{username}:profiles"
+
+
+def user_tokens(username: str) -> str:
+    """Hash peer id -> the user's personal tokens as that peer knows them; that peer's worker."""
+    return f"datagen:user:{username}:tokens"
+
+
+def audit(peer_id: str) -> str:
+    """Hash page -> what people did on that replica; its worker."""
+    return f"datagen:audit:{peer_id}"
 
 
 def user_jobs(username: str) -> str:

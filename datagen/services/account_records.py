@@ -21,6 +21,7 @@ from datagen.services.waiting import Waiting, without
 _LOG = logging.getLogger(__name__)
 MARKS = "datagen"  # in the metadata: what the npm library has no place for
 MUST_CHANGE = "mustChangePassword"  # true: the password was made for them, and sent
+TOKENS_ENDED_AT = "tokensEndedAt"  # personal tokens from before open nothing
 ENDED_AT = "sessionsEndedAt"  # sessions from before are over, whatever their tokens say
 
 
@@ -71,6 +72,7 @@ def load_account(name: str, text: str, waiting: Waiting) -> AccountRecord:
             imported=bcrypt is not None,
             must_change=marks.get(MUST_CHANGE) is True,
             ended_at=optional_iso(marks.get(ENDED_AT)),
+            tokens_ended_at=optional_iso(marks.get(TOKENS_ENDED_AT)),
             metadata=shown,
             created_at=created,
             updated_at=from_iso(raw.get("updatedAt", raw.get("createdAt"))),
@@ -131,11 +133,12 @@ class AccountRecords:
 
     def change(
         self, record: AccountRecord, changes: Mapping[str, Any],
-        marks: Mapping[str, Any] | None = None,
+        marks: Mapping[str, Any] | None = None, *, ends_tokens: bool = False,
     ) -> None:
         """Rewrite an account, later than it was (DATA.md, rule 11), unknown fields kept.
 
-        A new password ends all sessions; ``marks``: those to set, None takes one away.
+        A new password ends all sessions; ``ends_tokens``: personal tokens too. ``marks``: those
+        to set, None takes one away.
         """
         account = record.account
         at = max(self._clock.now(), account.updated_at + timedelta(milliseconds=1))
@@ -143,6 +146,8 @@ class AccountRecords:
         new = dict(marks or {})
         if "password" in changes:
             new.setdefault(ENDED_AT, to_iso(at))
+        if ends_tokens:
+            new[TOKENS_ENDED_AT] = to_iso(at)
         kept = {k: v for k, v in {**_marks(record.raw), **new}.items() if v is not None}
         metadata = changed.get("metadata")
         if kept or isinstance(metadata, Mapping):

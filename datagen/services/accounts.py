@@ -119,6 +119,18 @@ class Accounts:
         """Whether a session that was verified when a page opened still holds. Raises CutOff."""
         return self._sessions.alive(session_id, username, expires_at)
 
+    def present(self, name: str) -> Account | None:
+        """The account as it is, from memory mostly. Raises CutOff."""
+        return self._sessions.account(name)
+
+    def end_session(self, mark: str, until: datetime) -> None:
+        """End one session by what it is called where its token must not appear."""
+        self._sessions.end_mark(mark, until)
+
+    def is_ended(self, mark: str) -> bool:
+        """Whether this session was ended by itself; as far as is remembered."""
+        return self._sessions.is_ended(mark)
+
     def sign_out(self, token: str) -> None:
         """End the session of a token, for good; a token that is none is left alone."""
         self._sessions.end(token)
@@ -216,10 +228,10 @@ class Accounts:
         self._records.end_sessions(self._records.known(user.name))
 
     def reset(self, name: str, *, must_change: bool = False) -> str:
-        """A new random password; all sessions end and a deactivated account is active again.
+        """A new random password; sessions and personal tokens end.
 
-        ``must_change``: whether its owner has to choose another. ``admin`` is made if it is
-        missing. Raises NotThere for other names.
+        A deactivated account is active again. ``must_change``: whether its owner has to choose
+        another. ``admin`` is made if it is missing. Raises NotThere for other names.
         """
         made = made_up(self._draw)
         if canonical(name) == ADMIN and self._records.read(ADMIN) is None:
@@ -227,15 +239,16 @@ class Accounts:
         else:
             self._records.change(self._records.known(canonical(name)),
                                  {"password": self._hasher.hash(made)},
-                                 {MUST_CHANGE: must_change or None})
+                                 {MUST_CHANGE: must_change or None}, ends_tokens=True)
         return made
 
     def deactivate(self, name: str) -> Account:
-        """The account, which nobody can sign in with until ``reset``; its sessions end.
+        """The account, which nobody can sign in with until ``reset``; sessions and tokens end.
 
         Raises NotThere.
         """
-        self._records.change(self._records.known(canonical(name)), {"password": None})
+        self._records.change(self._records.known(canonical(name)), {"password": None},
+                             ends_tokens=True)
         return self.get(name)
 
     def password_mark(self, name: str) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from datagen.domain.asked import NOTHING, Asked
 from datagen.domain.errors import DatagenError, StoreError
 from datagen.domain.jobs import Job, PeerState, Share, heard
+from datagen.domain.peers import Vitals
 from datagen.engine.errands import Errands
 from datagen.engine.journal import folder_of
 from datagen.engine.ledger import Ledger
@@ -59,7 +61,10 @@ class Generation:
     def __init__(
         self, *, settings: Settings, board: Board, desk: Desk, files: FileStore,
         vault: Vault, chat: ChatModel, clock: Clock, pace: Pace | None = None,
+        vitals: Callable[[], Vitals] = Vitals,
     ) -> None:
+        """``vitals``: how this process gets on with its store, for others to know."""
+        self._vitals = vitals
         self._settings, self._board, self._files = settings, board, Ledger(files, desk)
         self._desk, self._chat = desk, chat
         self._profiles = ProfileBook(board=board, desk=desk, vault=vault,
@@ -117,7 +122,7 @@ class Generation:
         settings, board, desk, pace = self._settings, self._board, self._desk, self._pace
         _LOG.info("The worker of peer '%s' is ready.", settings.peer_id)
         signs = Signs(peer_id=settings.peer_id, peers=settings.peers, board=board, desk=desk,
-                      pace=pace)
+                      pace=pace, vitals=self._vitals)
         meter = Meter(peer_id=settings.peer_id, board=board, desk=desk, pace=pace)
         limiters = Limiters(most=settings.max_in_flight, desk=desk, pace=pace)
         await limiters.recall()

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from datagen.domain.errors import SessionEnded, StoreError
-from datagen.domain.users import Session, User
+from datagen.domain.users import Account, Session, User
 from datagen.ports import Clock, Desk, TokenSigner
 from datagen.protocol.revoked import Revoked, mark_of
 from datagen.services.account_records import AccountRecord
@@ -129,8 +129,10 @@ class Sessions:
             claims = self._claims(token)
         except SessionEnded:
             return
-        mark = mark_of(session_id(token))
-        until = datetime.fromtimestamp(claims["exp"], UTC)
+        self.end_mark(mark_of(session_id(token)), datetime.fromtimestamp(claims["exp"], UTC))
+
+    def end_mark(self, mark: str, until: datetime) -> None:
+        """The same, of a session that goes by ``mark``."""
         with self._lock:
             self._ended = {**self._ended, mark: until}
         self._revoked.add(mark, until)
@@ -138,6 +140,16 @@ class Sessions:
     def was_ended(self, token: str) -> bool:
         """Whether the token's session was revoked; as far as is remembered."""
         return mark_of(session_id(token)) in self._ended
+
+    def is_ended(self, mark: str) -> bool:
+        """The same, of a session that goes by ``mark``."""
+        return mark in self._ended
+
+    def account(self, username: str) -> Account | None:
+        """The account, at most ``FRESH`` seconds old while the store answers. Raises CutOff."""
+        record = self._account(username)
+        self._check_contact()
+        return record.account if record else None
 
     def forget(self, username: str) -> None:
         """Read the account again at the next question."""

@@ -44,9 +44,10 @@ class SigningIn:
         record = found[0]
         if not 0 < len(password) <= MAX_PASSWORD:
             password, record = "", None
-        if (record := self._proven(record, password)) is None:
-            raise SignInFailed(_WRONG)
-        return self.open(record)
+        proven = self._proven(record, password)
+        if proven is None:
+            raise SignInFailed(_WRONG, account=found[0].account.name if found[0] else None)
+        return self.open(proven)
 
     def open(self, record: AccountRecord) -> tuple[str, Session]:
         """A new session of an account as it was just read."""

@@ -122,6 +122,12 @@ def download_buttons(job_id: str) -> None:
                    type="primary")
 
 
+def same_tab(label: str, path: str) -> None:
+    """A link that looks like a button and opens no other tab; both are our own words."""
+    st.html(f'<a class="dg-button" href="{html.escape(path)}" target="_self">'
+            f"{html.escape(label)}</a>")
+
+
 def table(rows: Sequence[dict[str, object]], config: Mapping[str, Any], most: int = 48) -> None:
     """A small table as high as its rows, of which at most ``most`` are seen at once."""
     st.dataframe(pd.DataFrame(rows), hide_index=True, placeholder="", column_config=dict(config),

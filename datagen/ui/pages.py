@@ -10,4 +10,6 @@ JOBS = _FOLDER / "jobs.py"
 NEW = _FOLDER / "new.py"
 JOB = _FOLDER / "job.py"  # ?id=
 MODELS = _FOLDER / "models.py"
+ACCOUNT = _FOLDER / "account.py"
+ADMIN = _FOLDER / "admin.py"  # for admins alone
 DATASET = _FOLDER / "dataset.py"  # ?id=

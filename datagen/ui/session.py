@@ -29,7 +29,12 @@ def require_user() -> User:
         st.info("Your session ended. Taking you to the sign-in page …", icon=":material/lock:")
         st.logout()  # leads the browser to /auth/logout, a route of ours
         st.stop()
-    return User(name=name, role="admin" if role == "admin" else "user")
+    account = app().accounts.present(name)  # it may have changed since the tab was opened
+    if account is not None:
+        role = account.role
+    address = st.user.get("address")
+    return User(name=name, role="admin" if role == "admin" else "user",
+                address=address if isinstance(address, str) else None)
 
 
 def is_alive() -> bool:

@@ -26,14 +26,19 @@ page = st.navigation(
         st.Page(pages.MODELS, title="Models", icon=":material/memory:"),
         st.Page(pages.JOB, title="Job", visibility="hidden"),
         st.Page(pages.DATASET, title="Dataset", visibility="hidden"),
+        st.Page(pages.ACCOUNT, title="Account", visibility="hidden"),
+        *([st.Page(pages.ADMIN, title="Admin", icon=":material/admin_panel_settings:")]
+          if user.role == "admin" else []),
     ],
     position="top",
 )
 
 with st.container(key="user_menu"):
     choice = st.menu_button(
-        user.name, ["Sign out"], icon=":material/person:", type="tertiary", key="account_menu"
+        user.name, ["Account", "Sign out"], icon=":material/person:", type="tertiary", key="account_menu"
     )
+if choice == "Account":
+    st.switch_page(pages.ACCOUNT)
 if choice == "Sign out":
     session.sign_out()
     st.stop()

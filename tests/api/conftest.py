@@ -24,14 +24,27 @@ from datagen.adapters.crypto import JwtSigner
 from datagen.adapters.memory import MemoryMailer, MemoryStore
 from datagen.adapters.vault import AesVault
 from datagen.api.routes import build_middleware, build_routes
+from datagen.in_force import in_force
+from datagen.protocol.audit import AuditBook
 from datagen.protocol.board import Board
 from datagen.protocol.foreign import Foreign
 from datagen.protocol.handed import Handed
 from datagen.protocol.people import People
+from datagen.protocol.tokens import TokenBook
 from datagen.services.accounts import Accounts
+from datagen.services.administration import Administration
+from datagen.services.audit import Audit
 from datagen.services.contact import Contact
+from datagen.services.delays import Delays
+from datagen.services.devices import Devices
+from datagen.services.fleet import Fleet
+from datagen.services.open_sessions import OpenSessions
+from datagen.services.own_account import OwnAccount
+from datagen.services.patience import Patience
+from datagen.services.people import Directory
 from datagen.services.signing_up import SigningUp, Throttles
 from datagen.services.throttle import Allowed, Pair, Throttle
+from datagen.services.tokens import PersonalTokens
 
 SCRIPT = """
 import streamlit as st
@@ -72,7 +85,19 @@ class Site:
         )
         self.accounts.create("ann", "her password")
         self.mailer = MemoryMailer()
-        people = People(self.store, Foreign(), Handed(board=Board(self.store), desk=self.store))
+        patience = Patience(None, clock=self.clock)
+        board = Board(self.store)
+        self.handed = Handed(board=board, desk=self.store)
+        people = People(self.store, Foreign(), self.handed)
+        self.audit = Audit(book=AuditBook(board=board, desk=self.store, peer_id="local"),
+                           peers=("local",), clock=self.clock, patience=patience)
+        self.tokens = PersonalTokens(
+            book=TokenBook(board=board, handed=self.handed, peer_id="local"),
+            account=self.accounts.present, audit=self.audit, clock=self.clock, patience=patience)
+        self.opened = OpenSessions(desk=self.store, clock=self.clock)
+        self.delays = Delays(self.clock)
+        snapshot = SimpleNamespace(by_owner={}, views={})
+        jobs: Any = SimpleNamespace(snapshot=lambda: snapshot)
         self.signing_up = SigningUp(
             accounts=self.accounts, people=people, mailer=self.mailer, clock=self.clock,
             vault=AesVault(secret, purpose="mails"), kept=timedelta(days=1),
@@ -82,11 +107,19 @@ class Site:
         self.token = signer.sign(claims)  # ann's, and nothing was read yet to verify it
         self.settings = SimpleNamespace(
             trusted_proxies=(ipaddress.ip_network("10.1.0.0/16"),), app_port=8501,
-            peer_id="local",
+            peer_id="local", in_force=in_force({"DATAGEN_SESSION_SECRET": "hidden"}),
         )
         services: Any = SimpleNamespace(
             settings=self.settings, clock=self.clock, accounts=self.accounts, drafts=None,
             jobs=None, datasets=None, profiles=None, signing_up=self.signing_up,
+            audit=self.audit, tokens=self.tokens, opened=self.opened, delays=self.delays,
+            devices=Devices(signer=signer, clock=self.clock),
+            own_account=OwnAccount(accounts=self.accounts, opened=self.opened, audit=self.audit,
+                                   delays=self.delays),
+            administration=Administration(accounts=self.accounts, directory=Directory(people),
+                                          jobs=jobs, audit=self.audit),
+            fleet=Fleet(board=board, jobs=jobs, peers=("local",), peer_id="local",
+                        clock=self.clock, patience=patience),
         )
         settings: Any = self.settings
         self.routes = routes = build_routes(services, settings)

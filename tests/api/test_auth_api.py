@@ -15,10 +15,19 @@ from starlette.responses import Response
 from starlette.testclient import TestClient
 
 from datagen.adapters.clock import HandClock
-from datagen.api.auth import SIGN_INS_AT_ONCE, Door
+from datagen.adapters.crypto import JwtSigner
+from datagen.adapters.memory import MemoryStore
+from datagen.api.auth import SIGN_INS_AT_ONCE, Caller, Door
 from datagen.api.errors import answer_for, answering, read_json
 from datagen.domain import errors
 from datagen.domain.errors import InputError, Problem
+from datagen.protocol.audit import AuditBook
+from datagen.protocol.board import Board
+from datagen.services.audit import Audit
+from datagen.services.delays import Delays
+from datagen.services.devices import Devices
+from datagen.services.open_sessions import OpenSessions
+from datagen.services.patience import Patience
 from tests import golden
 
 RIGHT = {"username": "Ann", "password": "her password"}
@@ -84,6 +93,16 @@ def test_another_kind_of_body_is_415(anonymous: TestClient) -> None:
         assert answer.status_code == 415
 
 
+def door_of(accounts: Any) -> Door:
+    store, clock = MemoryStore(), HandClock()
+    signer = JwtSigner("s" * 32, clock)
+    audit = Audit(book=AuditBook(board=Board(store), desk=store, peer_id="local"), peers=(),
+                  clock=clock, patience=Patience(None, clock=clock))
+    return Door(accounts, delays=Delays(clock), audit=audit,
+                opened=OpenSessions(desk=store, clock=clock),
+                devices=Devices(signer=signer, clock=clock))
+
+
 async def test_who_stands_in_line_while_the_store_hangs_is_told_with_those_before() -> None:
     came, hangs = Semaphore(0), Event()
 
@@ -94,8 +113,9 @@ async def test_who_stands_in_line_while_the_store_hangs_is_told_with_those_befor
             raise errors.StoreError("The store did not answer in time.")
 
     accounts: Any = Hanging()
-    door = Door(accounts)
-    line = [asyncio.create_task(door.sign_in("ann", "x", "192.0.2.1")) for _ in range(40)]
+    door = door_of(accounts)
+    line = [asyncio.create_task(door.sign_in(f"ann{n}", "x", Caller(address=f"192.0.2.{n}")))
+            for n in range(40)]
     for _ in range(SIGN_INS_AT_ONCE):
         assert await asyncio.to_thread(came.acquire, timeout=20)
     hangs.set()
@@ -103,7 +123,7 @@ async def test_who_stands_in_line_while_the_store_hangs_is_told_with_those_befor
     assert {type(one) for one in told} == {errors.StoreError}
     assert not came.acquire(blocking=False)  # no other waited for it once more
     with pytest.raises(errors.StoreError):
-        await door.sign_in("ann", "x", "192.0.2.1")
+        await door.sign_in("ann", "x", Caller(address="192.0.2.99"))
     assert came.acquire(blocking=False)  # who comes later tries
 
 

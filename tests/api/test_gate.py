@@ -12,6 +12,7 @@ from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
 from datagen.api.gate import MAX_BODY, MAX_SIGN_IN, Gate
+from datagen.api.gate_rules import MAX_BODY, MAX_SIGN_IN
 from datagen.api.policy import Policy
 from datagen.protocol import keys
 from datagen.protocol.fields import to_iso
@@ -24,7 +25,8 @@ STREAM = "ws://localhost:8501/_stcore/stream"
 
 
 def gate_of(site: Any, app: Any) -> Gate:
-    return Gate(app, accounts=site.accounts, policy=Policy(()))
+    return Gate(app, accounts=site.accounts, tokens=site.tokens, audit=site.audit, trusted=(),
+                policy=Policy(()))
 
 
 def test_a_stranger_is_led_to_the_form_and_back(anonymous: TestClient) -> None:

@@ -13,7 +13,7 @@ from starlette.websockets import WebSocketDisconnect
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from datagen.api.gate import OPEN
+from datagen.api.gate_rules import OPEN
 
 ORIGIN = "http://localhost:8501"
 HTML = {"accept": "text/html,application/xhtml+xml"}

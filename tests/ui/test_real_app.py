@@ -22,7 +22,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime import Runtime
 
-from datagen.api.gate import OPEN
+from datagen.api.gate_rules import OPEN
 from datagen.domain.requests import DraftRequest
 
 ORIGIN = "http://localhost:8501"

@@ -1,0 +1,48 @@
+"""Open tabs: a websocket whose session ends is closed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+LOOK_EVERY = 2.0  # seconds
+# The tab itself looks every 5 s and leaves for the sign-in page; who doesn't is cut off.
+GRACE = 7.0
+_POLICY = 1008
+
+
+async def watched(
+    app: ASGIApp, scope: Scope, receive: Receive, send: Send, *,
+    still: Callable[[], Awaitable[bool]], every: float = LOOK_EVERY, grace: float = GRACE,
+) -> None:
+    """Run ``app`` on a websocket for as long as ``still`` says yes, and ``grace`` seconds more."""
+    waiting: asyncio.Task[Message] | None = None
+
+    async def watch() -> None:
+        while await still():
+            await asyncio.sleep(every)
+        await asyncio.sleep(grace)
+
+    over = asyncio.create_task(watch())
+
+    async def receiving() -> Message:
+        nonlocal waiting
+        if waiting is None:
+            waiting = asyncio.ensure_future(receive())
+        await asyncio.wait({waiting, over}, return_when=asyncio.FIRST_COMPLETED)
+        if not waiting.done():
+            with suppress(RuntimeError, OSError):  # the browser may have left by now
+                await send({"type": "websocket.close", "code": _POLICY, "reason": ""})
+            return {"type": "websocket.disconnect", "code": _POLICY}
+        message, waiting = waiting.result(), None
+        return message
+
+    try:
+        await app(scope, receiving, send)
+    finally:
+        for task in (over, waiting):
+            if task is not None:
+                task.cancel()
