@@ -25,7 +25,7 @@ except StoreError as exc:
 said = [part for part in (person.name, person.email, person.country) if part]
 components.quiet(" · ".join([
     f"Signed in as {user.name}", *(["admin"] if user.role == "admin" else []), *said,
-    f"since {components.moment(account.created_at)}"]))
+    *filter(None, [components.since(account.created_at)])]))
 
 try:
     views = services.jobs.list(user)

@@ -12,6 +12,8 @@ from starlette.requests import cookie_parser
 from starlette.responses import Response
 from starlette.types import Scope
 
+from datagen.domain.tokens import PREFIX as PERSONAL
+
 COOKIE = "datagen_session"
 DEVICE = "datagen_device"
 COOKIE_LIFE = 7 * 24 * 3600  # seconds, as long as the token
@@ -30,11 +32,12 @@ FORM_TYPES = frozenset({
 
 
 def token_of(headers: Headers) -> str | None:
-    """The bearer token, else the session cookie's."""
+    """The bearer token, else the session cookie's; a personal token is never a cookie."""
     scheme, _, value = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and value.strip():
         return value.strip()
-    return cookie_parser(headers.get("cookie", "")).get(COOKIE) or None
+    found = cookie_parser(headers.get("cookie", "")).get(COOKIE) or None
+    return None if found is None or found.startswith(PERSONAL) else found
 
 
 def content_type(headers: Headers) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 import secrets
 import threading
 from collections.abc import Callable
@@ -30,6 +31,7 @@ from datagen.services.audit import Audit
 from datagen.services.locks import Locks
 from datagen.services.patience import Patience
 
+_LOG = logging.getLogger(__name__)
 FRESH = 5.0  # seconds for which a token that was looked up is remembered
 USED_EVERY = timedelta(minutes=10)  # at most so often its last use is written down
 MAX_REMEMBERED = 10_000
@@ -133,10 +135,13 @@ class PersonalTokens:
         now = self._clock.now()
         if token.used_at is not None and now - token.used_at < USED_EVERY:
             return
-        with self._changing.of(username):
-            known = self._lasting(username)
-            self._put(username, tuple(
-                replace(one, used_at=now) if one.id == token.id else one for one in known))
+        try:
+            with self._changing.of(username):
+                known = self._lasting(username)
+                self._put(username, tuple(
+                    replace(one, used_at=now) if one.id == token.id else one for one in known))
+        except StoreError as exc:
+            _LOG.warning("The last use of a token is not written down: %s", exc)
 
     def _lasting(self, username: str) -> tuple[Token, ...]:
         """All that have not expired: an end has to be known for as long."""
@@ -146,7 +151,7 @@ class PersonalTokens:
     def _put(self, username: str, tokens: tuple[Token, ...]) -> None:
         self._book.put(username, tokens)
         with self._lock:
-            self._known.pop(username, None)
+            self._known[username] = (tokens, self._clock.monotonic())
 
 
 def _digest(secret: str) -> str:

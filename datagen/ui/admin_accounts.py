@@ -44,15 +44,15 @@ def _row(user: User, member: Member) -> None:
     about = " · ".join(filter(None, (
         person.name, person.email, person.country,
         f"{count(counts.jobs, 'job')}, {counts.open:,} open, {count(counts.records, 'record')}",
-        f"since {components.moment(account.created_at)}",
+        components.since(account.created_at),
         "sign-up mail not delivered" if person.mail_failed_at else None)))
     with st.container(border=True, horizontal=True, vertical_alignment="center",
                       horizontal_alignment="distribute"):
         with st.container(width="content", gap=None):
-            st.markdown(f"**{plain(account.name)}** {_badges(member)}")
+            you = ":gray-badge[you] " if account.name == user.name else ""
+            st.markdown(f"**{plain(account.name)}** {you}{_badges(member)}")
             components.quiet(about)
         if account.name == user.name:
-            components.quiet("You")
             return
         choice = st.menu_button("Change", _actions(member), key=f"change_{account.name}")
     if choice:

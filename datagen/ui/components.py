@@ -125,7 +125,12 @@ def download_buttons(job_id: str) -> None:
 def same_tab(label: str, path: str) -> None:
     """A link that looks like a button and opens no other tab; both are our own words."""
     st.html(f'<a class="dg-button" href="{html.escape(path)}" target="_self">'
-            f"{html.escape(label)}</a>")
+            f"{html.escape(label)}</a>", width="content")
+
+
+def since(made: datetime) -> str | None:
+    """When an account was made; the first admin's own date says nothing."""
+    return None if made.year == 1970 else f"since {moment(made)}"
 
 
 def table(rows: Sequence[dict[str, object]], config: Mapping[str, Any], most: int = 48) -> None:

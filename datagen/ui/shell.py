@@ -35,7 +35,8 @@ page = st.navigation(
 
 with st.container(key="user_menu"):
     choice = st.menu_button(
-        user.name, ["Account", "Sign out"], icon=":material/person:", type="tertiary", key="account_menu"
+        user.name, ["Account", "Sign out"], icon=":material/person:", type="tertiary",
+        key="account_menu"
     )
 if choice == "Account":
     st.switch_page(pages.ACCOUNT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,7 +78,7 @@ class Site:
     ) -> None:
         self.store = MemoryStore()
         self.clock = clock or HandClock()
-        signer = JwtSigner(secret, self.clock)
+        self.signer = signer = JwtSigner(secret, self.clock)
         self.accounts = Accounts(
             store=self.store, desk=self.store, clock=self.clock, hasher=PlainHasher(),
             signer=signer, hkey="datagen:auth",
@@ -121,6 +122,7 @@ class Site:
             fleet=Fleet(board=board, jobs=jobs, peers=("local",), peer_id="local",
                         clock=self.clock, patience=patience),
         )
+        self.services = services
         settings: Any = self.settings
         self.routes = routes = build_routes(services, settings)
         middleware = build_middleware(services, settings)
@@ -133,6 +135,23 @@ class Site:
     def _pair(self, address: int, email: int) -> Pair:
         return Pair(address=Throttle(Allowed(tries=address, seconds=900), self.clock),
                     email=Throttle(Allowed(tries=email, seconds=900), self.clock))
+
+    async def lets_in_tab(self, authorization: str) -> bool:
+        """Whether the gate passes a websocket on."""
+        passed: list[Any] = []
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            passed.append(scope)
+
+        async def nothing(*_: Any) -> Any:
+            await asyncio.sleep(0)
+
+        gate = build_middleware(self.services, self.services.settings)[0]
+        await gate.cls(app, **gate.kwargs)(
+            {"type": "websocket", "path": "/_stcore/stream", "client": ("127.0.0.1", 5),
+             "headers": [(b"host", b"localhost"), (b"authorization", authorization.encode())]},
+            nothing, nothing)
+        return bool(passed)
 
     @contextmanager
     def client(self, *, signed_in: bool = False, url: str = ORIGIN,

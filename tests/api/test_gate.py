@@ -11,7 +11,7 @@ from anyio import fail_after, to_thread
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
-from datagen.api.gate import MAX_BODY, MAX_SIGN_IN, Gate
+from datagen.api.gate import Gate
 from datagen.api.gate_rules import MAX_BODY, MAX_SIGN_IN
 from datagen.api.policy import Policy
 from datagen.protocol import keys
