@@ -25,7 +25,7 @@ def in_force(environ: Mapping[str, str]) -> tuple[Setting, ...]:
     for variable in VARIABLES:
         names = (variable.name, *variable.aliases)
         value = next((values[name].strip() for name in names if values.get(name, "").strip()), "")
-        shown = "set, hidden" if variable.secret and value else value or variable.default
+        shown = "set, not shown" if variable.secret and value else value or variable.default
         found.append(Setting(name=variable.name, value=shown, doc=variable.doc,
                              is_default=not value))
     return tuple(found)

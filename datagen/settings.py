@@ -81,7 +81,7 @@ class Settings:
     bootstrap_admin_password: str | None = field(repr=False)
     smtp: Smtp
     sign_up: SignUpLimits
-    in_force: tuple[Setting, ...] = ()  # all of this as admins may see it
+    in_force: tuple[Setting, ...] = field(default=(), compare=False)  # as admins may see it
     short_secrets: tuple[str, ...] = ()  # names of variables
     warnings: tuple[str, ...] = ()  # what works, but should not stay so
 

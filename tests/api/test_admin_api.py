@@ -107,7 +107,7 @@ def test_peers_and_settings_are_told_without_secrets(admin: TestClient) -> None:
         "local", True, False, None)
     answer = admin.get("/api/admin/settings")
     found = {one["name"]: one["value"] for one in answer.json()["settings"]}
-    assert found["DATAGEN_SESSION_SECRET"] == "set, hidden"
+    assert found["DATAGEN_SESSION_SECRET"] == "set, not shown"
     assert found["DATAGEN_APP_PORT"] == "8501"
 
 
