@@ -159,9 +159,8 @@ def set_session(response: Response, token: str, scope: Scope, trusted: Networks)
 
 def set_device(response: Response, text: str, scope: Scope, trusted: Networks) -> None:
     """Have the browser keep that this account signed in with it."""
-    plain = not is_encrypted(scope, trusted) and _is_here(scope)
     response.set_cookie(DEVICE, text, max_age=DEVICE_LIFE, path="/login", httponly=True,
-                        samesite="strict", secure=not plain)
+                        samesite="strict", secure=is_secure(scope, trusted))
 
 
 def clear_session(response: Response, why: Left = "ended") -> None:

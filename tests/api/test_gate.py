@@ -232,7 +232,8 @@ async def test_handlers_get_the_session_and_no_header_of_the_client(site: Any) -
 
     headers = [(b"cookie", f"datagen_session={site.token}".encode()), (b"host", b"localhost"),
                (b"X-Datagen-User", b"admin"), (b"x-datagen-anything", b"1")]
-    scope = {"type": "http", "path": "/", "method": "GET", "headers": headers}
+    scope = {"type": "http", "path": "/", "method": "GET", "headers": headers,
+             "client": ("192.0.2.1", 50000)}
 
     await gate_of(site, app)(scope, None, None)  # type: ignore[arg-type]
 
@@ -242,6 +243,7 @@ async def test_handlers_get_the_session_and_no_header_of_the_client(site: Any) -
     assert session.user.name == "ann"
     assert ours == {b"x-datagen-user": b"ann", b"x-datagen-role": b"user",
                     b"x-datagen-session": session.id.encode(),
+                    b"x-datagen-address": b"192.0.2.1",
                     b"x-datagen-expires": str(int(session.expires_at.timestamp())).encode()}
     assert scope["headers"] == headers
 
