@@ -7,13 +7,13 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 
-from bench import large, limits, matrix, stores, web
+from bench import exports, large, limits, matrix, stores, web
 from bench.table import HEAD, RESULTS, Figure, machine, saved, told
 
 # Each yields its figures as they come. A new one has its place here, and nowhere else.
 MEASURES: dict[str, Callable[[], Iterator[Figure]]] = {
     "matrix": matrix.measure, "limits": limits.measure, "large": large.measure,
-    "stores": stores.measure, "web": web.measure,
+    "stores": stores.measure, "web": web.measure, "exports": exports.measure,
 }
 
 

@@ -59,13 +59,26 @@ def _column(values: Sequence[Any], safe: bool, delimiter: str) -> Iterable[str]:
         return map(str, values)
     if kinds == {bool}:
         return map(_WORDS.__getitem__, values)
-    if safe and str in kinds:
-        values = [defused(value) if type(value) is str else value for value in values]
     texts = values if kinds == {str} else [
         value if type(value) is str else text(value) for value in values]
-    marks = ('"', delimiter, "\n", "\r")
+    # Only a number's own minus may begin a cell that is no text.
+    if safe and str in kinds and not FORMULA_STARTS.isdisjoint([one[:1] for one in texts]):
+        texts = [defused(one) if type(value) is str else one
+                 for value, one in zip(values, texts, strict=True)]
     together = "".join(texts)
-    if any(mark in together for mark in marks):
-        return ['"' + one.replace('"', '""') + '"' if any(mark in one for mark in marks) else one
-                for one in texts]
+    if '"' in together or delimiter in together or "\n" in together or "\r" in together:
+        return [_quoted(one) if '"' in one or delimiter in one or "\n" in one or "\r" in one
+                else one for one in texts]
     return texts
+
+
+def _quoted(one: str) -> str:
+    return '"' + one.replace('"', '""') + '"' if '"' in one else f'"{one}"'
+
+
+def by_column(records: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[Sequence[Any]]:
+    """The records' values column by column; None where a record lacks one."""
+    order = list(names)
+    if all(list(record) == order for record in records):  # as a closed schema makes them
+        return list(zip(*[record.values() for record in records], strict=True))
+    return [[record.get(name) for record in records] for name in names]

@@ -77,8 +77,8 @@ def _csv_pieces(
     size = _FIRST
     while batch := list(islice(good, size)):
         size = _BATCH
-        by_column = [[data.get(name) for data in batch] for name in columns]
-        lines = cells.rows(by_column, safe=safe, delimiter=delimiter) or [""] * len(batch)
+        values = cells.by_column(batch, columns)
+        lines = cells.rows(values, safe=safe, delimiter=delimiter) or [""] * len(batch)
         yield ("\n" + "\n".join(lines)).encode("utf-8", "replace")
 
 

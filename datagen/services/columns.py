@@ -21,6 +21,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from datagen.domain.cells import by_column
 from datagen.domain.errors import StoreError, StoreFull
 from datagen.domain.exports import ResultLine
 from datagen.services.kinds import (
@@ -41,7 +42,8 @@ INDEX = "i"  # what ``Table.scan`` calls a record's index; columns are c0, c1 â€
 MAX_TABLES = 200  # kept in the cache folder; others are built again when they are looked at
 MAX_PREPARED = 20  # files for download
 _LEFTOVER_AGE = 3_600  # seconds after which unfinished and prepared files are nobody's
-_BATCH = 5_000  # records held in memory at once
+_BATCH = 500  # records held in memory at once: more would keep the garbage collector busy
+_GROUP = 20  # of them in a row group
 _META = b"datagen"
 _VERSION = 2  # of the layout: another one is built anew
 _TRIES = 3  # at guessing what columns hold, until all records are looked at first
@@ -149,7 +151,7 @@ def _fill(
     fingerprint: str,
 ) -> None:
     layout = _Layout(schema)
-    for batch in islice(_batches(lines()), 1):
+    for batch in islice(_batches(lines()), _GROUP):
         layout.look(batch)
     tries = 0
     while True:
@@ -203,11 +205,17 @@ def _write(
     if not layout.gapless:
         fields.append(pa.field(_free_name(kinds), pa.int64()))
     form = pa.schema(fields, metadata={_META: json.dumps(said).encode()})
+    group: list[pa.Table] = []
     with pq.ParquetWriter(out, form) as writer:
         for batch in _batches(lines):
             arrays = _arrays(layout, kinds, batch, rows)
             rows += len(batch)
-            writer.write_table(pa.Table.from_arrays(arrays, schema=form))
+            group.append(pa.Table.from_arrays(arrays, schema=form))
+            if len(group) == _GROUP:
+                writer.write_table(pa.concat_tables(group))
+                group.clear()
+        if group:
+            writer.write_table(pa.concat_tables(group))
 
 
 def _arrays(
@@ -224,9 +232,9 @@ def _arrays(
     if not all(record.keys() <= known for record in records):
         layout.look(batch)
         raise MisfitError
-    for name, kind in kinds.items():
+    for kind, values in zip(kinds.values(), by_column(records, list(kinds)), strict=True):
         try:
-            found.append(array(kind, [record.get(name) for record in records]))
+            found.append(array(kind, values))
         except MisfitError:
             layout.look(batch)
             raise
