@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from bench.dataset import DESCRIPTION, INSTRUCTIONS, SCHEMA, TITLE, record
 from bench.processes import ROOT, clean_environment
@@ -121,7 +121,7 @@ def _make(folder: Path) -> dict[str, float]:
     states = {}
     for peer, share in shares(RECORDS, PEERS).items():
         start = share.start - (1_000 if peer == PEERS[2] else 0)  # it helped another
-        cid = files.add(_Lines(start, share.end), f"{peer}.jsonl")
+        cid = files.add(cast("BinaryIO", _Lines(start, share.end)), f"{peer}.jsonl")
         states[peer] = PeerState(
             peer_id=peer, share=share, generated_ok=len(share), finished_at=now, inc=1,
             owner="ada", parts=(Part(start=start, end=share.end, cid=cid, ok=share.end - start,
@@ -167,10 +167,10 @@ def _services() -> Any:
 
 
 def _export(folder: Path, what: str) -> dict[str, float]:
-    from datagen.domain.downloads import Wish
+    from datagen.domain.downloads import Form, Wish
     from datagen.domain.users import User
 
-    form = what.removesuffix("-again")
+    form = cast("Form", what.removesuffix("-again"))
     if form == what:
         for table in (folder / "cache").glob("datasets/*"):
             table.unlink()

@@ -6,7 +6,7 @@ import streamlit as st
 
 from datagen.domain.errors import Conflict, NotThere, StoreError
 from datagen.services.datasets import Column, ColumnProfile
-from datagen.ui import components, pages, table
+from datagen.ui import components, downloads, pages, table
 from datagen.ui.session import app, require_user
 from datagen.ui.words import count, plain
 
@@ -53,13 +53,11 @@ with st.container(horizontal=True, vertical_alignment="center",
     with st.container(horizontal=True, width="content"):
         if st.button("Job", icon=":material/list_alt:"):
             st.switch_page(pages.JOB, query_params={"id": job_id})
-        components.download_buttons(job_id)
+        downloads.box(view)
 if view.not_closed:
     st.warning(plain(view.not_closed), icon=":material/cloud_off:")
 elif not view.job.is_over:
     components.quiet(f"Round {view.round + 1} makes other records; this is the dataset as it was.")
-components.quiet("In the downloaded CSV, a text that starts like a formula gets an apostrophe "
-                 "in front, so that no spreadsheet runs it.")
 
 if not job.total_ok:
     components.back_to_jobs(

@@ -9,7 +9,7 @@ import streamlit as st
 
 from datagen.domain.errors import NotThere, StoreError
 from datagen.services.jobs import JobView
-from datagen.ui import components, job_actions, job_failures, job_peers, job_view, pages
+from datagen.ui import components, downloads, job_actions, job_failures, job_peers, job_view, pages
 from datagen.ui.session import app, require_user
 
 user = require_user()
@@ -47,10 +47,10 @@ with st.container(horizontal=True, vertical_alignment="center",
         else:
             job_actions.cancel_button(view)
         job_actions.again_button(view)
-        if view.offered and view.offered.total_ok:
-            if st.button("Open table", icon=":material/table_chart:"):
-                st.switch_page(pages.DATASET, query_params={"id": job_id})
-            components.download_buttons(job_id)
+        has_rows = bool(view.offered and view.offered.total_ok)
+        if has_rows and st.button("Open table", icon=":material/table_chart:"):
+            st.switch_page(pages.DATASET, query_params={"id": job_id})
+        downloads.box(view)
 
 
 def live(view: JobView) -> bool:
@@ -61,7 +61,7 @@ def live(view: JobView) -> bool:
 def stage(view: JobView) -> object:
     """What the page around the live part depends on."""
     return (view.job.is_over, view.is_ending, view.is_closing, live(view), view.round,
-            view.edition is None, view.not_closed is None)
+            view.edition is None, view.not_closed is None, view.job.total_ok > 0)
 
 
 @st.fragment(run_every=services.settings.active_poll_seconds if live(view) else None)

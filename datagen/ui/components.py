@@ -6,7 +6,6 @@ import html
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 
 import pandas as pd
 import streamlit as st
@@ -108,18 +107,6 @@ def job_card(view: JobView) -> None:
 def fraction(view: JobView) -> float:
     """Progress between 0 and 1."""
     return min(view.progress.done / max(view.progress.total, 1), 1.0)
-
-
-def export_url(job_id: str, form: str) -> str:
-    """The download address with the pages' friendlier options."""
-    return f"/api/tasks/{quote(job_id)}/export?format={form}&failed=skip&safe=true"
-
-
-def download_buttons(job_id: str) -> None:
-    """JSON and CSV, streamed by the API route as attachments."""
-    st.link_button("Download JSON", export_url(job_id, "json"), icon=":material/download:")
-    st.link_button("Download CSV", export_url(job_id, "csv"), icon=":material/download:",
-                   type="primary")
 
 
 def same_tab(label: str, path: str) -> None:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import files
 from jsonschema import Draft202012Validator
 from live import Server, draft_example, sign_in
 from playwright.sync_api import Locator, Page, expect
@@ -73,15 +74,12 @@ def from_sign_in_to_a_csv(
     page.get_by_role("button", name="Open table").click()
     page.get_by_role("tab", name="Columns").wait_for()
     expect(page.get_by_text("100 rows").first).to_be_visible()
-    with page.expect_download() as download:
-        page.get_by_role("link", name="Download CSV").click()
-    assert download.value.suggested_filename == "Support tickets.csv"
-    download.value.save_as(folder / "tickets.csv")
+    download = files.taken(page, "CSV")
+    assert download.suggested_filename == "Support tickets.csv"
+    download.save_as(folder / "tickets.csv")
     rows = list(csv.DictReader(io.StringIO((folder / "tickets.csv").read_text())))
 
-    with page.expect_download() as download:
-        page.get_by_role("link", name="Download JSON").click()
-    download.value.save_as(folder / "tickets.json")
+    files.taken(page, "JSON").save_as(folder / "tickets.json")
     records = json.loads((folder / "tickets.json").read_text())
     assert len(rows) == len(records) == 100
     assert list(rows[0]) == list(schema["properties"])

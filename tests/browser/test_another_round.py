@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import files
 import pytest
 from live import Server, sign_in, up
 from playwright.sync_api import Page, expect
@@ -54,9 +55,7 @@ def moody(model: tuple[Moody, str], tmp_path: Path) -> Iterator[Server]:
 
 def numbers(page: Page) -> list[int]:
     """What the dataset holds that can be downloaded now."""
-    with page.expect_download() as download:
-        page.get_by_role("link", name="Download JSON").click()
-    return [record["n"] for record in json.loads(download.value.path().read_text())]
+    return [record["n"] for record in json.loads(files.taken(page, "JSON").path().read_text())]
 
 
 def test_failed_records_are_made_again_while_the_dataset_stays(

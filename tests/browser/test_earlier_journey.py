@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import files
 import pytest
 from live import Server, sign_in, up
 from playwright.sync_api import Page, expect
@@ -63,9 +64,7 @@ def test_who_had_an_account_signs_in_and_finds_the_old_job_and_its_dataset(
     expect(cells.filter(has_text="Zyra Quill 5").first).to_be_attached()
     taken = {}
     for form in ("json", "csv"):
-        with page.expect_download() as download:
-            page.get_by_role("link", name=f"Download {form.upper()}").click()
-        download.value.save_as(tmp_path / f"taken.{form}")
+        files.taken(page, form.upper()).save_as(tmp_path / f"taken.{form}")
         taken[form] = (tmp_path / f"taken.{form}").read_text()
 
     assert json.loads(taken["json"]) == json.loads(ANSWERS["export_json"][1])

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import files
 import pytest
 from live import OURS, ROOT, Server, sign_in, use_example
 from playwright.sync_api import APIRequestContext, Page, expect
@@ -63,7 +64,7 @@ def from_page(page: Page, example: Example, folder: Path) -> dict[str, bytes]:
     taken = {}
     for form in FORMS:
         with page.expect_download() as download:
-            link = page.get_by_role("link", name=f"Download {form.upper()}")
+            link = files.link(page, form.upper())
             expect(link).to_have_attribute("href", re.compile(f"{form}&{AS_THE_PAGE_DOES}$"))
             link.click()
         download.value.save_as(folder / f"page.{form}")

@@ -49,6 +49,10 @@ def show_as(world: World, **said: Any) -> None:
     jobs.get = changed  # type: ignore[method-assign]  # this instance's
 
 
+EVERY_FORM = [f"Download {form}" for form in ("CSV", "Excel", "JSON", "JSON Lines", "Parquet",
+                                               "bundle")]
+
+
 def links(at: AppTest) -> list[str]:
     return [item.proto.label for item in at.get("link_button")]
 
@@ -80,7 +84,7 @@ def test_while_a_round_runs_the_dataset_as_it_was_can_be_taken(world: World) -> 
     assert f"Round 2: making {failed} records again" in texts(at)
     assert "Cancel" in labels(at)
     assert "Open table" in labels(at)
-    assert links(at) == ["Download JSON", "Download CSV"]
+    assert links(at) == EVERY_FORM
     assert b"".join(world.services.datasets.export(ADA, job_id, Wish(form="json")).chunks) == before
     table = world.open("dataset", id=job_id)
     assert len(table.dataframe[0].value) == 40 - failed
@@ -176,7 +180,7 @@ def test_what_is_complete_and_can_not_end_offers_its_file_and_to_be_closed(world
 
     assert "2 of 3 peers can't be reached" in texts(at).replace("\\", "")
     assert "Not closed" in texts(at)
-    assert links(at) == ["Download JSON", "Download CSV"]
+    assert links(at) == EVERY_FORM
     assert "Cancel" not in labels(at)
     at = click(at, "Close")
     assert "6 records of 6" in texts(at)
