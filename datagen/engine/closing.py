@@ -29,7 +29,7 @@ from datagen.engine.shelf import Shelf, written
 from datagen.engine.stillness import Stillness
 from datagen.ports import Clock, FileStore
 from datagen.protocol.fields import dumps
-from datagen.protocol.manifests import Manifest, check_edition, checksum, manifest_record
+from datagen.protocol.manifests import Manifest, check_edition, manifest_record, measured
 
 _LOG = logging.getLogger(__name__)
 LAST_PARTS = 60.0  # seconds that a cancelled job waits for what its other peers have
@@ -220,13 +220,15 @@ def _stored(
                     stream.write(content)
         keys = tuple(counts.keys)
         if alone:
-            return Manifest(cid=alone, sha256=checksum(files, alone), keys=keys)
+            sha256, size = measured(files, alone)
+            return Manifest(cid=alone, sha256=sha256, keys=keys, size=size)
         if not counts.ok + counts.failed:  # there are file stores that refuse an empty file
-            return Manifest(cid=None, sha256=digest.hexdigest(), keys=keys)
+            return Manifest(cid=None, sha256=digest.hexdigest(), keys=keys, size=0)
         with disk_faults(cache):
+            size = stream.tell()
             stream.seek(0)
         cid = files.add(stream, f"{case.job.id}_round{case.round}.jsonl")
-    return Manifest(cid=cid, sha256=digest.hexdigest(), keys=keys)
+    return Manifest(cid=cid, sha256=digest.hexdigest(), keys=keys, size=size)
 
 
 def _only_file(case: Case, shelf: Shelf) -> str | None:

@@ -29,12 +29,15 @@ class Manifest:
 
     cid: str | None  # None: it holds no record
     sha256: str  # of the dataset's bytes, hex
+    size: int | None = None  # bytes of the dataset; None = not told
     keys: tuple[str, ...] | None = None  # of its records, in order of appearance; None = not told
 
 
 def manifest_record(job_id: str, edition: Edition, dataset: Manifest) -> dict[str, Any]:
     """The manifest as its file holds it; the edition's own id and checksum are not known yet."""
     said: dict[str, Any] = {"cid": dataset.cid, "sha256": dataset.sha256}
+    if dataset.size is not None:
+        said["bytes"] = dataset.size
     keys = list(dataset.keys or ())
     if dataset.keys is not None and len(dumps(keys).encode()) <= MAX_KEYS:
         said["keys"] = keys
@@ -52,9 +55,13 @@ def read_manifest(files: FileStore, edition: Edition) -> Manifest:
     try:
         dataset = load_object(content.decode(), MAX_MANIFEST)["dataset"]
         return Manifest(cid=optional_cid(dataset, "cid"), sha256=text_of(dataset, "sha256"),
-                        keys=_keys(dataset.get("keys")))
+                        keys=_keys(dataset.get("keys")), size=_size(dataset.get("bytes")))
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
         raise StoreError("The manifest of this dataset can't be read.") from exc
+
+
+def _size(said: object) -> int | None:
+    return said if isinstance(said, int) and not isinstance(said, bool) and said >= 0 else None
 
 
 def _keys(said: object) -> tuple[str, ...] | None:
@@ -72,11 +79,17 @@ def check_edition(files: FileStore, edition: Edition) -> None:
 
 def checksum(files: FileStore, cid: str) -> str:
     """SHA-256 of a file, hex. Raises StoreError."""
-    digest = hashlib.sha256()
+    return measured(files, cid)[0]
+
+
+def measured(files: FileStore, cid: str) -> tuple[str, int]:
+    """A file's SHA-256, hex, and its bytes. Raises StoreError."""
+    digest, size = hashlib.sha256(), 0
     with _opened(files, cid) as stream:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
-    return digest.hexdigest()
+            size += len(chunk)
+    return digest.hexdigest(), size
 
 
 def edition_lines(files: FileStore, edition: Edition) -> Iterator[ResultLine]:

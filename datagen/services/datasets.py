@@ -70,6 +70,13 @@ class Datasets:
         records = self._reader.records(user, job_id, partial=wish.partial)
         return self._exports.prepare(records, wish) if is_prepared(records, wish) else None
 
+    def size(self, user: User, job_id: str) -> int | None:
+        """Bytes that the records of a finished job take as stored; None = not known.
+
+        Raises as ``export`` does.
+        """
+        return self._reader.size(self._reader.records(user, job_id))
+
     def columns(self, user: User, job_id: str) -> tuple[Column, ...]:
         """The dataset's columns: the schema's first, then others in order of appearance."""
         return self._ask(user, job_id, lambda table: table.columns)

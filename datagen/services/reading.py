@@ -156,6 +156,13 @@ class Reader:
                 return list(named | dict.fromkeys(keys))
         return columnar.columns_in_order(records.schema, records.lines())
 
+    def size(self, records: Records) -> int | None:
+        """Bytes of a sealed dataset's file. Raises StoreError."""
+        edition = records.view.edition
+        if records.partial or records.view.not_closed or edition is None:
+            return None
+        return read_manifest(self._files, edition).size
+
     def details(self, user: User, job_id: str) -> JobDetails | None:
         """What the job was asked to make; None when it can't be read."""
         try:

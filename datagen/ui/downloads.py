@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from urllib.parse import quote, urlencode
 
@@ -36,8 +37,8 @@ _KINDS: Mapping[Form, _Kind] = {
     "jsonl": _Kind(name="JSON Lines", good_for="A record per line, for training and large data"),
     "parquet": _Kind(name="Parquet",
                      good_for="Typed and small, for pandas, DuckDB or Spark"),
-    "bundle": _Kind(name="bundle", prepared=True, good_for="A ZIP with CSV, JSON Lines, Parquet, "
-                                                           "schema, dataset card and checksums"),
+    "bundle": _Kind(name="bundle", prepared=True, good_for="A ZIP of CSV, JSON Lines and Parquet "
+                                                           "with schema, card and checksums"),
 }
 
 
@@ -51,16 +52,28 @@ def box(view: JobView) -> None:
                     icon=":material/download:", type="secondary" if partial else "primary",
                     width="content"):
         _content(job.id, job.total_ok, job.total_failed, view.progress.total,
-                 partial=partial, closed=view.not_closed is None)
+                 None if partial else _size(job.id), partial=partial,
+                 closed=view.not_closed is None)
+
+
+def _size(job_id: str) -> int | None:
+    """How much there is, where that is told at once."""
+    user = require_user()
+    with suppress(DatagenError):
+        return app().patience.ask(("size", user, job_id),
+                                  lambda: app().datasets.size(user, job_id))
+    return None
 
 
 @st.fragment
 def _content(
-    job_id: str, rows: int, failed: int, total: int, *, partial: bool, closed: bool
+    job_id: str, rows: int, failed: int, total: int, bytes_: int | None, *,
+    partial: bool, closed: bool,
 ) -> None:
     """Redrawn alone when an option changes."""
     require_user()
-    said = f"{count(rows, 'row')}" + (f" · {failed:,} failed and left out" if failed else "")
+    said = count(rows, "row") + (f" · about {size(bytes_)} as JSON Lines" if bytes_ else "")
+    said += f" · {failed:,} failed and left out" if failed else ""
     if partial:
         said = f"{rows:,} of {count(total, 'record')} so far"
     components.quiet(said)
@@ -101,7 +114,7 @@ def _row(job_id: str, rows: int, wish: Wish, kind: _Kind) -> None:
     good_for = f"Holds at most {EXCEL_ROWS:,} rows: take CSV or Parquet" if too_many \
         else kind.good_for
     with st.container(horizontal=True, vertical_alignment="center",
-                      horizontal_alignment="distribute", key=f"download_{wish.form}"):
+                      horizontal_alignment="distribute", key=f"form_{wish.form}"):
         st.html(f'<div class="dg-form"><b>{kind.name[0].upper()}{kind.name[1:]}</b>'
                 f'<div class="dg-quiet">{good_for}</div></div>', width="stretch")
         if too_many:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,9 @@ import pytest
 from datagen.adapters.memory import MemoryFiles
 from datagen.domain.errors import StoreError
 from datagen.domain.jobs import Edition
+from datagen.protocol.fields import dumps
 from datagen.protocol.manifests import (
+    MAX_KEYS,
     MAX_MANIFEST,
     Manifest,
     check_edition,
@@ -69,6 +72,21 @@ def test_a_manifest_says_of_which_job_and_round_it_is(stored: Stored) -> None:
     assert manifest_record(JOB.id, replace(stored.edition, round=3, by="p"), dataset) == {
         "job": JOB.id, "round": 3, "by": "p", "ok": 1, "failed": 1,
         "dataset": {"cid": "c", "sha256": "0" * 64}}
+
+
+@pytest.mark.parametrize(("keys", "told"), [
+    (("a", "é", ""), ("a", "é", "")), ((), ()), (None, None), (("x" * MAX_KEYS,), None),
+])
+def test_it_names_the_records_fields_and_bytes_where_that_is_little(
+    stored: Stored, keys: tuple[str, ...] | None, told: tuple[str, ...] | None
+) -> None:
+    record = manifest_record(JOB.id, stored.edition, Manifest(
+        cid="c", sha256="0" * 64, keys=keys, size=7))
+    content = dumps(record).encode()
+    edition = replace(stored.edition, manifest_cid=stored.files.add(io.BytesIO(content), "m"),
+                      sha256=hashlib.sha256(content).hexdigest())
+    found = read_manifest(stored.files, edition)
+    assert (found.keys, found.size) == (told, 7)
 
 
 def test_an_edition_without_a_record_needs_no_dataset(stored: Stored) -> None:
