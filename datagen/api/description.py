@@ -44,6 +44,9 @@ class Operation:
 _JOB = (404,)
 _ACCEPTED = s.of({"job": s.JOB}, **s.OF_ROUND)
 _USER = s.of({"username": s.TEXT, "role": s.one_of("admin", "user")})
+_ROLE = s.one_of("admin", "user")
+_NAMED = {"username": s.TEXT}
+_MEMBER = {"username": s.TEXT, "role": _ROLE}
 _HEALTH = s.of({"ok": s.FLAG, "version": s.TEXT, "timestamp": s.TIME, "serving_node": s.TEXT})
 
 OPERATIONS: Mapping[tuple[str, str], Operation] = {
@@ -116,6 +119,47 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         answer=s.of({"models": s.listed(s.of({"id": s.TEXT}))}),
         body=s.of({}, profileId=s.optional(s.TEXT), baseUrl=s.optional(s.TEXT),
                   apiKey=s.optional(s.TEXT))),
+    ("POST", "/api/auth/password"): Operation(
+        does="Change your password", answer=s.OBJECT, fails=(429,),
+        body=s.of({"currentPassword": s.TEXT, "newPassword": s.TEXT})),
+    ("GET", "/api/auth/sessions"): Operation(
+        does="Your open sessions", answer=s.of({"sessions": s.listed(s.OBJECT)})),
+    ("DELETE", "/api/auth/sessions"): Operation(
+        does="End one of your sessions, by its `id`, or `all`", status=204,
+        fails=(400, 404, 413, 415), query={"id": s.TEXT, "all": s.one_of("true")}),
+    ("GET", "/api/user/tokens"): Operation(
+        does="Your personal tokens", answer=s.of({"tokens": s.listed(s.OBJECT)})),
+    ("POST", "/api/user/tokens"): Operation(
+        does="Make a personal token; its text is shown this once", status=201, fails=(409,),
+        answer=s.of({"token": s.TEXT}), body=s.of(
+            {"name": s.TEXT, "scope": s.one_of("read", "run")}, days=s.COUNT)),
+    ("DELETE", "/api/user/tokens"): Operation(
+        does="Revoke a personal token", status=204, fails=(400, 404, 413, 415),
+        query={"id": s.TEXT}),
+    ("GET", "/api/admin/accounts"): Operation(
+        does="All accounts, or those that match", query={"search": s.TEXT}, fails=_JOB,
+        answer=s.of({"accounts": s.listed(s.OBJECT)})),
+    ("POST", "/api/admin/accounts"): Operation(
+        does="Make an account; its password is shown this once", status=201, fails=(404, 409),
+        answer=s.of({"password": s.TEXT}, **_MEMBER), body=s.of(_NAMED, role=_ROLE)),
+    ("PATCH", "/api/admin/accounts"): Operation(
+        does="Give an account another role", fails=(404, 409), answer=s.of(_MEMBER),
+        body=s.of({**_NAMED, "role": _ROLE})),
+    ("DELETE", "/api/admin/accounts"): Operation(
+        does="Deactivate an account", fails=(400, 404, 409, 413, 415), query=_NAMED,
+        answer=s.of({**_NAMED, "active": s.FLAG})),
+    ("POST", "/api/admin/accounts/{username}/reset"): Operation(
+        does="Give an account a new password, shown this once", fails=(404, 409),
+        answer=s.of({**_NAMED, "password": s.TEXT})),
+    ("GET", "/api/admin/peers"): Operation(
+        does="The replicas, as far as this one was told", fails=_JOB,
+        answer=s.of({"peers": s.listed(s.OBJECT)})),
+    ("GET", "/api/admin/settings"): Operation(
+        does="The settings in force here, secrets masked", fails=_JOB,
+        answer=s.of({"settings": s.listed(s.OBJECT)})),
+    ("GET", "/api/admin/audit"): Operation(
+        does="The latest of the audit log", fails=(400, 404), query={"limit": s.COUNT},
+        answer=s.of({"events": s.listed(s.OBJECT)})),
 }
 
 

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from datagen.api.description import OPERATIONS, openapi
 
-PAGES = {"/login", "/auth/logout", "/signup", "/signup/resend"}  # forms, for people
+PAGES = {"/login", "/auth/logout", "/password", "/signup", "/signup/resend"}  # forms, for people
 REST = "/api/{rest:path}"  # what is not there
 
 

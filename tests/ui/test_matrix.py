@@ -59,6 +59,11 @@ def mine(status: int, **more: Any) -> Row:
     return Row(ada=status, ben=404, admin=404, **more)
 
 
+def of_admins(status: int, **more: Any) -> Row:
+    """For others it does not exist."""
+    return Row(ada=404, ben=404, admin=status, **more)
+
+
 NOTHING, FORBIDDEN = all_of(404), all_of(403)
 ROWS: dict[tuple[str, str], Row] = {
     # open to everybody
@@ -108,6 +113,25 @@ ROWS: dict[tuple[str, str], Row] = {
        for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")},
     ("GET", "/auth/login"): NOTHING,
     ("GET", "/oauth2callback"): NOTHING,
+    # of one's account
+    ("GET", "/password"): all_of(200),
+    ("POST", "/password"): all_of(400, body={}),
+    ("POST", "/api/auth/password"): all_of(400, body={}),
+    ("GET", "/api/auth/sessions"): all_of(200),
+    ("DELETE", "/api/auth/sessions"): all_of(400, body={}),
+    ("GET", "/api/user/tokens"): all_of(200),
+    ("POST", "/api/user/tokens"): all_of(400, body={}),
+    ("DELETE", "/api/user/tokens"): all_of(400, body={}),
+    # of admins: for others they are not there
+    ("GET", "/admin"): of_admins(200),
+    ("GET", "/api/admin/accounts"): of_admins(200),
+    ("POST", "/api/admin/accounts"): of_admins(400, body={"username": "x"}),
+    ("PATCH", "/api/admin/accounts"): of_admins(404, body={"username": "x", "role": "user"}),
+    ("DELETE", "/api/admin/accounts"): of_admins(404, body={"username": "x"}),
+    ("POST", "/api/admin/accounts/{username}/reset"): of_admins(404),
+    ("GET", "/api/admin/peers"): of_admins(200),
+    ("GET", "/api/admin/settings"): of_admins(200),
+    ("GET", "/api/admin/audit"): of_admins(200),
     # what is gone afterwards comes last
     ("DELETE", "/api/user/settings"): mine(200, body={"profileId": "{profile}"}),
     ("DELETE", "/api/tasks/{id}"): mine(204),
