@@ -15,12 +15,11 @@ from jsonschema import Draft202012Validator
 from datagen.cli import marks, spec
 from datagen.domain.errors import InputError, Problem
 from datagen.domain.examples import EXAMPLES, Example
+from datagen.domain.parameters import MAX_STOPS, PARAMETERS
 from datagen.domain.requests import (
     MAX_DESCRIPTION,
     MAX_INSTRUCTIONS,
-    MAX_STOPS,
     MAX_TITLE,
-    PARAMETERS,
 )
 
 FOLDER = Path(__file__).parents[2] / "examples"
