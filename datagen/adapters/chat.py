@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from typing import Literal
 from urllib.parse import urlsplit
 
 from datagen.adapters.chat_dialects import Form, digest, first_form
 from datagen.adapters.chat_models import Offers, all_names, places
+from datagen.adapters.chat_polled import Polled
 from datagen.adapters.chat_replies import Answer, Complaint, clean, complaint, error_of, read_reply
 from datagen.adapters.chat_routes import Route, Spot
 from datagen.adapters.outgoing import Got, Outgoing
@@ -143,8 +145,7 @@ class HttpChat:
                      call.max_tokens, clean(words, route.secrets, _LOG_LIMIT))
         started = self._clock.monotonic()
         try:
-            got = await self._out.send("POST", route.url, own=route.is_own, who=route.who,
-                                       headers=route.headers, body=body)
+            got = await self._sent(endpoint, route, body)
         except ModelError as exc:
             if self._log:
                 log.info("no answer from %s after %.2f s: %s", route.place,
@@ -156,6 +157,18 @@ class HttpChat:
                      clean(got.body[:20_000].decode("utf-8", "replace"), route.secrets,
                            _LOG_LIMIT))
         return self._answer(got, route)
+
+    async def _sent(self, endpoint: Endpoint, route: Route, body: bytes) -> Got:
+        """The answer to one request, in whichever form the endpoint is called."""
+        async def send(method: Literal["GET", "POST"], url: str, body: bytes | None) -> Got:
+            return await self._out.send(method, url, own=route.is_own, who=route.who,
+                                        headers=route.headers, body=body)
+
+        if not (endpoint.polled and endpoint.dialect == "ratio1"):
+            return await send("POST", route.url, body)
+        node = Polled(base_url=endpoint.base_url, path=endpoint.path, who=route.who, send=send,
+                      clock=self._clock, timeout=self._out.timeout)
+        return await node.ask(body)
 
     async def _get(self, url: str, endpoint: Endpoint) -> Answer:
         """A page of the model server."""

@@ -12,6 +12,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -20,10 +21,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from datagen.domain.errors import DatagenError, ModelError, ModelOverloaded, ModelRejected
 from datagen.model.answers import Answer, Engine
+from datagen.model.handed_in import STATUS, SUBMIT, HandedIn
 from datagen.model.sample.engine import fingerprint
 from datagen.model.sample.faults import Faults
 from datagen.model.wire import Asked, BadRequest, answered, failed, read_request, redacted
@@ -60,6 +62,7 @@ def create_app(
     forms: Collection[str] = FORMS,
     model: str = "sample",
     health: Callable[[], Mapping[str, Any]] | None = None,
+    keeps_ids: bool = True,
 ) -> Starlette:
     """An ASGI app that answers chat calls with ``engine``.
 
@@ -67,6 +70,7 @@ def create_app(
     ``api_key``: required then, as bearer token for OpenAI's paths and as ``authorization`` in
     the body for the node's. ``latency``: seconds before each answer. ``forms``: the
     ``response_format`` forms it takes; others get a 400. ``health``: more for ``/health``.
+    ``keeps_ids``: whether calls that are handed in may bring an id of their own.
     """
     desk = _Desk(engine=engine, wrapped=wrapped, api_key=api_key, latency=latency,
                  faults=faults or Faults(), forms=forms, model=model)
@@ -84,14 +88,37 @@ def create_app(
 
     paths = [*(OPENAI_PATHS if "openai" in dialects else ()),
              *(RATIO1_PATHS if "ratio1" in dialects else ())]
+    handed_in = HandedIn(partial(_completed, desk), wrapped=wrapped, keeps_ids=keeps_ids)
+    second = [Route(SUBMIT, handed_in.submit, methods=["POST"]),
+              Route(STATUS, handed_in.status)] if "ratio1" in dialects else []
     app = Starlette(routes=[
+        *second,
         *(Route(path, chat, methods=["POST"]) for path in paths),
         *(Route(path, models) for path in ("/v1/models", "/models", "/get_models")),
         Route("/health", healthy),
     ])
     app.state.calls = app.state.in_flight = app.state.peak = 0
+    app.state.handed_in = handed_in
     app.state.log = deque(maxlen=LOG_SIZE)
     return app
+
+
+async def _completed(desk: _Desk, request: Request, body: Any) -> Response:
+    """A call that was handed in, as if it were one of the first form."""
+    return await _chat(desk, _Again(request, body))
+
+
+class _Again(Request):
+    """A request whose body was read before, at the path of the first form."""
+
+    def __init__(self, request: Request, body: Any) -> None:
+        super().__init__({**request.scope, "path": RATIO1_PATHS[0]}, _nobody)
+        self._json = body
+
+
+async def _nobody() -> Message:
+    """Whoever handed it in does not wait for it."""
+    return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return] # never
 
 
 async def _chat(desk: _Desk, request: Request) -> Response:
