@@ -24,7 +24,7 @@ except StoreError as exc:
     st.stop()
 said = [part for part in (person.name, person.email, person.country) if part]
 components.quiet(" · ".join([
-    f"Signed in as {user.name}", *(["admin"] if user.role == "admin" else []), *said,
+    f"Signed in as {user.name}", *(["an administrator"] if user.role == "admin" else []), *said,
     *filter(None, [components.since(account.created_at)])]))
 
 try:
