@@ -10,7 +10,7 @@ import asyncio
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -224,11 +224,6 @@ class Drafts:
             return _from_claims(str(claims["draftId"]), user.name, claims["draft"])
         except (KeyError, TypeError, ValueError) as exc:
             raise InputError(_EXPIRED) from exc  # ours, but written by another version
-
-
-def with_schema(draft: Draft, schema: Mapping[str, Any]) -> Draft:
-    """The draft with the user's edited schema."""
-    return replace(draft, schema=schema)
 
 
 def _claims(draft: Draft) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import datagen
 from datagen.domain import card, spread
-from datagen.domain.downloads import EXCEL_ROWS, MEDIA, Wish, attachment_name
+from datagen.domain.downloads import MEDIA, Wish, attachment_name
 from datagen.domain.exports import ResultLine, csv_chunks, json_chunks, jsonl_chunks
 from datagen.engine.journal import disk_faults
 from datagen.ports import Clock
@@ -258,13 +258,6 @@ def is_prepared(records: Records, wish: Wish) -> bool:
     """Whether a file is made before its first byte leaves."""
     return (wish.form in {"xlsx", "bundle"} or records.partial
             or (wish.form == "parquet" and wish.spread))
-
-
-def why_not(wish: Wish, rows: int) -> str | None:
-    """Why a form can't hold so many records, in a sentence; None where it can."""
-    if wish.form == "xlsx" and rows > EXCEL_ROWS:
-        return f"Excel holds at most {EXCEL_ROWS:,} rows."
-    return None
 
 
 def _texts(source: _Source) -> Iterator[bytes]:

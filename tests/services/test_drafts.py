@@ -20,7 +20,7 @@ from datagen.domain.errors import (
     ReplyUnusable,
 )
 from datagen.domain.users import User
-from datagen.services.drafts import Draft, DraftRequest, Drafts, with_schema
+from datagen.services.drafts import Draft, DraftRequest, Drafts
 
 ANN, BOB = User(name="ann", role="user"), User(name="bob", role="admin")
 OWN = Endpoint(base_url="http://127.0.0.1:31234", path="/create_chat_completion",
@@ -120,7 +120,7 @@ async def test_a_token_gives_the_whole_draft_back(world: World) -> None:
 
 
 async def test_the_users_edits_travel_in_a_fresh_token(world: World) -> None:
-    draft = with_schema(await world.draft(), {"type": "object", "properties": {"x": {}}})
+    draft = replace(await world.draft(), schema={"type": "object", "properties": {"x": {}}})
     world.clock.advance(29 * 60)
     token = world.drafts.sign(ANN, draft)
     world.clock.advance(29 * 60)

@@ -64,7 +64,7 @@ def of_admins(status: int, **more: Any) -> Row:
     return Row(ada=404, ben=404, admin=status, **more)
 
 
-NOTHING, FORBIDDEN = all_of(404), all_of(403)
+NOTHING = all_of(404)
 ROWS: dict[tuple[str, str], Row] = {
     # open to everybody
     ("GET", "/login"): all_of(303, anonymous=200),
