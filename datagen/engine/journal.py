@@ -52,6 +52,12 @@ def folder_of(
     return folder if of == peer_id and not number else folder / f"round-{number}" / of
 
 
+def round_of(path: Path) -> int:
+    """The round of what lies in a share's folder."""
+    number = path.name.removeprefix("round-")
+    return int(number) if number != path.name and number.isdecimal() else 0
+
+
 @contextlib.contextmanager
 def disk_faults(path: Path) -> Iterator[None]:
     """Translates the operating system's errors about ``path`` into ours."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from datagen.domain.errors import StoreError
-from datagen.engine.journal import Journal, disk_faults
+from datagen.engine.journal import Journal, disk_faults, round_of
 from datagen.engine.lock import replace_file
 from datagen.ports import FileStore
 from datagen.protocol.fields import dumps, from_iso, to_iso
@@ -61,23 +61,31 @@ def take_back(journal: Journal) -> None:
         path.unlink(missing_ok=True)
 
 
-def clear(folder: Path, files: FileStore, result_cid: str | None) -> None:
+def clear(
+    folder: Path, files: FileStore, result_cid: str | None, *, until: int = 0
+) -> None:
     """Delete a closed share's journal once the store itself can give its result, if any (blocking).
 
-    Raises StoreError or NotThere while it can't; the journal then stays.
+    ``until``: the round it was closed in; a later one may be worked on by now. Raises StoreError
+    or NotThere while the store can't; the journal then stays.
     """
     if result_cid is not None:
         files.verify(result_cid)
-    discard(folder)
+    discard(folder, until=until)
 
 
-def discard(folder: Path) -> None:
-    """Delete a share's journal, if there is one. Raises StoreError."""
+def discard(folder: Path, *, until: int | None = None) -> None:
+    """Delete what is in a share's folder, if anything; ``until``: but journals of later rounds.
+
+    Raises StoreError.
+    """
     with disk_faults(folder):
-        if folder.exists():
-            shutil.rmtree(folder)
-        if folder.parent.exists() and not any(folder.parent.iterdir()):
-            folder.parent.rmdir()
+        for path in tuple(folder.iterdir()) if folder.exists() else ():
+            if until is None or round_of(path) <= until:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        for left in (folder, folder.parent):
+            if left.exists() and not any(left.iterdir()):
+                left.rmdir()
 
 
 def _upload(

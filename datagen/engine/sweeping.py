@@ -43,11 +43,12 @@ class Sweep:
     def _clear(self, folder: Path, edition: Edition) -> None:
         """Delete journals and parts once the store itself can give all they hold."""
         dataset = read_manifest(self._files, edition).cid
-        clear(folder, self._files, dataset)
+        clear(folder, self._files, dataset, until=edition.round)
         state = self._board.states(folder.parent.name).get(self._peer_id)
         if state is not None:  # its result file stays: the earlier application reads those
             kept = {"", dataset, state.result_cid}
-            for cid in sorted({part.cid for part in state.parts} - kept):
+            old = {part.cid for part in state.parts if part.round <= edition.round}
+            for cid in sorted(old - kept):
                 self._files.remove(cid)
 
     def _after_the_earlier(self, folder: Path, job_id: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from datagen.adapters.memory import MemoryFiles
 from datagen.domain.errors import NotThere, StoreError
 from datagen.domain.jobs import Share
-from datagen.engine.journal import Journal, failed_line, ok_line
+from datagen.engine.journal import Journal, failed_line, folder_of, ok_line
 from datagen.engine.outbox import clear, deliver, discard, take_back
 from tests.engine.workbench import START
 
@@ -128,3 +128,17 @@ def test_a_share_cut_short_before_its_first_record_uploads_nothing(tmp_path: Pat
     clear(journal.folder, files, None)
     assert not journal.folder.parent.exists()
     discard(journal.folder)
+
+
+def test_the_journal_of_a_later_round_stays(tmp_path: Path) -> None:
+    earlier, later = (Journal(folder_of(tmp_path, "job_1", "p", number=number),
+                              Share(start=0, end=2)) for number in (0, 1))
+    for journal in (earlier, later):
+        journal.close()
+
+    discard(earlier.folder, until=0)
+
+    assert [path.name for path in earlier.folder.iterdir()] == ["round-1"]
+    assert later.folder.exists()
+    discard(earlier.folder, until=1)
+    assert not earlier.folder.parent.exists()
