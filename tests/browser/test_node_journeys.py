@@ -43,7 +43,7 @@ class Replica:
     def journalled(self) -> int:
         """Records on the worker's disk."""
         folder = Path(self.environment["DATAGEN_LOCAL_CACHE_DIR"])
-        return sum(len(file.read_bytes().split()) // 2  # a checksum, and the record's JSON
+        return sum(len(file.read_bytes().split(b"\n\n")) if file.stat().st_size else 0
                    for file in folder.glob("job_*/*/journal.jsonl"))
 
 
