@@ -10,13 +10,23 @@ import importlib
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import jwt
 import pytest
-from replica import ADA, ROOT, World
+from matrix_rows import (
+    DRAFT,
+    OUTSIDERS,
+    PAGES,
+    PEOPLE,
+    ROWS,
+    SCRIPTS,
+    SECRET,
+    Row,
+    wanted_of,
+)
+from replica import ADA, BEN, ROOT, World
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
@@ -28,115 +38,12 @@ from streamlit.runtime import Runtime
 from datagen.api.gate import OPEN
 from datagen.domain.profile_requests import ProfileRequest
 from datagen.domain.requests import DraftRequest
+from datagen.domain.users import User
 
 ORIGIN = "http://localhost:8501"
 PASSWORD = "a password of some length"
 STREAM = "ws://localhost:8501/_stcore/stream"
-SECRET = "PLANTED"  # in whatever belongs to ada
-OUTSIDERS = ("anonymous", "deactivated", "expired", "forged")
-DRAFT = {"title": "Birds", "totalRecords": 1, "description": "a bird", "instructions": "vary"}
-PAGES = sorted(f"/{file.stem}" for file in (ROOT / "pages").glob("*.py"))
 
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """What a route answers to who is signed in; whom it is not open to gets 401 (or 303)."""
-
-    ada: int  # whose job, profile and draft are named
-    ben: int
-    admin: int
-    anonymous: int = 401
-    body: Mapping[str, Any] | None = None
-    ends: bool = False  # the session, so each call needs one of its own
-
-
-def all_of(status: int, **more: Any) -> Row:
-    return Row(ada=status, ben=status, admin=status, **more)
-
-
-def mine(status: int, **more: Any) -> Row:
-    """Of one's own things: nobody else learns whether they are there."""
-    return Row(ada=status, ben=404, admin=404, **more)
-
-
-def of_admins(status: int, **more: Any) -> Row:
-    """For others it does not exist."""
-    return Row(ada=404, ben=404, admin=status, **more)
-
-
-NOTHING = all_of(404)
-ROWS: dict[tuple[str, str], Row] = {
-    # open to everybody
-    ("GET", "/login"): all_of(303, anonymous=200),
-    ("POST", "/login"): all_of(400, anonymous=400, body={}),
-    ("GET", "/auth/logout"): all_of(303, anonymous=303),
-    ("GET", "/health"): all_of(200, anonymous=200),
-    ("GET", "/api/health"): all_of(200, anonymous=200),
-    ("POST", "/api/auth/login"): all_of(400, anonymous=400, body={}),
-    ("GET", "/signup"): all_of(303, anonymous=503),  # no mail is configured here
-    ("POST", "/signup"): all_of(303, anonymous=303, body={}),
-    ("POST", "/signup/resend"): all_of(303, anonymous=303, body={}),
-    ("POST", "/api/auth/register"): all_of(400, anonymous=400, body={}),
-    ("POST", "/api/auth/register/resend"): all_of(400, anonymous=400, body={}),
-    # of the user
-    ("GET", "/api/auth/me"): all_of(200),
-    ("GET", "/api/tasks"): all_of(200),
-    ("GET", "/api/metrics"): all_of(200),
-    ("GET", "/api/user/settings"): all_of(200),
-    ("POST", "/api/user/settings"): mine(200, body={"mode": "activate", "profileId": "{profile}"}),
-    ("POST", "/api/user/models"): mine(200, body={"profileId": "{profile}"}),
-    ("POST", "/api/tasks/schema"): mine(200, body={**DRAFT, "previousDraftToken": "{draft}"}),
-    ("POST", "/api/tasks/confirm"): mine(200, body={"draftToken": "{draft}"}),
-    ("GET", "/api/tasks/{id}"): mine(200),
-    ("GET", "/api/openapi.json"): all_of(200),
-    ("GET", "/api/tasks/{id}/records"): mine(200),
-    ("GET", "/api/tasks/{id}/export"): mine(200),
-    ("PATCH", "/api/tasks/{id}"): mine(200, body={"title": f"{SECRET} again"}),
-    ("POST", "/api/tasks/{id}/cancel"): Row(ada=409, ben=404, admin=404),  # it is over
-    ("POST", "/api/tasks/{id}/retry"): Row(ada=409, ben=404, admin=404),  # nothing failed
-    ("POST", "/api/tasks/{id}/close"): Row(ada=409, ben=404, admin=404),
-    **{(method, "/api/{rest:path}"): NOTHING
-       for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")},
-    # Streamlit's: what it needs to draw pages, and nothing else
-    **{("GET", page): all_of(200) for page in ("/", *PAGES)},
-    **{(method, "/_stcore/health"): all_of(status) for method, status in
-       (("GET", 200), ("OPTIONS", 204))},
-    ("GET", "/_stcore/host-config"): all_of(200),
-    **{(method, path): all_of(404 if method == "GET" else 204) for method in ("GET", "OPTIONS")
-       for path in ("/media/{file_id:path}", "/component/{path:path}", "/app/static/{path:path}",
-                    "/_stcore/bidi-components/{path:path}")},
-    **{(method, "/_stcore/metrics"): NOTHING for method in ("GET", "OPTIONS")},
-    **{(method, "/_stcore/upload_file/{session_id}/{file_id}"): NOTHING
-       for method in ("PUT", "DELETE", "OPTIONS")},
-    **{(method, f"/_stcore/agent/{name}"): NOTHING
-       for name in ("interact", "openapi.json", "mcp")
-       for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")},
-    ("GET", "/auth/login"): NOTHING,
-    ("GET", "/oauth2callback"): NOTHING,
-    # of one's account
-    ("GET", "/password"): all_of(200),
-    ("POST", "/password"): all_of(400, body={}),
-    ("POST", "/api/auth/password"): all_of(400, body={}),
-    ("GET", "/api/auth/sessions"): all_of(200),
-    ("DELETE", "/api/auth/sessions"): all_of(400, body={}),
-    ("GET", "/api/user/tokens"): all_of(200),
-    ("POST", "/api/user/tokens"): all_of(400, body={}),
-    ("DELETE", "/api/user/tokens"): all_of(400, body={}),
-    # of admins: for others they are not there
-    ("GET", "/admin"): of_admins(200),
-    ("GET", "/api/admin/accounts"): of_admins(200),
-    ("POST", "/api/admin/accounts"): of_admins(400, body={"username": "x"}),
-    ("PATCH", "/api/admin/accounts"): of_admins(404, body={"username": "x", "role": "user"}),
-    ("DELETE", "/api/admin/accounts"): of_admins(404, body={"username": "x"}),
-    ("POST", "/api/admin/accounts/{username}/reset"): of_admins(404),
-    ("GET", "/api/admin/peers"): of_admins(200),
-    ("GET", "/api/admin/settings"): of_admins(200),
-    ("GET", "/api/admin/audit"): of_admins(200),
-    # what is gone afterwards comes last
-    ("DELETE", "/api/user/settings"): mine(200, body={"profileId": "{profile}"}),
-    ("DELETE", "/api/tasks/{id}"): mine(204),
-    ("POST", "/api/auth/logout"): all_of(200, body={}, ends=True),
-}
 
 
 @pytest.fixture
@@ -159,8 +66,19 @@ def tokens(world: World) -> dict[str, str]:
     services = world.services
     services.accounts.create("root", PASSWORD, role="admin")
     services.accounts.create("cleo", PASSWORD)
+    first = services.accounts.create("dora")  # who has to choose a password of her own
     found = {name: sign_in(world, name) for name in ("ada", "ben", "root", "cleo")}
     found["admin"], found["deactivated"] = found.pop("root"), found.pop("cleo")
+    found["newcomer"] = services.accounts.sign_in("dora", first.password)[0]
+    owners = {"ada": ADA, "ben": BEN, "admin": User(name="root", role="admin")}
+    found |= {script: services.tokens.create(owners[who], script, scope).text
+              for script, (who, scope) in SCRIPTS.items()}
+    cleos = services.tokens.create(User(name="cleo", role="user"), "of cleo", "run")
+    found["token of deactivated"] = cleos.text
+    gone = services.tokens.create(ADA, "gone", "run")
+    services.tokens.revoke(ADA, gone.token.id)
+    found["revoked token"] = gone.text
+    found["changed token"] = found["ben's run"].replace("~ben", "~ada")
     services.accounts.deactivate("cleo")
     secret = (services.settings.data_dir / "session_secret").read_text().strip()
     claims = jwt.decode(found["ada"], secret, ["HS256"])
@@ -170,6 +88,10 @@ def tokens(world: World) -> dict[str, str]:
     found["forged"] = jwt.encode(claims | {"role": "admin"}, "x" * 64, "HS256")
     services.accounts.verify(jwt.encode(claims, secret, "HS256"))  # it is not the key that fails
     return found
+
+
+def bearer(token: str | None) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}"} if token else {}
 
 
 def sign_in(world: World, name: str) -> str:
@@ -185,7 +107,12 @@ def things(world: World) -> dict[str, str]:
     profile = services.profiles.save(ADA, ProfileRequest(
         name=f"{SECRET} model", base_url="http://model.invalid", api_key=f"{SECRET}-key"))
     return {"id": world.finish(f"{SECRET} plans", records=2),
+            "other": world.finish(f"{SECRET} plans too", records=1),
             "draft": services.drafts.sign(ADA, draft), "profile": profile.id}
+
+
+def pages_of_the_app() -> set[str]:
+    return {"/"} | {f"/{file.stem}" for file in (ROOT / "pages").glob("*.py")}
 
 
 def routes_of(app: Any) -> set[tuple[str, str]]:
@@ -193,7 +120,7 @@ def routes_of(app: Any) -> set[tuple[str, str]]:
     for route in app._build_starlette_app().routes:
         if isinstance(route, Mount):
             assert route.path == ""  # Streamlit's page, wherever nothing else is
-            found |= {("GET", page) for page in ("/", *PAGES)}
+            found |= {("GET", page) for page in pages_of_the_app()}
         elif isinstance(route, Route):
             found |= {(method, route.path) for method in (route.methods or set()) - {"HEAD"}}
         else:
@@ -203,6 +130,7 @@ def routes_of(app: Any) -> set[tuple[str, str]]:
 
 
 def test_every_route_has_its_row(client: TestClient) -> None:
+    assert pages_of_the_app() == set(PAGES)
     assert routes_of(client.app) == ROWS.keys()
     assert {call for call, row in ROWS.items() if row.anonymous != 401} == OPEN
 
@@ -215,7 +143,7 @@ def filled(path: str, things: Mapping[str, str]) -> str:
 def ask(client: TestClient, call: tuple[str, str], row: Row, token: str | None,
         things: Mapping[str, str], *, html: bool = False) -> Any:
     method, path = call
-    headers = {"origin": ORIGIN} | ({"authorization": f"Bearer {token}"} if token else {})
+    headers = {"origin": ORIGIN} | bearer(token)
     body = {name: value.format(**things) if isinstance(value, str) else value
             for name, value in (row.body or {}).items()}
     return client.request(method, filled(path, things),
@@ -227,34 +155,38 @@ def test_everybody_gets_what_the_table_says(
     world: World, client: TestClient, tokens: dict[str, str], things: dict[str, str]
 ) -> None:
     asked, wrong = 0, []
+    names = {"admin": "root", "newcomer": "dora"}
     for call, row in ROWS.items():
-        for who in (*OUTSIDERS, "ben", "admin", "ada"):  # ada last: hers may be gone afterwards
-            token = tokens.get(who)
-            if row.ends and who not in OUTSIDERS:
-                token = sign_in(world, {"admin": "root"}.get(who, who))
-            wanted = row.anonymous if who in OUTSIDERS else getattr(row, who)
-            answer = ask(client, call, row, token, things)
+        for who in (*OUTSIDERS, *PEOPLE, *SCRIPTS, "ada"):  # ada last: hers may be gone afterwards
+            token, named = tokens.get(who), things
+            if row.ends and who == "ada's run":
+                named = things | {"id": things["other"]}
+            elif call == ("POST", "/api/auth/logout") and who in ("ben", "admin", "ada"):
+                token = sign_in(world, names.get(who, who))
+            wanted = wanted_of(call, row, who)
+            answer = ask(client, call, row, token, named)
             asked += 1
 
             if answer.status_code != wanted:
                 wrong.append((call, who, answer.status_code, answer.text[:80]))
-            if who != "ada":
+            if not who.startswith("ada"):
                 assert SECRET not in answer.text, (call, who)
             if answer.status_code >= 400 and call[1].startswith("/api/"):
                 assert answer.json()["error"], (call, who, answer.text)
             if wanted == 401 and call[0] == "GET" and not call[1].startswith("/api/"):
-                page = ask(client, call, row, token, things, html=True)
+                page = ask(client, call, row, token, named, html=True)
                 assert page.status_code == 303, (call, who)
                 assert page.headers["location"].startswith("/login"), (call, who)
     assert not wrong, "\n".join(map(str, wrong))
-    assert asked == len(ROWS) * (len(OUTSIDERS) + 3)
+    assert asked == len(ROWS) * (len(OUTSIDERS) + len(PEOPLE) + len(SCRIPTS) + 1)
+    print(f"{len(ROWS)} routes and pages x {asked // len(ROWS)} identities = {asked} answers")  # noqa: T201 - the count that SECURITY.md names
 
 
 def test_head_answers_as_get(client: TestClient, tokens: dict[str, str]) -> None:
     for method, path in ROWS:
         if method == "GET" and "{" not in path:
             for token in (None, tokens["ben"]):
-                headers = {"authorization": f"Bearer {token}"} if token else {}
+                headers = bearer(token)
                 head, get = client.head(path, headers=headers), client.get(path, headers=headers)
                 assert head.status_code == get.status_code, path
                 assert head.content == b""
@@ -262,7 +194,7 @@ def test_head_answers_as_get(client: TestClient, tokens: dict[str, str]) -> None
 
 def everything(world: World, client: TestClient, token: str) -> str:
     """All that ada can see of hers; what differs by itself is left out."""
-    headers = {"authorization": f"Bearer {token}"}
+    headers = bearer(token)
     kept = {key: value for key, value in client.get("/api/auth/me", headers=headers).json().items()
             if key != "iat"}
     return str([kept, *(client.get(path, headers=headers).text for path in
@@ -273,25 +205,38 @@ def test_nothing_changes_on_get(
     world: World, client: TestClient, tokens: dict[str, str], things: dict[str, str]
 ) -> None:
     before = everything(world, client, tokens["ada"])
+    overridden = bearer(tokens["ada"]) | {"x-http-method-override": "DELETE"}
     for _, path in ROWS:
         for extra in ("", "?mode=activate&profileId=&title=x&delete=1&_method=DELETE"):
             for method in ("GET", "HEAD", "OPTIONS"):
-                client.request(method, filled(path, things) + extra, headers={
-                    "authorization": f"Bearer {tokens['ada']}", "x-http-method-override": "DELETE"})
+                client.request(method, filled(path, things) + extra, headers=overridden)
     world.services.jobs.invalidate()
 
     assert everything(world, client, tokens["ada"]) == before
 
 
 def test_what_is_another_users_is_as_unknown_as_what_is_not_there(
-    client: TestClient, tokens: dict[str, str], things: dict[str, str]
+    world: World, client: TestClient, tokens: dict[str, str], things: dict[str, str]
 ) -> None:
     profile, job, draft = things["profile"], things["id"], things["draft"]
+    token, mine = world.services.tokens.list(ADA)[0].id, bearer(tokens["ada"])
+    client.post("/api/auth/login", json={"username": "ada", "password": PASSWORD})
+    session = client.get("/api/auth/sessions", headers=mine).json()["sessions"][0]["id"]
+    client.cookies.clear()
+    before = everything(world, client, tokens["ada"])
     asked: list[tuple[str, str, dict[str, Any] | None, str]] = [
         *(("GET", f"/api/tasks/{job}/export?{query}", None, job) for query in (
             "format=json", "format=csv", "format=jsonl", "format=parquet", "format=xlsx",
             "format=bundle", "partial=true", "format=csv&partial=true&safe=true")),
-        ("GET", f"/api/tasks/{job}", None, job),
+        *((method, f"/api/tasks/{job}{rest}", body, job) for method, rest, body in (
+            ("GET", "", None), ("GET", "/records", None), ("GET", "/records?offset=1", None),
+            ("PATCH", "", {"title": "mine"}), ("DELETE", "", None), ("POST", "/cancel", None),
+            ("POST", "/retry", None), ("POST", "/close", None))),
+        *(("DELETE", f"{path}{query}", body, name) for path, name in (
+            ("/api/user/tokens", token), ("/api/auth/sessions", session))
+          for query, body in ((f"?id={name}", None), ("", {"id": name}))),
+        ("POST", "/api/user/models", {"profileId": profile}, profile),
+        ("POST", "/api/user/settings", {"mode": "activate", "profileId": profile}, profile),
         ("DELETE", f"/api/user/settings?profileId={profile}", None, profile),
         ("POST", "/api/user/settings", {"mode": "upsert", "profileId": profile, "name": "n",
                                         "baseUrl": "http://model.invalid"}, profile),
@@ -300,8 +245,9 @@ def test_what_is_another_users_is_as_unknown_as_what_is_not_there(
     ]
     for method, path, body, name in asked:
         other = name[:-1] + ("0" if name[-1] != "0" else "1")
-        for who in ("ben", "admin"):
-            headers = {"authorization": f"Bearer {tokens[who]}"}
+        scripts = ("ben's run", "admin's run") if path.startswith("/api/tasks") else ()
+        for who in ("ben", "admin", *scripts):
+            headers = bearer(tokens[who])
             theirs = client.request(method, path, json=body, headers=headers)
             none = client.request(
                 method, path.replace(name, other), headers=headers,
@@ -309,6 +255,9 @@ def test_what_is_another_users_is_as_unknown_as_what_is_not_there(
 
             assert theirs.status_code == none.status_code == 404, (path, who, theirs.text)
             assert theirs.text == none.text, (path, who)
+    assert everything(world, client, tokens["ada"]) == before
+    assert token in {one.id for one in world.services.tokens.list(ADA)}
+    assert session in client.get("/api/auth/sessions", headers=mine).text
 
 
 # -- the pages behind the websocket
@@ -316,7 +265,8 @@ def test_what_is_another_users_is_as_unknown_as_what_is_not_there(
 
 def drawn(client: TestClient, token: str | None, page: str, query: str) -> str:
     """Everything a browser gets of a page."""
-    headers = {"origin": ORIGIN} | ({"cookie": f"datagen_session={token}"} if token else {})
+    headers = {"origin": ORIGIN} | bearer(token)
+    headers |= {"cookie": f"datagen_session={token}"} if token else {}
     with client.websocket_connect(STREAM, headers=headers) as socket:
         message = BackMsg()
         message.rerun_script.page_name = page.strip("/")
@@ -337,7 +287,7 @@ def test_no_page_shows_anybody_what_is_anothers(
     shown = {}
     for page in ("/", *PAGES):
         query = f"id={things['id']}&draft={things['draft']}&profile={things['profile']}"
-        for who in OUTSIDERS:
+        for who in (*OUTSIDERS, "newcomer", *SCRIPTS):
             with pytest.raises((WebSocketDisconnect, WebSocketDenialResponse)):
                 drawn(client, tokens.get(who), page, query)
         for who in ("ben", "admin"):
