@@ -58,14 +58,15 @@ class Asked:
                      retry=_latest(self.retry, other.retry),
                      close=_latest(self.close, other.close),
                      delete=_latest(self.delete, other.delete),
-                     rename=max((one for one in (self.rename, other.rename) if one),
-                                default=None))
+                     rename=max(self.rename, other.rename) if self.rename and other.rename
+                     else self.rename or other.rename)
 
 
 NOTHING = Asked()
 
 
-def _latest(*requests: Request | None) -> Request | None:
-    """The request for the highest round, and of several for that the first."""
-    return min((one for one in requests if one), default=None,
-               key=lambda one: (-one.round, one.at, one.by))
+def _latest(one: Request | None, other: Request | None) -> Request | None:
+    """The request for the highest round, and of two for that the first."""
+    if one is None or other is None:
+        return one or other
+    return min(one, other, key=lambda request: (-request.round, request.at, request.by))

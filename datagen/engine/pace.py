@@ -53,12 +53,35 @@ async def in_a_thread(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
     return await outcome
 
 
+async def wait(seconds: float, *events: asyncio.Event) -> None:
+    """Wait ``seconds``, or less: until one of ``events`` is set."""
+    if not events:
+        await asyncio.sleep(seconds)
+    elif len(events) == 1:  # as most are; it takes no task of its own
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await events[0].wait()
+    else:
+        waits = [asyncio.ensure_future(event.wait()) for event in events]
+        try:
+            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waits:
+                one.cancel()
+
+
+class Nap(Protocol):
+    """Waits as ``wait`` does."""
+
+    def __call__(self, seconds: float, /, *events: asyncio.Event) -> Awaitable[None]: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pace:
     """How the worker waits."""
 
     clock: Clock
-    nap: Callable[[float], Awaitable[None]] = asyncio.sleep  # waits so many seconds
+    nap: Nap = wait
     chance: Callable[[], float] = random.random  # 0 <= x < 1; spreads retries, decides nothing
     aside: Aside = in_a_thread
 
@@ -67,20 +90,7 @@ class Pace:
         if any(event.is_set() for event in events):
             await asyncio.sleep(0)  # a loop around a set event must not starve the others
             return
-        if not events:
-            await self.nap(seconds)
-            return
-        waits = [asyncio.ensure_future(self.nap(seconds))]
-        waits += [asyncio.ensure_future(_until(event)) for event in events]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-
-
-async def _until(event: asyncio.Event) -> None:
-    await event.wait()
+        await self.nap(seconds, *events)
 
 
 class Backoff:

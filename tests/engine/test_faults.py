@@ -79,7 +79,7 @@ class Run:
                               journal=self.journal, line=line, tally=self.tally, pace=pace,
                               max_in_flight=3, attempts=1)
 
-    async def _nap(self, seconds: float) -> None:
+    async def _nap(self, seconds: float, /, *_: asyncio.Event) -> None:
         if trouble := self.tally.state().trouble:
             self.troubles.add(trouble)
         await asyncio.sleep(0)

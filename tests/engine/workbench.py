@@ -67,11 +67,13 @@ def hand_pace(clock: HandClock, naps: list[float] | None = None,
               aside: Callable[..., Awaitable[Any]] = inline) -> Pace:
     """Naps take no time; the clock moves by what they would have taken."""
 
-    async def nap(seconds: float) -> None:
+    async def nap(seconds: float, /, *_: asyncio.Event) -> None:
         if naps is not None:
             naps.append(seconds)
         await asyncio.sleep(0)
         clock.advance(seconds)
+        for _ in range(3):  # others see the new time before who napped goes on
+            await asyncio.sleep(0)
 
     return Pace(clock=clock, nap=nap, chance=lambda: 1.0, aside=aside)
 

@@ -21,7 +21,7 @@ from datagen.adapters.vault import AesVault
 from datagen.domain.chat import ChatCall, ChatReply
 from datagen.domain.errors import ModelUnreachable, NotThere
 from datagen.domain.jobs import Job
-from datagen.engine.pace import Pace
+from datagen.engine.pace import Pace, wait
 from datagen.engine.roster import Roster
 from datagen.protocol import keys
 from datagen.protocol.board import Board
@@ -338,7 +338,7 @@ async def test_a_result_that_takes_long_to_read_back_holds_up_no_work_on_other_j
         settings=world.settings, board=Board(world.store), desk=world.store,
         vault=AesVault("s" * 32, purpose="tests"),
         files=Stuck(), chat=Model(), clock=clock,
-        pace=Pace(clock=clock, nap=lambda seconds: asyncio.sleep(seconds / 100)),
+        pace=Pace(clock=clock, nap=lambda seconds, *events: wait(seconds / 100, *events)),
     )
     running = asyncio.create_task(worker.run(stop))
     try:

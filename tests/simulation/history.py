@@ -10,18 +10,22 @@ import tempfile
 import traceback
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from unittest import mock
 
 from datagen.domain.editions import is_quorum
 from datagen.domain.errors import Conflict, NotThere
 from datagen.domain.jobs import Job
-from datagen.protocol import keys
-from datagen.protocol.codec import details_record, job_record
+from datagen.engine import roster
+from datagen.protocol import board, keys
+from datagen.protocol.codec import details_record, job_record, load_job, load_peer
 from datagen.protocol.fields import dumps
+from datagen.services import snapshots
 from tests.engine.workbench import START, details_of
+from tests.simulation import verdict
 from tests.simulation.plan import Fault, Plan, drawn
 from tests.simulation.verdict import OWNER, Ended, judge, left_over, pages_of
 from tests.simulation.virtual import VirtualLoop
@@ -67,7 +71,8 @@ def happen(seed: int, *, left_out: frozenset[int] = frozenset()) -> Outcome:
     loop = VirtualLoop()
     watch = Watch(loop.time)
     try:
-        with tempfile.TemporaryDirectory(dir=_quick_disk()) as folder, _told_to(watch):
+        with (tempfile.TemporaryDirectory(dir=_quick_disk()) as folder, _told_to(watch),
+              _each_text_read_once()):
             loop.run_until_complete(_History(plan, loop, watch, Path(folder)).pass_by())
     except Exception:  # noqa: BLE001 - whatever breaks, its seed is told
         watch.fail(traceback.format_exc())
@@ -80,6 +85,18 @@ def happen(seed: int, *, left_out: frozenset[int] = frozenset()) -> Outcome:
 def _quick_disk() -> str | None:
     """A folder in memory, where there is one."""
     return "/dev/shm" if Path("/dev/shm").is_dir() else None
+
+
+@contextmanager
+def _each_text_read_once() -> Iterator[None]:
+    """Many replicas read the same fields in this one process."""
+    with ExitStack() as stack:
+        for load in (load_job, load_peer):
+            kept = functools.lru_cache(maxsize=1_000)(load)
+            for module in (board, roster, snapshots, verdict):
+                if getattr(module, load.__name__, None) is load:
+                    stack.enter_context(mock.patch.object(module, load.__name__, kept))
+        yield
 
 
 @contextmanager
@@ -242,11 +259,12 @@ class _History:
         calm, latest = self._loop.time() + CALM, self._loop.time() + UNTIDY
         while self._watch.problem is None:
             self._world.keep_alive()
-            left = left_over(self._watch, self._ended, self._world, self._jobs.values(),
-                             week_later=week_later)
-            if self._loop.time() >= (calm if left is None else latest):
-                if left is not None:
-                    self._watch.fail(left)
-                judge(self._watch, self._ended, self._world, self._jobs.values())
-                return
+            if (now := self._loop.time()) >= calm:
+                left = left_over(self._watch, self._ended, self._world, self._jobs.values(),
+                                 week_later=week_later)
+                if left is None or now >= latest:
+                    if left is not None:
+                        self._watch.fail(left)
+                    judge(self._watch, self._ended, self._world, self._jobs.values())
+                    return
             await asyncio.sleep(5.0)

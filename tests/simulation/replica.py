@@ -28,7 +28,7 @@ from datagen.domain.errors import (
     ReplyUnusable,
 )
 from datagen.engine.journal import JOURNAL
-from datagen.engine.pace import Pace
+from datagen.engine.pace import Pace, wait
 from datagen.protocol.board import Board
 from datagen.protocol.foreign import Foreign
 from datagen.protocol.said import Said
@@ -168,9 +168,9 @@ class Life:
             if self.alive:
                 self._owner.watch.fail(f"The worker of {self._owner.name} ended: {exc!r}")
 
-    async def _nap(self, seconds: float) -> None:
+    async def _nap(self, seconds: float, /, *events: asyncio.Event) -> None:
         # A dead process waits as well: whoever asks again and again must not stop the time.
-        await asyncio.sleep(max(seconds, self._owner.floor))
+        await wait(max(seconds, self._owner.floor), *events)
         self.check()
 
     async def _aside(self, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
