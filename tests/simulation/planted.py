@@ -112,26 +112,26 @@ PLANTED: Mapping[str, tuple[Plant, int]] = {
         _together(_in_place_of(Case, "is_complete", _complete_with_one_part),
                   _in_place_of(closing, "_edition", _covered_or_not)), 0),
     "one peer is a quorum": (
-        _in_place_of(editions, "is_quorum", lambda job, peers: bool(peers)), 320),
+        _in_place_of(editions, "is_quorum", lambda job, peers: bool(peers)), 844),
     "a promise does not bind": (_in_place_of(editions, "heard", lambda mine, votes: mine), 14),
     "a proposal is taken unread": (_in_place_of(closing.Closing, "carry", _take_unread), 935),
     "a new round forgets the one before": (_in_place_of(Shelf, "merged", _without_the_base), 10),
     "a title does not get into the list": (
         _in_place_of(roster, "named", lambda job, rename: job), 0),
-    "the first title counts": (_in_place_of(Asked, "joined", _joined_to_the_first), 17),
-    "nobody helps": (_in_place_of(roster, "share_to_help", lambda *_, **__: None), 0),
+    "the first title counts": (_in_place_of(Asked, "joined", _joined_to_the_first), 85),
+    "nobody helps": (_in_place_of(roster, "share_to_help", lambda *_, **__: None), 6),
     "nobody closes in the creator's place": (
         _in_place_of(closing.Closing, "_is_my_turn", lambda *_, **__: False), 12),
-    "the last word is dropped": (_in_place_of(Reporter, "last_word", _say_nothing_more), 0),
+    "the last word is dropped": (_in_place_of(Reporter, "last_word", _say_nothing_more), 6),
     "a start has no number of its own": (
         _in_place_of(Generation, "_next_inc", lambda self: 1), 0),
     "a request is heard and not passed on": (
-        _in_place_of(hearing.Hearing, "say", _say_no_requests), 0),
+        _in_place_of(hearing.Hearing, "say", _say_no_requests), 2),
     "a second try has equal bytes": (_in_place_of(Board, "_write", _write_equal_bytes), 0),
     "nothing is said again": (
         _in_place_of(Repeating, "some", lambda self, *_, **__: None), 11),
     "an earlier start's words are not said again": (
         _in_place_of(Said, "_read", lambda self: iter(())), 11),
     "a lost creator's entries are not repeated": (
-        _in_place_of(Board, "adopt_entry", lambda self, job: None), 42),
+        _in_place_of(Board, "adopt_entry", lambda self, job: None), 139),
 }
