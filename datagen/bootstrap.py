@@ -47,6 +47,7 @@ from datagen.services.datasets import Datasets
 from datagen.services.delays import Delays
 from datagen.services.devices import Devices
 from datagen.services.drafts import Drafts
+from datagen.services.figures import Figures
 from datagen.services.first_admin import FirstAdmin
 from datagen.services.fleet import Fleet
 from datagen.services.generation import Generation
@@ -102,6 +103,7 @@ class Services:
     generation: Generation
     telling: Telling  # for the worker
     model_use: ModelUse
+    figures: Figures
     patience: Patience  # of who looks at a page, for what may take a shared store long
     first_admin: FirstAdmin | None  # for the worker of a node; elsewhere ``up`` makes it
     account_copies: AccountCopies | None  # for the same; None where nobody else has any
@@ -185,15 +187,14 @@ def build(settings: Settings, *, for_pages: bool = False) -> Services:
                                       audit=audit),
         fleet=Fleet(board=board, jobs=jobs, peers=settings.peers, peer_id=settings.peer_id,
                     clock=clock, patience=patience),
-        audit=audit, drafts=drafts, jobs=jobs,
-        profiles=profiles,
-        datasets=Datasets(
-            jobs=jobs, files=files, cache_dir=settings.cache_dir, clock=clock),
+        audit=audit, drafts=drafts, jobs=jobs, profiles=profiles,
+        datasets=Datasets(jobs=jobs, files=files, cache_dir=settings.cache_dir, clock=clock),
         generation=Generation(settings=settings, board=board, desk=desk, files=files,
                               vault=vault, chat=chat, clock=clock, vitals=counted.vitals),
         telling=Telling(tell=(book.tell, handed.tell, signing_up.forget_old, audit.publish),
                         pace=Pace(clock=clock)),
         model_use=ModelUse(board=board, patience=patience),
+        figures=Figures(jobs=jobs, board=board, patience=patience, clock=clock),
         patience=patience,
         first_admin=None if settings.local else FirstAdmin(
             accounts=accounts, store=store, hkey=settings.auth_hkey,

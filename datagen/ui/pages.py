@@ -10,6 +10,7 @@ JOBS = _FOLDER / "jobs.py"
 NEW = _FOLDER / "new.py"
 JOB = _FOLDER / "job.py"  # ?id=
 MODELS = _FOLDER / "models.py"
+METRICS = _FOLDER / "metrics.py"
 ACCOUNT = _FOLDER / "account.py"
 ADMIN = _FOLDER / "admin.py"  # for admins alone
 DATASET = _FOLDER / "dataset.py"  # ?id=

@@ -24,6 +24,7 @@ page = st.navigation(
         st.Page(pages.JOBS, title="Jobs", icon=":material/list_alt:", default=True),
         st.Page(pages.NEW, title="New dataset", icon=":material/add_circle:"),
         st.Page(pages.MODELS, title="Models", icon=":material/memory:"),
+        st.Page(pages.METRICS, title="Metrics", icon=":material/monitoring:"),
         st.Page(pages.JOB, title="Job", visibility="hidden"),
         st.Page(pages.DATASET, title="Dataset", visibility="hidden"),
         st.Page(pages.ACCOUNT, title="Account", visibility="hidden"),

@@ -29,7 +29,7 @@ ORIGIN = "http://localhost:8501"
 HTML = {"accept": "text/html"}
 STREAM = "ws://localhost:8501/_stcore/stream"
 PASSWORD = "a password of some length"
-PAGES = ("", "jobs", "new", "models", "job", "dataset")
+PAGES = ("", "jobs", "new", "models", "job", "dataset", "metrics", "account")
 
 
 @pytest.fixture
