@@ -13,10 +13,11 @@ from datagen.api.lifespan import lifespan
 from datagen.api.routes import build_middleware, build_routes
 from datagen.api.serving import be_strict
 from datagen.domain.errors import DatagenError
+from datagen.privacy import keep_private
 from datagen.ui.notices import say_broken
 
 if __name__ == "__main__":
-    os.umask(0o077)  # what this process writes is nobody else's
+    keep_private()
     logging.basicConfig(format="%(levelname)s %(message)s")
     logging.getLogger("datagen").setLevel(logging.INFO)  # of the others, warnings
 

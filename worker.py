@@ -14,6 +14,7 @@ import uvloop
 
 from datagen import bootstrap, settings
 from datagen.domain.errors import SettingsError, StoreError
+from datagen.privacy import keep_private
 
 # Seconds from the signal, whatever a store or a server is doing: a platform kills all of us
 # after 5, and Supervisor has to notice too.
@@ -59,7 +60,7 @@ def open_services() -> bootstrap.Services:
 
 def main() -> int:
     """The exit code: 0 after a signal, 1 when the settings don't allow a start."""
-    os.umask(0o077)  # what this process writes is nobody else's
+    keep_private()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     os.nice(5)  # on a busy machine a page comes before a record
     try:

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import FrameType
 
 from datagen.domain.errors import Conflict, NotThere
+from datagen.privacy import keep_private
 from datagen.settings import LOOPBACK_HOSTS, Settings
 from datagen.supervise import Program, Say, Supervised, chosen, parse_procfile
 
@@ -35,7 +36,7 @@ def up(settings: Settings, say: Say, procfile: Path = Path("Procfile"), *,
     ours, and the way in is one line. Raises Conflict before anything was started, and when
     the supervisor ends.
     """
-    os.umask(0o077)  # the programs inherit it: what any of them writes is nobody else's
+    keep_private()
     stop = asked_to_stop()
     if attached:
         threading.Thread(target=_end_with_starter, args=(stop,), daemon=True).start()

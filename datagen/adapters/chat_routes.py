@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from datagen.adapters.chat_dialects import Form, build_body, build_headers, key_for, place
+from datagen.adapters.outgoing import proxy_secrets
 from datagen.domain.chat import ChatCall, Endpoint
 
 Spot = tuple[str, str, str | None, str]  # what tells two endpoints apart, but their keys
@@ -30,7 +31,8 @@ class Route:
         self.place = place(endpoint)
         self.who = f"The model server at {self.place}"
         self.headers = build_headers(endpoint, self._key)
-        self.secrets = tuple(key for key in (endpoint.api_key, own.api_key) if key)
+        self.secrets = (*(key for key in (endpoint.api_key, own.api_key) if key),
+                        *(proxy_secrets(self.url) if self.is_own else ()))
         # What is sent beside the messages. Schemas and parameters are known by their identity:
         # they are kept here, so that no other gets the same.
         self._frames: dict[tuple[Any, ...], tuple[_Given, bytes]] = {}

@@ -15,11 +15,12 @@ import asyncio
 import contextlib
 import socket
 import ssl
+from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -238,6 +239,19 @@ def proxy_for(url: str) -> str | None:
     if is_loopback(host) or proxy_bypass(host):
         return None
     return getproxies().get(parts.scheme)
+
+
+def proxy_secrets(url: str) -> tuple[str, ...]:
+    """What the proxy for ``url`` is told to let us in, in every spelling that is sent or kept."""
+    try:
+        parts = urlsplit(proxy_for(url) or "")
+    except ValueError:
+        return ()
+    if not parts.password:
+        return ()
+    user, password = unquote(parts.username or ""), unquote(parts.password)
+    sent = b64encode(f"{user}:{password}".encode("latin-1", "replace")).decode()
+    return (sent, password, parts.password)
 
 
 def is_loopback(host: str) -> bool:

@@ -23,7 +23,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from datagen.adapters import outgoing
-from datagen.adapters.outgoing import ANSWER_LIMIT, Got, LookUp, Outgoing, is_loopback, proxy_for
+from datagen.adapters.outgoing import (
+    ANSWER_LIMIT,
+    Got,
+    LookUp,
+    Outgoing,
+    is_loopback,
+    proxy_for,
+    proxy_secrets,
+)
 from datagen.domain.errors import AddressForbidden, ModelUnreachable, ReplyUnusable
 from tests.addresses import FORBIDDEN_NUMBERS, MISSPELLED, NO_PORTS
 
@@ -323,6 +331,13 @@ async def test_other_loops_use_the_same_and_leave_nothing_open(raw: Raw) -> None
     assert not out._open
     with pytest.raises(ModelUnreachable, match="stopping"):
         await get(out, url)
+
+
+def test_what_opens_the_proxy_is_known_in_every_spelling(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://us:pass%40word@127.0.0.1:1")
+    assert set(proxy_secrets("http://models.example/x")) == {
+        "pass@word", "pass%40word", "dXM6cGFzc0B3b3Jk"}
+    assert proxy_secrets("http://127.0.0.1/x") == proxy_secrets("https://models.example") == ()
 
 
 @pytest.fixture
