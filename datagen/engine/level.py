@@ -7,7 +7,7 @@ Pure decisions, O(1) per answer. Three signs are read:
 - Its answers get later: once more calls at once bring no more answers per second (Little's
   law: answers per second = calls at once / seconds per answer), the lowest level is looked
   for that brings nearly as many, and kept; now and then more, or less, is tried.
-- Nothing comes back: the level halves as well, and climbs back with every answer.
+- Nothing comes back to anybody: the level halves as well, and climbs back with every answer.
 """
 
 from __future__ import annotations
@@ -108,15 +108,18 @@ class Level:
         if self.value > most:
             self._move(most, _Phase.HOLD)
 
-    def answered(self, mark: int, seconds: float, *, full: bool) -> None:
-        """A call that began at ``mark`` took so long; ``full``: no more were allowed then."""
+    def answered(self, mark: int, seconds: float | None, *, full: bool) -> None:
+        """A call that began at ``mark`` took so long; ``full``: no more were allowed then.
+
+        None = there is no telling how long the server took.
+        """
         if self._phase is _Phase.BACK:
             if mark >= self._cut_at:
                 self._climb()
         elif mark == self.mark:
             if not full:  # too little was asked of it to learn anything
                 self._begin(self._phase)
-            elif self._look.add(seconds):
+            elif seconds is not None and self._look.add(seconds):
                 self._weigh(self._look.mean())
 
     def refused(self, mark: int, others: int) -> None:
@@ -131,7 +134,7 @@ class Level:
         self._cut()
 
     def lost(self, mark: int, others: int) -> None:
-        """Nothing came of a call that began at ``mark``; ``others`` were under way."""
+        """Nothing came of any call since one began at ``mark``; ``others`` were under way."""
         if mark >= self._cut_at and others:
             self._goal = max(1, (self.value if self._phase is not _Phase.BACK else self._goal)
                              * 3 // 4)

@@ -13,12 +13,14 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from datagen.domain.chat import Limits
+from datagen.engine.lateness import Lateness
 from datagen.engine.level import Level
 from datagen.engine.pace import Pace
 from datagen.engine.rate import Rate
 
 SHORTEST_HOLD, LONGEST_HOLD = 0.1, 30.0  # seconds that a refused call keeps its slot
 _WEIGHT = 0.05  # of the latest call, in the mean of what calls come to
+_OURS = 0.5  # of an answer's time: where the worker was late by more, the time tells nothing
 
 
 @dataclass(kw_only=True, eq=False, slots=True)
@@ -38,6 +40,7 @@ class Slot:
     mark: int  # of the level it began at
     began: float  # monotonic seconds
     tokens: float  # that it was taken to come to
+    answers: int  # that anybody had got by then
     is_held: bool = False  # its call was refused
 
 
@@ -50,6 +53,8 @@ class Limiter:
         self._under_way = self._held = self._turn = 0
         self._not_before = 0.0  # monotonic seconds; the server asked for it
         self._refusals = 0  # in a row, without an answer to anybody
+        self._answers = 0
+        self._lateness = Lateness()
         self._seconds = 1.0  # that an answer takes, about
         self._tokens = 0.0  # that a call comes to, about; 0 = not known yet
         self._timer: asyncio.Task[None] | None = None
@@ -99,23 +104,27 @@ class Limiter:
         party.waiting.append(waits)
         self._pass_on()
         try:
-            return await turn
+            slot = await turn
         except asyncio.CancelledError:
             if not turn.cancelled():  # it was given one meanwhile
                 self.give_back(turn.result())
             elif waits in party.waiting:  # else it was passed over already
                 party.waiting.remove(waits)
             raise
+        slot.began = self._pace.clock.monotonic()  # not when it was given
+        return slot
 
     def answered(self, slot: Slot, tokens: float) -> None:
         """An answer came; it took so many tokens, those of the prompt included."""
-        seconds = self._pace.clock.monotonic() - slot.began
+        seconds, late = self._pace.clock.monotonic() - slot.began, self._lateness.now()
         self._refusals = 0
+        self._answers += 1
         self._seconds += _WEIGHT * (seconds - self._seconds)
         if self._spend is not None:
             self._spend.correct(tokens - slot.tokens)
         self._tokens += (_WEIGHT if self._tokens else 1.0) * (tokens - self._tokens)
-        self.level.answered(slot.mark, seconds, full=self._under_way >= self.level.value)
+        self.level.answered(slot.mark, seconds - late if late <= _OURS * seconds else None,
+                            full=self._under_way >= self.level.value)
         self._free(slot.party)
 
     def refused(self, slot: Slot, retry_after: float | None) -> float:
@@ -133,9 +142,14 @@ class Limiter:
         return min(LONGEST_HOLD, hold) * (0.5 + self._pace.chance() / 2)
 
     def lost(self, slot: Slot) -> None:
-        """Nothing came of it, for no fault of the record's."""
-        self.level.lost(slot.mark, self._under_way - self._held - 1)
+        """Nothing came of it, nor of others, for no fault of the record's."""
+        if self.is_silent(slot):
+            self.level.lost(slot.mark, self._under_way - self._held - 1)
         self.give_back(slot)
+
+    def is_silent(self, slot: Slot) -> bool:
+        """Whether nobody got an answer since that call began."""
+        return slot.answers == self._answers
 
     def give_back(self, slot: Slot) -> None:
         """The call was not made, or its refusal is over."""
@@ -152,18 +166,22 @@ class Limiter:
         party.under_way -= 1
         self._under_way -= 1
         self._pass_on()
+        if not self._under_way:
+            self._lateness.rest()
 
     def _slot(self, party: Party, now: float, tokens: float) -> Slot:
         self._under_way += 1
         self._turn += 1
         party.under_way += 1
         party.turn = self._turn
+        self._lateness.watch(self._seconds)
         tokens = self._tokens or tokens
         if self._requests is not None:
             self._requests.take(now)
         if self._spend is not None:
             self._spend.take(now, tokens)
-        return Slot(party=party, mark=self.level.mark, began=now, tokens=tokens)
+        return Slot(party=party, mark=self.level.mark, began=now, tokens=tokens,
+                    answers=self._answers)
 
     def _pass_on(self) -> None:
         """Give free slots to those that wait."""

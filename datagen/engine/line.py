@@ -12,9 +12,11 @@ from datagen.domain.chat import ChatCall, ChatReply, Endpoint
 from datagen.domain.errors import (
     DatagenError,
     ModelError,
+    ModelFailed,
     ModelOverloaded,
     ModelRefused,
     ModelRejected,
+    ModelUnreachable,
     ReplyUnusable,
 )
 from datagen.engine.counts import Counts
@@ -28,25 +30,30 @@ from datagen.ports import ChatModel
 _LOG = logging.getLogger(__name__)
 MAX_RETRY_AFTER = 600.0  # seconds; a server can't send us to sleep for longer
 MAX_REJECTIONS = 3  # of one record, with answers to others in between
+MAX_FAILURES = 6  # the same of calls that came to nothing
+PATIENCE = 4  # such tries of one record in a row, until another's is tried in place of it
+MOST_LONE = 8  # calls that came to nothing, less those answered: from then on it is the server
 MAX_UNUSABLE = 10  # answers without a text in a row: from then on it is the server's fault
 TOLD_AFTER = 3  # refusals in a row, or seconds that a server wants to be left alone
 
 
 @dataclass(kw_only=True, slots=True)
-class _Rejected:
-    """A record that the server doesn't take, though perhaps it takes others."""
+class _Unlucky:
+    """A record that the server doesn't take, or fails on, though perhaps not on others."""
 
     times: int = 0  # each with answers to others in between
     answers: int = -1  # how many there were by then
-    tries: int = 0  # since the last answer, to find out whose fault it is
+    tries: int = 0  # after pauses, since the last answer: to find out whose fault it is
+    patience: int = 0  # of these, until another record's call is one of them
 
 
 class Line:
     """Calls of one share to one endpoint.
 
-    How many there may be at once says the endpoint's limiter. A fault holds back all calls of
-    this share; one record then tries again after a pause, and the first answer lets the others
-    go on. Nobody holds a slot meanwhile.
+    How many there may be at once says the endpoint's limiter. A call that came to nothing is
+    made again. Where most do, or where the server is plainly away, that is a fault: it holds
+    back all calls of this share; one record then tries again after a pause, and the first answer
+    lets the others go on. Nobody holds a slot meanwhile.
     """
 
     def __init__(
@@ -69,7 +76,8 @@ class Line:
         self._pause: float | None = None  # seconds until the next try; None = all is well
         self._faults = self._answers = 0
         self._unusable = 0  # answers without a text since the last one with
-        self._rejected: dict[int, _Rejected] = {}  # by index
+        self._lone = 0  # calls that came to nothing, less those answered; never below 0
+        self._unlucky: dict[int, _Unlucky] = {}  # by index
 
     def __enter__(self) -> Line:
         """The share begins to make calls."""
@@ -96,10 +104,14 @@ class Line:
         neither, the fault isn't this record's.
 
         Raises ReplyUnusable: the server answered, but not with a text; or it rejects this
-        record again and again, though not the others.
+        record, or fails on it, again and again, though not on the others.
         """
         while not stop.is_set():
             if self._pause is None:
+                if pause := self._apart(index):
+                    await self._pace.pause(pause, stop)
+                    if stop.is_set():
+                        break
                 reply = await self._try(call, index, attempt, stop)
             else:
                 async with self._probing:
@@ -115,17 +127,22 @@ class Line:
                         continue
                     reply = await self._try(call, index, attempt, stop)
             if reply is not None:
-                self._rejected.pop(index, None)
+                self._unlucky.pop(index, None)
                 return reply
         return None
 
+    def _apart(self, index: int) -> float:
+        """Seconds that a record waits by itself before its next try: 0, 1, 2, 4 and so on."""
+        found = self._unlucky.get(index)
+        return 0.0 if found is None or found.times < 2 else 2.0 ** (found.times - 2)
+
     def _other(self, index: int) -> int:
         """Which other record's call to try in place of this one's; 0 = none."""
-        found = self._rejected.get(index)
+        found = self._unlucky.get(index)
         if found is None:
             return 0
         found.tries += 1
-        return found.tries if found.tries % 2 else 0
+        return found.tries if found.tries > found.patience and found.tries % 2 else 0
 
     async def _renew(self) -> None:
         """Take the key that its owner may have put in place of a refused one."""
@@ -167,7 +184,12 @@ class Line:
             self._limiter.give_back(slot)
             self._fails(exc, faults)
             if not is_twin:
-                self._reject(exc, index)
+                self._blame(exc, index, MAX_REJECTIONS)
+            return None
+        except (ModelFailed, ModelUnreachable) as exc:
+            is_fault = self._comes_to_nothing(exc, slot, faults)
+            if not is_twin and not is_fault:
+                self._blame(exc, index, MAX_FAILURES, PATIENCE)
             return None
         except ModelError as exc:
             self._limiter.lost(slot)
@@ -226,19 +248,34 @@ class Line:
         self._works(faults)
         raise exc
 
-    def _reject(self, exc: ModelRejected, index: int) -> None:
+    def _comes_to_nothing(self, exc: ModelError, slot: Slot, faults: int) -> bool:
+        """Whether that is the endpoint's fault; else it befell this one call among others."""
+        self._lone += 1
+        is_away = isinstance(exc, ModelUnreachable) and self._limiter.is_silent(slot)
+        is_fault = is_away or self._lone >= min(MOST_LONE, 1 + self._allowed())
+        if is_fault:
+            self._limiter.lost(slot)
+            self._fails(exc, faults)
+        else:
+            self._limiter.give_back(slot)
+        return is_fault
+
+    def _blame(self, exc: ModelError, index: int, most: int, patience: int = 0) -> None:
         """Raises ReplyUnusable once the fault is plainly this record's, not the endpoint's."""
-        found = self._rejected.setdefault(index, _Rejected())
+        found = self._unlucky.setdefault(index, _Unlucky())
+        found.patience = patience
         if self._answers > found.answers:
             found.times, found.answers, found.tries = found.times + 1, self._answers, 0
-            if found.times >= MAX_REJECTIONS:
-                del self._rejected[index]
+            if found.times >= most:
+                del self._unlucky[index]
                 raise ReplyUnusable(str(exc)) from exc
 
     def _works(self, faults: int) -> None:
         self._answers += 1
+        self._lone = max(0, self._lone - 1)
         if faults == self._faults:  # not a call from before the fault
-            self._pause = None
+            if self._pause is not None:
+                self._pause, self._lone = None, 0
             self._passing.reset()
             self._lasting.reset()
             self._tally.trouble("model", None)

@@ -29,11 +29,13 @@ from datagen.engine.prospects import LEAST, PAUSES, PER_PAUSE
 from datagen.engine.runner import Runner
 from datagen.engine.tally import Tally
 from tests.engine.virtual_servers import (
+    Busy,
     Flapping,
     Hidden,
     Rationed,
     Seats,
     Server,
+    Stumbling,
     virtual_pace,
     virtually,
 )
@@ -187,6 +189,87 @@ def test_the_owners_bound_on_requests_is_never_passed(shop: Shop) -> None:
         assert all(sum(at <= one < at + 60 - 1e-6 for one in server.times) <= 30
                    for at in server.times)
         assert server.peak <= 5
+
+    virtually(scene())
+
+
+# --------------------------------------------------- the worker's own lateness, single faults
+
+
+@pytest.mark.parametrize(("most", "loud", "turn", "seed"), [
+    (256, 0.0015, 1, 1), (256, 0.0015, 5, 1), (64, 0.006, 5, 2), (64, 0.006, 20, 2)])
+def test_a_worker_that_hardly_keeps_up_takes_the_server_for_no_slower(
+    tmp_path: Path, most: int, loud: float, turn: float, seed: int
+) -> None:
+    async def scene() -> None:
+        shop = Shop(tmp_path, most=most)
+        level, values = shop.limiters.of(OWN).level, []
+
+        async def look() -> None:
+            await asyncio.sleep(5)
+            while True:
+                values.append(level.value)
+                await asyncio.sleep(0.5)
+
+        looks = asyncio.create_task(look())
+        await shop.job(Busy(0.0004, loud, turn, seed=seed), 60 * most)
+        looks.cancel()
+        assert set(values) == {most}
+        assert 0.16 <= level.quick <= 0.22
+
+    virtually(scene())
+
+
+@pytest.mark.parametrize("most", [1, 2, 8, 64])
+@pytest.mark.parametrize("seconds", [0.2, 5.0])
+def test_one_call_in_twenty_that_comes_to_nothing_costs_that_call_alone(
+    tmp_path: Path, most: int, seconds: float
+) -> None:
+    async def scene() -> None:
+        shop, total = Shop(tmp_path, most=most), 250 * most
+        server = Stumbling(0.05, seconds=seconds)
+        state = await shop.job(server, total)
+        assert state.generated_ok == total
+        assert server.calls <= 1.1 * total
+        assert total * seconds / most / now() >= 0.9
+        assert shop.limiters.of(OWN).level.kept == most
+        assert shop.tallies[0].state().trouble is None
+
+    virtually(scene())
+
+
+def test_where_most_calls_come_to_nothing_all_wait_and_people_are_told(shop: Shop) -> None:
+    async def scene() -> None:
+        server, told = Stumbling(0.0), set[str]()
+        job = asyncio.create_task(shop.job(server, 6_000))
+        await asyncio.sleep(5)
+        before, server.failing = server.calls, 0.95
+        for _ in range(300):
+            await asyncio.sleep(1)
+            told.add(shop.tallies[0].state().trouble or "")
+        assert server.calls - before <= 900  # instead of some 60,000
+        assert any("failed (500)" in text for text in told)
+        server.failing = 0.0
+        state = await job
+        assert state.generated_ok == 6_000
+        assert state.trouble is None
+
+    virtually(scene())
+
+
+@pytest.mark.parametrize(("total", "poison"), [(1, (0,)), (400, (0,)), (400, (70, 399))])
+@pytest.mark.parametrize("most", [1, 16])
+def test_a_record_that_a_server_fails_on_every_time_fails_alone(
+    tmp_path: Path, most: int, total: int, poison: tuple[int, ...]
+) -> None:
+    async def scene() -> None:
+        shop, server = Shop(tmp_path, most=most), Stumbling(0.0, poison=poison)
+        state = await shop.job(server, total)
+        assert {error.index for error in state.errors} == set(poison)
+        assert all("failed (500)" in error.message for error in state.errors)
+        assert state.generated == total
+        assert server.calls <= total + 100 * len(poison)
+        assert now() < total * 0.2 / most + 300 * len(poison)
 
     virtually(scene())
 

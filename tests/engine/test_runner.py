@@ -266,7 +266,7 @@ async def test_while_the_endpoint_is_away_the_reason_is_visible_and_one_record_t
 
 
 async def test_pauses_double_up_to_thirty_seconds(bench) -> None:
-    it = bench({0: [ModelFailed("Broken.")] * 9}, total=1)
+    it = bench({0: [ModelUnreachable("Away.")] * 9}, total=1)
     assert await it.run()
     assert it.naps == [1, 2, 4, 8, 16, 30, 30, 30, 30]
 

@@ -11,9 +11,9 @@ from random import Random
 from typing import Any, TypeVar
 
 from datagen.domain.chat import ChatCall, ChatReply, Endpoint
-from datagen.domain.errors import ModelOverloaded, ModelUnreachable
+from datagen.domain.errors import ModelFailed, ModelOverloaded, ModelUnreachable
 from datagen.engine.pace import Pace
-from tests.engine.workbench import START, good, inline
+from tests.engine.workbench import START, good, index_of, inline
 from tests.simulation.virtual import VirtualLoop
 
 T = TypeVar("T")
@@ -135,3 +135,42 @@ class Rationed(Server):
         await super().serve()
 
 
+class Stumbling(Server):
+    """Answers a share of calls, up to ``failing``, with a 500; always those of ``poison``."""
+
+    def __init__(self, failing: float, *, poison: tuple[int, ...] = (), **options: Any) -> None:
+        super().__init__(**options)
+        self.failing, self._poison = failing, poison
+        self._chance = Random(7)
+
+    async def complete(self, endpoint: Endpoint, call: ChatCall) -> ChatReply:
+        reply = await super().complete(endpoint, call)
+        if index_of(call) in self._poison or self._chance.random() < self.failing:
+            raise ModelFailed("The model server failed (500).")
+        return reply
+
+
+class Busy(Server):
+    """A quick server, asked by a worker that is busy for a while after each answer.
+
+    For ``quiet`` or ``loud`` seconds, in turns that last ``turn`` seconds on average.
+    """
+
+    def __init__(self, quiet: float, loud: float, turn: float, **options: Any) -> None:
+        super().__init__(**options)
+        self._work, self._other, self._turn, self._until = quiet, loud, turn, 0.0
+
+    async def serve(self) -> None:
+        await super().serve()
+        now = asyncio.get_running_loop().time()
+        if now >= self._until:
+            self._until = now + self._luck.expovariate(1 / self._turn)
+            self._work, self._other = self._other, self._work
+        spend(self._work * (0.5 + self._luck.random()))
+
+
+def spend(seconds: float) -> None:
+    """The worker itself is busy for so long: nothing else happens meanwhile."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    loop.spend(seconds)

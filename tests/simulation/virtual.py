@@ -29,6 +29,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def time(self) -> float:
         return self._now
 
+    def spend(self, seconds: float) -> None:
+        """What runs now takes so long."""
+        self._now += seconds
+
     def select(self, timeout: float | None) -> list[Any]:
         if timeout is None:
             raise StuckError("Everybody waits, and nothing will ever happen.")
