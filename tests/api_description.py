@@ -6,8 +6,8 @@ import httpx2
 from jsonschema import Draft202012Validator
 from starlette.routing import Match, Route
 
-from datagen.api.description import OPERATIONS, Operation, statuses
-from datagen.api.shapes import FAILURE
+from datagen.domain.api.description import OPERATIONS, Operation, statuses
+from datagen.domain.api.shapes import FAILURE
 
 
 def operation(method: str, path: str) -> Operation:

@@ -5,18 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from datagen.domain.downloads import DELIMITERS, FORMS, Wish
+from datagen.domain.downloads import DELIMITERS, FORMS, OPTIONS, Wish
 from datagen.domain.errors import InputError, Problem
-
-OPTIONS: Mapping[str, tuple[str, ...]] = {  # each with what it is when nothing is said first
-    "format": FORMS,
-    "failed": ("null", "skip"),
-    "safe": ("false", "true"),
-    "partial": ("false", "true"),
-    "delimiter": tuple(DELIMITERS),
-    "bom": ("false", "true"),
-    "nested": ("json", "columns"),
-}
 
 
 def read_wish(query: Mapping[str, str]) -> Wish:

@@ -9,7 +9,6 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import Message, Receive, Scope
 
-from datagen.api import scopes
 from datagen.api.errors import (
     ACCOUNTS_AWAY,
     SEND_JSON,
@@ -27,6 +26,7 @@ from datagen.api.headers import (
 )
 from datagen.api.signin import trouble_page
 from datagen.api.signin_look import card
+from datagen.domain.api import scopes
 from datagen.domain.errors import CutOff, StoreError
 from datagen.domain.users import Session
 
@@ -106,7 +106,7 @@ def turned_away(scope: Scope, session: Session) -> Response | None:
             return RedirectResponse(f"/password?{urlencode({'next': asked_for(scope)})}", 303)
         return failure(403, "Choose a password of your own first: on the page /password, or with "
                             "POST /api/auth/password.")
-    if session.user.role != "admin" and _is_for_admins(path):
+    if session.user.role != "admin" and scopes.is_for_admins(path):
         if is_navigation(scope):
             return card("Not found", '<p>There is no such page.</p><p><a href="/">To your jobs'
                         "</a></p>", status=404)
@@ -118,10 +118,6 @@ def exported(scope: Scope) -> str | None:
     """The job whose dataset is asked for; None = none is."""
     found = _EXPORT.fullmatch(scope["path"]) if scope["method"] == "GET" else None
     return found[1] if found else None
-
-
-def _is_for_admins(path: str) -> bool:
-    return any(path == one or path.startswith(f"{one}/") for one in ("/admin", "/api/admin"))
 
 
 def asked_for(scope: Scope) -> str:

@@ -13,7 +13,6 @@ from starlette.routing import BaseRoute, Match, Route
 import datagen
 from datagen.api.admin import admin_routes
 from datagen.api.auth import Auth, Door
-from datagen.api.description import openapi
 from datagen.api.errors import Handler, answering, failure
 from datagen.api.forms import of_forms
 from datagen.api.gate import Gate
@@ -24,6 +23,7 @@ from datagen.api.profiles import profile_routes
 from datagen.api.signin import SignIn
 from datagen.api.signup import signup_routes
 from datagen.api.tasks import task_routes
+from datagen.domain.api.description import openapi
 
 if TYPE_CHECKING:
     from datagen.bootstrap import Services

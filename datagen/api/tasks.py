@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from datagen.api.description import MAX_PAGE
 from datagen.api.downloads import read_wish, whole_in
 from datagen.api.errors import Handler, answering, read_json
+from datagen.domain.api.description import MAX_PAGE
 from datagen.domain.errors import InputError, Problem
 from datagen.domain.jobs import MAX_RECORDS, Inference
 from datagen.domain.requests import DraftRequest, check

@@ -18,6 +18,11 @@ MEDIA: Mapping[Form, str] = {
     "bundle": "application/zip",
 }
 DELIMITERS: Mapping[str, str] = {"comma": ",", "semicolon": ";", "tab": "\t"}
+OPTIONS: Mapping[str, tuple[str, ...]] = {  # each with what it is when nothing is said first
+    "format": FORMS, "failed": ("null", "skip"), "safe": ("false", "true"),
+    "partial": ("false", "true"), "delimiter": tuple(DELIMITERS), "bom": ("false", "true"),
+    "nested": ("json", "columns"),
+}
 EXCEL_ROWS = 1_048_575  # below the header; the format's own bound, as the next two
 EXCEL_COLUMNS = 16_384
 EXCEL_CELL = 32_767  # characters

@@ -11,6 +11,7 @@ NEW = _FOLDER / "new.py"
 JOB = _FOLDER / "job.py"  # ?id=
 MODELS = _FOLDER / "models.py"
 METRICS = _FOLDER / "metrics.py"
+API = _FOLDER / "api_docs.py"
 ACCOUNT = _FOLDER / "account.py"
 ADMIN = _FOLDER / "admin.py"  # for admins alone
 DATASET = _FOLDER / "dataset.py"  # ?id=

@@ -27,6 +27,7 @@ page = st.navigation(
         st.Page(pages.METRICS, title="Metrics", icon=":material/monitoring:"),
         st.Page(pages.JOB, title="Job", visibility="hidden"),
         st.Page(pages.DATASET, title="Dataset", visibility="hidden"),
+        st.Page(pages.API, title="API", visibility="hidden"),
         st.Page(pages.ACCOUNT, title="Account", visibility="hidden"),
         *([st.Page(pages.ADMIN, title="Admin", icon=":material/admin_panel_settings:")]
           if user.role == "admin" else []),
@@ -36,11 +37,13 @@ page = st.navigation(
 
 with st.container(key="user_menu"):
     choice = st.menu_button(
-        user.name, ["Account", "Sign out"], icon=":material/person:", type="tertiary",
+        user.name, ["Account", "API", "Sign out"], icon=":material/person:", type="tertiary",
         key="account_menu"
     )
 if choice == "Account":
     st.switch_page(pages.ACCOUNT)
+if choice == "API":
+    st.switch_page(pages.API)
 if choice == "Sign out":
     session.sign_out()
     st.stop()

@@ -8,7 +8,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from starlette.testclient import TestClient
 
-from datagen.api.description import OPERATIONS, openapi
+from datagen.domain.api.description import OPERATIONS, openapi
 
 PAGES = {"/login", "/auth/logout", "/password", "/signup", "/signup/resend"}  # forms, for people
 REST = "/api/{rest:path}"  # what is not there

@@ -8,7 +8,7 @@ import pytest
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from datagen.api.scopes import opens
+from datagen.domain.api.scopes import opens
 from datagen.domain.users import User
 from datagen.services.sessions import FRESH
 

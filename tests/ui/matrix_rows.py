@@ -15,7 +15,8 @@ SCRIPTS = {"ben's read": ("ben", "read"), "ben's run": ("ben", "run"),
            "admin's run": ("admin", "run"), "ada's read": ("ada", "read"),
            "ada's run": ("ada", "run")}
 PEOPLE = ("newcomer", "ben", "admin")
-PAGES = ("/", "/account", "/admin", "/dataset", "/job", "/jobs", "/models", "/new")
+PAGES = ("/", "/account", "/admin", "/api_docs", "/dataset", "/job", "/jobs", "/metrics", "/models",
+         "/new")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,6 +36,8 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime import Runtime
 
 from datagen.api.gate import OPEN
+from datagen.domain.api.description import OPERATIONS
+from datagen.domain.api.scopes import audience
 from datagen.domain.profile_requests import ProfileRequest
 from datagen.domain.requests import DraftRequest
 from datagen.domain.users import User
@@ -133,6 +135,15 @@ def test_every_route_has_its_row(client: TestClient) -> None:
     assert pages_of_the_app() == set(PAGES)
     assert routes_of(client.app) == ROWS.keys()
     assert {call for call, row in ROWS.items() if row.anonymous != 401} == OPEN
+
+
+def test_the_description_says_who_may_as_the_table_does() -> None:
+    for (method, path), one in OPERATIONS.items():
+        row, who = ROWS[method, path], audience(method, path, is_open=one.is_open)
+        assert (who == "everybody") == (row.anonymous != 401), path
+        assert (who == "admin") == path.startswith("/api/admin"), path
+        if who == "admin":
+            assert row.ada == row.ben == 404, path
 
 
 def filled(path: str, things: Mapping[str, str]) -> str:

@@ -12,7 +12,7 @@ from datagen.adapters.local import LocalStore
 from datagen.domain.errors import CutOff, ModelUnreachable, StoreError
 from datagen.domain.users import User
 
-PAGES = ("jobs", "new", "job", "dataset", "models", "metrics", "account", "admin")
+PAGES = ("jobs", "new", "job", "dataset", "models", "metrics", "account", "admin", "api_docs")
 
 
 def texts(at: AppTest) -> str:

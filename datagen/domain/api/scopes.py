@@ -1,4 +1,4 @@
-"""What a personal token opens: nothing that is not listed here."""
+"""Who may call which route; a personal token opens nothing that is not listed here."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ _READ = frozenset({"/api/tasks", "/api/metrics", "/api/auth/me", "/api/openapi.j
                    "/api/health", "/health"})
 _JOBS = "/api/tasks/"
 _SAFE = frozenset({"GET", "HEAD"})
+# Nobody else learns that these are there.
+_ADMIN = ("/admin", "/api/admin")
+
+Audience = Literal["everybody", "read", "run", "session", "admin"]
 
 
 def opens(scope: Literal["read", "run"], method: str, path: str) -> bool:
@@ -23,3 +27,19 @@ def refusal(scope: Literal["read", "run"]) -> str:
     if scope == "read":
         return "This token may only read jobs and datasets."
     return "This token may only work with jobs and datasets. Sign in for everything else."
+
+
+def is_for_admins(path: str) -> bool:
+    """Whether a page or route is there for admins alone."""
+    return any(path == one or path.startswith(f"{one}/") for one in _ADMIN)
+
+
+def audience(method: str, path: str, *, is_open: bool) -> Audience:
+    """The least it takes to call a route: nothing, a token of that scope, a session, a role."""
+    if is_open:
+        return "everybody"
+    if is_for_admins(path):
+        return "admin"
+    if opens("read", method, path):
+        return "read"
+    return "run" if opens("run", method, path) else "session"

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import datagen
-from datagen.api import shapes as s
-from datagen.api.downloads import OPTIONS
-from datagen.api.shapes import Shape
+from datagen.domain.api import shapes as s
+from datagen.domain.api.examples import BODIES
+from datagen.domain.api.shapes import Shape
+from datagen.domain.downloads import OPTIONS
 from datagen.domain.requests import MAX_TITLE
 
 MAX_PAGE = 1_000  # records in one answer
@@ -169,11 +170,16 @@ def statuses(one: Operation) -> tuple[int, ...]:
     return tuple(sorted({one.status, *one.fails, *_ALWAYS, *also}))
 
 
+def told(status: int) -> str:
+    """What a status other than that of success means."""
+    return _WRONG[status]
+
+
 def openapi() -> dict[str, Any]:
     """The description in OpenAPI 3.1."""
     paths: dict[str, dict[str, Any]] = {}
     for (method, path), one in OPERATIONS.items():
-        paths.setdefault(path, {})[method.lower()] = _described(path, one)
+        paths.setdefault(path, {})[method.lower()] = _described(method, path, one)
     return {
         "openapi": "3.1.0",
         "info": {"title": "DataGen", "version": datagen.__version__},
@@ -188,8 +194,8 @@ def openapi() -> dict[str, Any]:
     }
 
 
-def _described(path: str, one: Operation) -> dict[str, Any]:
-    told: dict[str, Any] = {
+def _described(method: str, path: str, one: Operation) -> dict[str, Any]:
+    found: dict[str, Any] = {
         "summary": one.does,
         "responses": {str(status): _answer(status, one) for status in statuses(one)},
         "parameters": [
@@ -199,11 +205,11 @@ def _described(path: str, one: Operation) -> dict[str, Any]:
              for name, shape in one.query.items()],
     }
     if one.is_open:
-        told["security"] = []
+        found["security"] = []
     if one.body is not None:
-        told["requestBody"] = {"required": True,
-                               "content": {"application/json": {"schema": one.body}}}
-    return told
+        content = {"schema": one.body, "example": BODIES[method, path]}
+        found["requestBody"] = {"required": True, "content": {"application/json": content}}
+    return found
 
 
 def _answer(status: int, one: Operation) -> dict[str, Any]:
