@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 
-LONGEST = 60.0  # seconds that count between two looks
+LONGEST = 20.0  # seconds that count between two looks: no single one decides
 
 
 @dataclass(kw_only=True)

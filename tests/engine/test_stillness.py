@@ -31,8 +31,8 @@ def test_time_in_which_nobody_looked_hardly_counts() -> None:
 def test_each_thing_has_its_own() -> None:
     still = Stillness()
     still.of("one", "mark", 0.0)
-    assert still.of("other", "mark", 30.0) == 0.0
-    assert still.of("one", "mark", 30.0) == 30.0
+    assert still.of("other", "mark", 15.0) == 0.0
+    assert still.of("one", "mark", 15.0) == 15.0
 
 
 @pytest.mark.parametrize("mark", [None, (), frozenset({1})])

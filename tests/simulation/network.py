@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, BinaryIO, Protocol
@@ -51,6 +51,7 @@ class Watcher(Protocol):
     def note(self, who: str, what: str, *more: Any) -> None: ...
     def written(self, writer: str, place: Place, text: str | None) -> None: ...
     def arrived(self, node: str, place: Place, before: str | None, text: str | None) -> None: ...
+    def read(self, reader: str, hkey: str, texts: Mapping[str, str]) -> None: ...
 
 
 class Network:
@@ -201,7 +202,10 @@ class NodeStores:
                 self._net.luck.shuffle(fields)
             return dict(fields)
 
-        return self._call(read)
+        found = self._call(read)
+        if not self._calm:
+            self._net.watch.read(self._node.name, hkey, found)
+        return found
 
     def hsync(self, hkey: str, peer: str) -> bool:
         return self._call(lambda: False)

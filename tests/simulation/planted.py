@@ -13,7 +13,7 @@ from datagen.domain.asked import NOTHING, Asked
 from datagen.domain.exports import ResultLine
 from datagen.domain.folds import Case
 from datagen.domain.jobs import Edition
-from datagen.engine import closing, hearing, journal, roster
+from datagen.engine import closing, hearing, journal, roster, stillness
 from datagen.engine.repeating import Repeating
 from datagen.engine.reporter import Reporter
 from datagen.engine.shelf import Shelf
@@ -120,6 +120,8 @@ PLANTED: Mapping[str, tuple[Plant, int]] = {
         _in_place_of(roster, "named", lambda job, rename: job), 0),
     "the first title counts": (_in_place_of(Asked, "joined", _joined_to_the_first), 85),
     "nobody helps": (_in_place_of(roster, "share_to_help", lambda *_, **__: None), 6),
+    "time counts in which nobody looked": (
+        _in_place_of(stillness, "LONGEST", float("inf")), 119),
     "nobody closes in the creator's place": (
         _in_place_of(closing.Closing, "_is_my_turn", lambda *_, **__: False), 12),
     "the last word is dropped": (_in_place_of(Reporter, "last_word", _say_nothing_more), 6),

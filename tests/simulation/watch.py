@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter, deque
+from collections.abc import Mapping
 from typing import Any
 
 from datagen.domain.asked import Rename
@@ -16,10 +17,47 @@ _SHOWN = 90  # characters of a value
 _FINAL = ("succeeded", "failed")
 _MARKS = {"inc", "rev", "mac"}
 _GROWING = ("generatedOk", "generatedFailed", "calls", "attempts", "waitingMs", "workingMs")
+LEAST_LOOKS = 3  # at which a helper saw no progress
 
 
 class Broken(AssertionError):  # noqa: N818 - it says what happened to the rules
     """A history in which a rule was broken."""
+
+
+class _Looks:
+    """How often a reader saw the same of each peer, at least a second apart."""
+
+    def __init__(self) -> None:
+        self._at = float("-inf")
+        self._number = 0
+        self._texts: dict[str, str] = {}
+        self._runs: dict[str, tuple[tuple[int, int], str, int, int]] = {}
+
+    def look(self, now: float, texts: Mapping[str, str]) -> None:
+        if now - self._at >= 1:
+            self._at = now
+            self._number += 1
+        for peer, text in texts.items():
+            if self._texts.get(peer) == text:
+                continue
+            self._texts[peer], record = text, json.loads(text)
+            mark = (record.get("inc", 0), record.get("rev", 0))
+            effort = record.get("effort") or {}  # of later rounds
+            said = json.dumps([record.get("generatedOk"), record.get("generatedFailed"),
+                               effort if effort.get("of") == peer else None])
+            newest, known, since, before = self._runs.get(peer, ((-1, 0), "", 1, 0))
+            if mark > newest:
+                if said != known:
+                    since, before = self._number, self._number - since
+                self._runs[peer] = mark, said, since, before
+
+    def of(self, peer: str) -> int:
+        """How often what that peer says was the same.
+
+        Who decided to help tells so later, when something may just have changed.
+        """
+        _, _, since, before = self._runs.get(peer, ((-1, 0), "", 1, 0))
+        return max(self._number - since + 1, before)
 
 
 class Watch(logging.Handler):
@@ -45,6 +83,8 @@ class Watch(logging.Handler):
         self.disks_lost: set[str] = set()  # replicas that lost theirs
         self.marks: dict[tuple[str, Place], tuple[int, int]] = {}
         self.said: dict[tuple[str, str], dict[str, Any]] = {}  # job, peer -> its last words
+        self._looks: dict[tuple[str, str], _Looks] = {}  # reader, job
+        self._helped: set[tuple[str, str, str, int]] = set()  # helper, job, helped, round
 
     def fail(self, problem: str) -> None:
         if self.problem is None:
@@ -105,6 +145,7 @@ class Watch(logging.Handler):
         self.marks[writer, place] = mark
         if hkey.endswith(":peers") and hkey != PEERS:
             self._counted(hkey.split(":")[2], name, record)
+            self._helps(hkey.split(":")[2], name, record.get("effort"))
 
     def _taken_away(self, writer: str, place: Place) -> None:
         hkey, name = place
@@ -123,6 +164,18 @@ class Watch(logging.Handler):
                 self.fail(f"{peer} takes back that it finished its share of {job}.")
         self.said[job, peer] = record
 
+    def _helps(self, job: str, helper: str, effort: dict[str, Any] | None) -> None:
+        """Nobody helps who has not seen several times in a row that the other gets nowhere."""
+        if effort is None or effort["of"] == helper:
+            return
+        helps = (helper, job, effort["of"], effort["round"])
+        if helps not in self._helped:
+            self._helped.add(helps)
+            looks = self._looks.get((helper, job), _Looks())
+            if looks.of(effort["of"]) < LEAST_LOOKS:
+                self.fail(f"{helper} helps {effort['of']} with {job} after it looked "
+                          f"{looks.of(effort['of'])} times.")
+
     def _may_write(self, writer: str, hkey: str, name: str, record: dict[str, Any]) -> bool:
         """Only its owner writes a field. A job's entry others may repeat, and tell its end."""
         if hkey.startswith("datagen:user:") and hkey.endswith(":jobs"):
@@ -137,6 +190,12 @@ class Watch(logging.Handler):
         return own or (hkey, text) in self.entries
 
     # What is seen.
+
+    def read(self, reader: str, hkey: str, texts: Mapping[str, str]) -> None:
+        """The worker of that node could read what the peers say."""
+        if hkey.endswith(":peers") and hkey != PEERS:
+            looks = self._looks.setdefault((reader, hkey.split(":")[2]), _Looks())
+            looks.look(self._now(), texts)
 
     def arrived(self, node: str, place: Place, before: str | None, text: str | None) -> None:
         hkey, name = place
