@@ -145,7 +145,7 @@ class HttpChat:
                      call.max_tokens, clean(words, route.secrets, _LOG_LIMIT))
         started = self._clock.monotonic()
         try:
-            got = await self._sent(endpoint, route, body)
+            got = await self._sent(endpoint, route, body, call)
         except ModelError as exc:
             if self._log:
                 log.info("no answer from %s after %.2f s: %s", route.place,
@@ -158,7 +158,9 @@ class HttpChat:
                            _LOG_LIMIT))
         return self._answer(got, route)
 
-    async def _sent(self, endpoint: Endpoint, route: Route, body: bytes) -> Got:
+    async def _sent(
+        self, endpoint: Endpoint, route: Route, body: bytes, call: ChatCall
+    ) -> Got:
         """The answer to one request, in whichever form the endpoint is called."""
         async def send(method: Literal["GET", "POST"], url: str, body: bytes | None) -> Got:
             return await self._out.send(method, url, own=route.is_own, who=route.who,
@@ -168,7 +170,7 @@ class HttpChat:
             return await send("POST", route.url, body)
         node = Polled(base_url=endpoint.base_url, path=endpoint.path, who=route.who, send=send,
                       clock=self._clock, timeout=self._out.timeout)
-        return await node.ask(body)
+        return await node.ask(body, call.name, call.again)
 
     async def _get(self, url: str, endpoint: Endpoint) -> Answer:
         """A page of the model server."""

@@ -1,8 +1,9 @@
 """A node's second form of calls: hand in, then ask for the answer (WIRE.md, section 3).
 
-A call's id follows from what it asks, so after a restart the same record finds the answer that
-was already paid for. A node keeps answers for hours; an id it doesn't know is handed in. One
-whose answer the node failed to make is asked for again under the next id.
+A call's id follows from its name and from what it asks, so after a restart the same record of
+the same job finds the answer that was already paid for, and no other does. A node keeps answers
+for hours; an id it doesn't know is handed in. One whose answer the node failed to make, or whose
+answer was of no use, is asked for again under the next id. A call without a name is asked once.
 """
 
 from __future__ import annotations
@@ -42,11 +43,16 @@ class Polled:
         self._who, self._send = who, send
         self._clock, self._nap, self._timeout = clock, nap, timeout
 
-    async def ask(self, body: bytes) -> Got:
-        """The answer to ``body`` in the form of the first kind of calls. Raises ModelError."""
+    async def ask(self, body: bytes, call: str = "", again: int = 0) -> Got:
+        """The answer to ``body`` in the form of the first kind of calls. Raises ModelError.
+
+        ``call``: its name; "" = it has none. ``again``: answers to it that were of no use.
+        """
         asked = json.loads(body)
         until = self._clock.monotonic() + self._timeout
-        name = request_id(asked)
+        if not call:
+            return await self._handed_in(asked, f"dg-{uuid.uuid4().hex}", until)
+        name = request_id(asked, call, again)
         for number in range(1, MOST_TRIES + 1):
             known = f"{name}-{number}"
             found = await self._look(known)
@@ -97,10 +103,10 @@ class Polled:
                                f"({got.status}).")
 
 
-def request_id(asked: dict[str, Any]) -> str:
-    """The name of a call; the same for the same question, whoever asks with whichever key."""
+def request_id(asked: dict[str, Any], call: str, again: int) -> str:
+    """The id of a call; the same for the same question of the same name, with whichever key."""
     question = {key: value for key, value in asked.items() if key != "authorization"}
-    text = json.dumps(question, sort_keys=True)
+    text = json.dumps([call, again, question], sort_keys=True)
     return f"dg-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
 

@@ -50,6 +50,8 @@ class ChatCall:
     temperature: float = 0.7  # 0-1.5
     max_tokens: int = 1024  # 16-4096; a node's own default of 512 cuts long records
     parameters: Mapping[str, Any] = field(default_factory=dict)  # passed on as they are
+    name: str = ""  # what tells it from all others, after a restart too; "" = it is none of many
+    again: int = 0  # answers to it that were of no use
 
 
 @dataclass(frozen=True, kw_only=True)

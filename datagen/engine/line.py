@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
 from datagen.domain.chat import ChatCall, ChatReply, Endpoint
 from datagen.domain.errors import (
@@ -19,6 +19,7 @@ from datagen.domain.errors import (
     ModelUnreachable,
     ReplyUnusable,
 )
+from datagen.engine.blame import Blame
 from datagen.engine.counts import Counts
 from datagen.engine.limiter import Party, Slot
 from datagen.engine.limiters import Limiters
@@ -29,22 +30,9 @@ from datagen.ports import ChatModel
 
 _LOG = logging.getLogger(__name__)
 MAX_RETRY_AFTER = 600.0  # seconds; a server can't send us to sleep for longer
-MAX_REJECTIONS = 3  # of one record, with answers to others in between
-MAX_FAILURES = 6  # the same of calls that came to nothing
-PATIENCE = 4  # such tries of one record in a row, until another's is tried in place of it
-MOST_LONE = 8  # calls that came to nothing, less those answered: from then on it is the server
+LEAST_LONE, MOST_LONE = 3, 8  # calls that came to nothing, less those answered: it is the server
 MAX_UNUSABLE = 10  # answers without a text in a row: from then on it is the server's fault
 TOLD_AFTER = 3  # refusals in a row, or seconds that a server wants to be left alone
-
-
-@dataclass(kw_only=True, slots=True)
-class _Unlucky:
-    """A record that the server doesn't take, or fails on, though perhaps not on others."""
-
-    times: int = 0  # each with answers to others in between
-    answers: int = -1  # how many there were by then
-    tries: int = 0  # after pauses, since the last answer: to find out whose fault it is
-    patience: int = 0  # of these, until another record's call is one of them
 
 
 class Line:
@@ -77,7 +65,8 @@ class Line:
         self._faults = self._answers = 0
         self._unusable = 0  # answers without a text since the last one with
         self._lone = 0  # calls that came to nothing, less those answered; never below 0
-        self._unlucky: dict[int, _Unlucky] = {}  # by index
+        self._blame = Blame()
+        self._of_no_use: dict[str, int] = {}  # answers to a call under way, by its name
 
     def __enter__(self) -> Line:
         """The share begins to make calls."""
@@ -106,9 +95,19 @@ class Line:
         Raises ReplyUnusable: the server answered, but not with a text; or it rejects this
         record, or fails on it, again and again, though not on the others.
         """
+        try:
+            return await self._completed(call, index, attempt, stop, twin)
+        finally:
+            self._blame.forget(index)
+            self._of_no_use.pop(call.name, None)
+
+    async def _completed(
+        self, call: ChatCall, index: int, attempt: int, stop: asyncio.Event,
+        twin: Callable[[int], ChatCall] | None,
+    ) -> ChatReply | None:
         while not stop.is_set():
             if self._pause is None:
-                if pause := self._apart(index):
+                if pause := self._blame.apart(index):
                     await self._pace.pause(pause, stop)
                     if stop.is_set():
                         break
@@ -121,28 +120,22 @@ class Line:
                     if stop.is_set():
                         break
                     await self._renew()
-                    if twin and (other := self._other(index)):
-                        with contextlib.suppress(ReplyUnusable):  # the server takes it
-                            await self._try(twin(other), index, attempt, stop, is_twin=True)
+                    if twin and (other := self._blame.twin(index)):
+                        await self._try_twin(twin(other), index, attempt, stop)
                         continue
                     reply = await self._try(call, index, attempt, stop)
             if reply is not None:
-                self._unlucky.pop(index, None)
                 return reply
         return None
 
-    def _apart(self, index: int) -> float:
-        """Seconds that a record waits by itself before its next try: 0, 1, 2, 4 and so on."""
-        found = self._unlucky.get(index)
-        return 0.0 if found is None or found.times < 2 else 2.0 ** (found.times - 2)
-
-    def _other(self, index: int) -> int:
-        """Which other record's call to try in place of this one's; 0 = none."""
-        found = self._unlucky.get(index)
-        if found is None:
-            return 0
-        found.tries += 1
-        return found.tries if found.tries > found.patience and found.tries % 2 else 0
+    async def _try_twin(
+        self, call: ChatCall, index: int, attempt: int, stop: asyncio.Event
+    ) -> None:
+        """See whether the server takes another record's call now; nothing is made of it."""
+        now = replace(call, name=f"{call.name} {self._pace.clock.now().isoformat()}")
+        with contextlib.suppress(ReplyUnusable):  # it takes it
+            await self._try(now, index, attempt, stop, is_twin=True)
+        self._of_no_use.pop(now.name, None)
 
     async def _renew(self) -> None:
         """Take the key that its owner may have put in place of a refused one."""
@@ -184,12 +177,12 @@ class Line:
             self._limiter.give_back(slot)
             self._fails(exc, faults)
             if not is_twin:
-                self._blame(exc, index, MAX_REJECTIONS)
+                self._put_down(exc, index)
             return None
         except (ModelFailed, ModelUnreachable) as exc:
             is_fault = self._comes_to_nothing(exc, slot, faults)
             if not is_twin and not is_fault:
-                self._blame(exc, index, MAX_FAILURES, PATIENCE)
+                self._put_down(exc, index)
             return None
         except ModelError as exc:
             self._limiter.lost(slot)
@@ -209,8 +202,15 @@ class Line:
         for counts in self._counts:
             counts.called(clock.monotonic())
         self._tally.begin(index, attempt)
+        if again := self._of_no_use.get(call.name, 0):
+            call = replace(call, again=again)
         try:
             return await self._model.complete(self._endpoint, call)
+        except ModelUnreachable:
+            raise  # its answer may still come
+        except ModelError:
+            self._of_no_use[call.name] = again + 1
+            raise
         finally:
             self._tally.end(index)
             for counts in self._counts:
@@ -252,7 +252,7 @@ class Line:
         """Whether that is the endpoint's fault; else it befell this one call among others."""
         self._lone += 1
         is_away = isinstance(exc, ModelUnreachable) and self._limiter.is_silent(slot)
-        is_fault = is_away or self._lone >= min(MOST_LONE, 1 + self._allowed())
+        is_fault = is_away or self._lone >= max(LEAST_LONE, min(MOST_LONE, self._allowed()))
         if is_fault:
             self._limiter.lost(slot)
             self._fails(exc, faults)
@@ -260,15 +260,10 @@ class Line:
             self._limiter.give_back(slot)
         return is_fault
 
-    def _blame(self, exc: ModelError, index: int, most: int, patience: int = 0) -> None:
+    def _put_down(self, exc: ModelError, index: int) -> None:
         """Raises ReplyUnusable once the fault is plainly this record's, not the endpoint's."""
-        found = self._unlucky.setdefault(index, _Unlucky())
-        found.patience = patience
-        if self._answers > found.answers:
-            found.times, found.answers, found.tries = found.times + 1, self._answers, 0
-            if found.times >= most:
-                del self._unlucky[index]
-                raise ReplyUnusable(str(exc)) from exc
+        if self._blame.puts(exc, index, self._answers):
+            raise ReplyUnusable(str(exc)) from exc
 
     def _works(self, faults: int) -> None:
         self._answers += 1

@@ -57,8 +57,9 @@ class Runner:
     def __init__(
         self, *, details: JobDetails, total: int, journal: Journal, line: Line, tally: Tally,
         pace: Pace, max_in_flight: int, attempts: int, backwards: bool = False,
+        number: int = 0,
     ) -> None:
-        """``backwards``: from the share's last record to its first."""
+        """``backwards``: from the share's last record to its first; ``number``: the round."""
         self._journal, self._line, self._tally, self._pace = journal, line, tally, pace
         self._max_in_flight, self._attempts = max_in_flight, attempts
         self._backwards = backwards
@@ -69,6 +70,7 @@ class Runner:
         self._temperature = temperature(details)
         self._max_tokens = max_tokens(details)
         self._source = plan.source(details)
+        self._name = f"{details.id} {number}"  # of the calls
         self._disk = Backoff(pace)
         self._prospects = Prospects(records=journal.left, ok=journal.ok)
         self._doubts, self._doubting = Backoff(pace, first=10.0, cap=120.0), asyncio.Lock()
@@ -189,7 +191,7 @@ class Runner:
             messages=self._prompt.messages(
                 index, salt=plan.salt(self._source, index), attempt=attempt, problem=problem),
             schema=self._schema, temperature=self._temperature, max_tokens=tokens,
-            parameters=self._parameters,
+            parameters=self._parameters, name=f"{self._name} {index} {attempt}",
         )
 
     async def _keep(self, made: _Made, stop: asyncio.Event) -> None:

@@ -280,6 +280,7 @@ class _Work:
             details=details, total=task.job.total_records, journal=self._journal, line=line,
             tally=self._tally, pace=shop.pace, max_in_flight=shop.settings.max_in_flight,
             attempts=shop.settings.attempts, backwards=task.of != shop.settings.peer_id,
+            number=task.number,
         )
 
 

@@ -24,8 +24,9 @@ SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required"
 BODY = json.dumps({"messages": [{"role": "user", "content": "x"}], "authorization": "k"}).encode()
 
 
-def call_of(number: int = 1) -> ChatCall:
-    return ChatCall(messages=(Message(role="user", content=f"Record {number}"),), schema=SCHEMA)
+def call_of(number: int = 1, name: str = "job_1 0 0 1", again: int = 0) -> ChatCall:
+    return ChatCall(messages=(Message(role="user", content=f"Record {number}"),), schema=SCHEMA,
+                    name=name, again=again)
 
 
 def endpoint_of(base_url: str, **more: Any) -> Endpoint:
@@ -139,8 +140,41 @@ async def test_a_wrong_key_is_refused_and_stands_in_no_address(sample_server: St
 
 def test_a_call_is_named_by_what_it_asks_and_not_by_its_key() -> None:
     asked = {"messages": [{"role": "user", "content": "x"}], "temperature": 0.7}
-    assert request_id(asked) == request_id({**asked, "authorization": "k"})
-    assert request_id(asked) != request_id({**asked, "temperature": 0.8})
+    name = request_id(asked, "a", 0)
+    assert name == request_id({**asked, "authorization": "k"}, "a", 0)
+    others = {request_id({**asked, "temperature": 0.8}, "a", 0), request_id(asked, "b", 0),
+              request_id(asked, "a", 1)}
+    assert len({name, *others}) == 4
+
+
+@pytest.mark.parametrize("other", [
+    {"name": "job_2 0 0 1"}, {"name": "job_1 1 0 1"}, {"name": "job_1 0 1 1"},
+    {"name": "job_1 0 0 2"}, {"again": 1}])
+async def test_another_job_round_record_or_try_that_asks_the_same_gets_an_answer_of_its_own(
+    sample_server: Start, other: dict[str, Any]
+) -> None:
+    base_url, app = sample_server()
+    endpoint = endpoint_of(base_url)
+    chat = chat_for(endpoint)
+    try:
+        for _ in range(2):
+            await chat.complete(endpoint, call_of())
+        assert app.state.calls == 1
+        for _ in range(2):
+            await chat.complete(endpoint, call_of(**other))
+        assert app.state.calls == 2
+    finally:
+        await chat.aclose()
+
+
+async def test_a_call_without_a_name_gets_a_new_answer_each_time(sample_server: Start) -> None:
+    base_url, app = sample_server()
+    endpoint = endpoint_of(base_url)
+    chat = chat_for(endpoint)
+    for _ in range(3):
+        assert (await chat.complete(endpoint, call_of(name=""))).text
+    await chat.aclose()
+    assert app.state.calls == 3
 
 
 class Node:
@@ -168,7 +202,7 @@ class Node:
     async def ask(self) -> Got:
         return await Polled(
             base_url="http://n", path="/prefix/create_chat_completion", who="The model server",
-            send=self.send, clock=self.clock, timeout=100, nap=self.nap).ask(BODY)
+            send=self.send, clock=self.clock, timeout=100, nap=self.nap).ask(BODY, "call")
 
 
 def _got(said: Any, status: int = 200) -> Got:

@@ -59,7 +59,7 @@ class FullDisk(Journal):
 class Bench:
     def __init__(self, folder: Path, model: Model, *, total: int = 10, attempts: int = 1,
                  max_in_flight: int = 4, number: int = 1, backwards: bool = False,
-                 **parameters: Any) -> None:
+                 round_: int = 0, **parameters: Any) -> None:
         share = Share(start=0, end=total)
         self.model, self.naps, self.stop = model, [], asyncio.Event()
         self.clock = HandClock()
@@ -73,7 +73,7 @@ class Bench:
         self.runner = Runner(details=details, total=total,
                              journal=self.journal, line=line, tally=self.tally, pace=pace,
                              max_in_flight=max_in_flight, attempts=attempts,
-                             backwards=backwards)
+                             backwards=backwards, number=round_)
 
     async def run(self) -> bool:
         return await self.runner.run(self.stop)
@@ -89,7 +89,7 @@ def bench(tmp_path: Path) -> Iterator[Any]:
     made: list[Bench] = []
 
     def make(script: dict[int, list[Any]] | None = None, **options: Any) -> Bench:
-        made.append(Bench(tmp_path, Model(script), **options))
+        made.append(Bench(tmp_path / options.pop("folder", ""), Model(script), **options))
         return made[-1]
 
     yield make
@@ -243,6 +243,22 @@ def test_any_mix_of_faults_ends_with_each_record_once(tmp_path_factory, plan) ->
     wrong = [sum(kind in "wu" for kind in faults) for faults in plan]
     assert [line["i"] for line in lines] == list(range(6))
     assert [line["ok"] for line in lines] == [count < 2 for count in wrong]
+
+
+async def test_every_call_has_a_name_that_only_the_same_call_after_a_restart_has(bench) -> None:
+    script = {1: [WRONG], 2: [ModelUnreachable("Away."), ModelFailed("Broken.")]}
+    first, same, other, later = (
+        bench(script, total=4, attempts=2, max_in_flight=1, folder=folder, number=job, round_=turn)
+        for folder, job, turn in (("a", 1, 0), ("b", 1, 0), ("c", 2, 0), ("d", 1, 1)))
+    for it in (first, same, other, later):
+        assert await it.run()
+    names, names_again, *rest = [[(call.name, call.again) for _, call in it.model.calls]
+                                 for it in (first, same, other, later)]
+    assert names == names_again
+    assert len({name for said in (names, *rest) for name, _ in said}) == 3 * (4 + 1)
+    of_two = [(call.name, call.again) for index, call in first.model.calls if index == 2]
+    assert [times for _, times in of_two] == [0, 0, 1]  # what was not answered may be yet
+    assert len({name for name, _ in of_two}) == 1
 
 
 async def test_while_the_endpoint_is_away_the_reason_is_visible_and_one_record_tries(
