@@ -99,8 +99,10 @@ class Drafts:
         begun = self.clock.monotonic()
         try:
             reply = await self.chat.complete(endpoint, call)
-            found = read_draft(reply.text, dataset_mode=request.dataset_mode,
-                               classes=request.classes)
+            # Aside: what a server answers may take long to read, and others are answered here.
+            found = await asyncio.to_thread(
+                read_draft, reply.text, dataset_mode=request.dataset_mode,
+                classes=request.classes)
         except ModelError:
             self._count_failure(user.name)
             raise

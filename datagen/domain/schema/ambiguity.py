@@ -137,7 +137,9 @@ def open_repeats(pattern: str) -> int:
 
 def _open_repeats(part: Any) -> int:
     if isinstance(part, parser.SubPattern | list | tuple):
-        repeat = isinstance(part, tuple) and len(part) > 1 and part[0] in REPEATS
+        # Codes are numbers, as groups are: only a code's own kind tells them apart.
+        repeat = (isinstance(part, tuple) and len(part) > 1
+                  and type(part[0]) is type(codes.MAX_REPEAT) and part[0] in REPEATS)
         own = 1 if repeat and part[1][1] >= codes.MAXREPEAT else 0
         return own + sum(_open_repeats(inner) for inner in part)
     return 0

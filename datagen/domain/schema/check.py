@@ -29,6 +29,9 @@ MAX_LEVELS = 10  # objects and lists inside one another
 MAX_JSON_DEPTH = 64  # brackets inside one another; ten levels need about 40
 MAX_PROBLEMS = 20  # told at once
 MAX_PATTERN = 1_000  # characters
+MAX_PATTERNS = 20_000  # characters of all patterns together
+MAX_PARTS = 2_000  # schemas inside the schema
+MAX_REFERENCES = 200  # what they lead to is looked at for each of them
 
 _KNOWN = frozenset({*KEYWORDS, "$schema"})
 
@@ -116,29 +119,39 @@ def _preflight(schema: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem(path="", message='The type at the root must be "object".')
     if not schema.get("properties"):
         yield Problem(path="", message="The schema has no fields. Add at least one.")
+    known = paths.References(schema)
     for place, node in paths.walk(schema):
         if isinstance(node, Mapping):
             path = paths.of_pointer(place)
             for text in (*contradictions(node, place), *_bad_patterns(node), *_bad_values(node),
-                         *_undeclared(schema, place, node),
-                         *_bad_references(schema, node, bool(place))):
+                         *_undeclared(schema, known, place, node),
+                         *_bad_references(known, node, bool(place))):
                 yield Problem(path=path, message=text)
     for place, text in endless(schema):
         yield Problem(path=paths.of_pointer(place), message=text)
 
 
 def too_big(schema: Mapping[str, Any]) -> Problem | None:
-    """Too many fields or levels; looked for first, the rest takes time in a big schema."""
-    fields = 0
+    """Too many fields, levels or parts; looked for first, the rest takes time in a big schema."""
+    fields = parts = references = patterns = 0
     for place, node in paths.walk(schema):
+        parts += 1
         if _levels(place) > MAX_LEVELS:
             return Problem(path=paths.of_pointer(place),
                            message=f"This is nested more than {MAX_LEVELS} levels deep.")
-        known = node.get("properties") if isinstance(node, Mapping) else None
-        fields += len(known) if isinstance(known, Mapping) else 0
-    if fields > MAX_FIELDS:
-        return Problem(path="", message=f"The schema has {fields} fields; at most {MAX_FIELDS} "
-                                        "are allowed.")
+        if isinstance(node, Mapping):
+            known = node.get("properties")
+            fields += len(known) if isinstance(known, Mapping) else 0
+            references += len({"$ref", "$dynamicRef"} & node.keys())
+            patterns += sum(map(len, _patterns(node)))
+    for count, most, what in (
+        (fields, MAX_FIELDS, "fields"), (parts, MAX_PARTS, "parts"),
+        (references, MAX_REFERENCES, "references"),
+        (patterns, MAX_PATTERNS, "characters of patterns"),
+    ):
+        if count > most:
+            return Problem(path="", message=f"The schema has {count:,} {what}; at most {most:,} "
+                                            "are allowed.")
     return None
 
 
@@ -146,9 +159,15 @@ def _levels(place: tuple[str | int, ...]) -> int:
     return len(re.findall(r"[.\[]", f".{paths.of_pointer(place)}")) if place else 0
 
 
+def _patterns(node: Mapping[str, Any]) -> Iterator[str]:
+    named = node.get("patternProperties")
+    for pattern in (node.get("pattern"), *(named if isinstance(named, Mapping) else ())):
+        if isinstance(pattern, str):
+            yield pattern
+
+
 def _bad_patterns(node: Mapping[str, Any]) -> Iterator[str]:
-    for pattern in [*([node["pattern"]] if "pattern" in node else []),
-                    *node.get("patternProperties", ())]:
+    for pattern in _patterns(node):
         fault = pattern_fault(pattern)
         if fault:
             yield fault
@@ -179,17 +198,18 @@ def _bad_values(node: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _undeclared(
-    root: Mapping[str, Any], place: tuple[str | int, ...], node: Mapping[str, Any]
+    root: Mapping[str, Any], references: paths.References, place: tuple[str | int, ...],
+    node: Mapping[str, Any],
 ) -> Iterator[str]:
     """Required fields that neither the object nor any branch of it declares."""
     if "properties" in node and node.get("required"):
-        known = _declared(root, paths.owner(root, place))
+        known = _declared(references, paths.owner(root, place))
         for name in node["required"]:
             if name not in known:
                 yield f"{shown(name)} is required, but there is no such field."
 
 
-def _declared(root: Any, owner: Any) -> set[str]:
+def _declared(references: paths.References, owner: Any) -> set[str]:
     names: set[str] = set()
     seen: set[int] = set()
     waiting = [owner]
@@ -198,11 +218,13 @@ def _declared(root: Any, owner: Any) -> set[str]:
         if isinstance(node, Mapping) and id(node) not in seen:
             seen.add(id(node))
             names.update(node.get("properties", ()))
-            waiting += _in_place(root, node)
+            waiting += _in_place(references, node)
     return names
 
 
-def _bad_references(root: Any, node: Mapping[str, Any], inner: bool) -> Iterator[str]:
+def _bad_references(
+    references: paths.References, node: Mapping[str, Any], inner: bool
+) -> Iterator[str]:
     if inner and "$id" in node:
         yield "$id is allowed at the root only."
     for keyword in ("$ref", "$dynamicRef"):
@@ -210,29 +232,29 @@ def _bad_references(root: Any, node: Mapping[str, Any], inner: bool) -> Iterator
         if ref is None:
             continue
         try:
-            paths.resolve(root, ref)
+            references.resolve(ref)
         except LookupError:
             yield (f"{keyword} {shown(ref)} points at nothing in this schema."
                    if ref.startswith("#") else
                    f"{keyword} {shown(ref)} points outside this schema. Copy what it means "
                    "into $defs.")
         else:
-            if _comes_back(root, node):
+            if _comes_back(references, node):
                 yield f"{keyword} {shown(ref)} leads back to itself without end."
 
 
-def _comes_back(root: Any, start: Mapping[str, Any]) -> bool:
+def _comes_back(references: paths.References, start: Mapping[str, Any]) -> bool:
     """Whether in-place steps ($ref, allOf, …) lead from a node to itself."""
-    return paths.leads_back(start, lambda node: _in_place(root, node))
+    return paths.leads_back(start, lambda node: _in_place(references, node))
 
 
-def _in_place(root: Any, node: Any) -> Iterator[Any]:
+def _in_place(references: paths.References, node: Any) -> Iterator[Any]:
     for step, child in paths.children(node):
         if step[0] in paths.IN_PLACE:
             yield child
     for keyword in ("$ref", "$dynamicRef"):
         if isinstance(node, Mapping) and isinstance(node.get(keyword), str):
             try:
-                yield paths.resolve(root, node[keyword])
+                yield references.resolve(node[keyword])
             except LookupError:
                 continue

@@ -163,25 +163,26 @@ def _forbidden(node: Node) -> Iterator[str]:
 
 def endless(root: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Places where a required field holds the object it stands in, and so without end."""
+    references = paths.References(root)
     for place, node in paths.walk(root):
-        if isinstance(node, Mapping) and _needs_itself(root, node):
+        if isinstance(node, Mapping) and _needs_itself(references, node):
             yield place, ("This needs another one of its own kind inside it, and so without end. "
                           "Make the field that leads back optional, or let it be null.")
 
 
-def _needs_itself(root: Any, start: Node) -> bool:
+def _needs_itself(references: paths.References, start: Node) -> bool:
     if not start.get("properties"):
         return False
-    return paths.leads_back(start, lambda node: _needed(root, node))
+    return paths.leads_back(start, lambda node: _needed(references, node))
 
 
-def _needed(root: Any, node: Any) -> Iterator[Any]:
+def _needed(references: paths.References, node: Any) -> Iterator[Any]:
     """The schemas that a value of this one must hold a value of."""
     if not isinstance(node, Mapping) or "null" in listed(node.get("type")) or "enum" in node:
         return
     if isinstance(node.get("$ref"), str):
         with suppress(LookupError):
-            yield paths.resolve(root, node["$ref"])
+            yield references.resolve(node["$ref"])
     yield from node.get("allOf", ())
     if "object" in listed(node.get("type", "object")):
         known = node.get("properties", {})

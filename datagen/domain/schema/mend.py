@@ -6,11 +6,12 @@ model wrote it. Values are never invented; what can't be understood is left out.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from datagen.domain.schema import paths
-from datagen.domain.schema.check import pattern_fault
+from datagen.domain.schema.check import MAX_PATTERNS, pattern_fault
 from datagen.domain.schema.explain import shown, shown_text
 from datagen.domain.schema.fields import of_list
 from datagen.domain.schema.types import JSON_TYPES, fits_type, listed, nullable, of_example, of_word
@@ -45,6 +46,7 @@ class Mender:
 
     def __init__(self) -> None:
         self.notes: list[str] = []
+        self._patterns = 0  # characters of those that were looked at
 
     def note(self, path: str, text: str) -> None:
         """Remember a change once; beyond MAX_NOTES the last says there were more."""
@@ -184,16 +186,18 @@ class Mender:
         if isinstance(values, Mapping):
             values = list(values)
         if "enum" in node:
-            kept: list[Any] = []
+            kept: dict[str, Any] = {}  # by what tells them apart
             for value in values if isinstance(values, list) else []:
                 if "type" not in node or fits_type(value, node["type"]):
-                    kept += [value] if not any(_same(value, other) for other in kept) else []
-            node["enum"] = kept
+                    kept.setdefault(_spelled(value), value)
+            node["enum"] = [*kept.values()]
             if not kept:
                 del node["enum"]
                 self.note(path, "its allowed values could not be used; left out")
         pattern = node.get("pattern")
-        if "pattern" in node and (not isinstance(pattern, str) or pattern_fault(pattern)):
+        self._patterns += len(pattern) if isinstance(pattern, str) else 0
+        if "pattern" in node and (not isinstance(pattern, str) or self._patterns > MAX_PATTERNS
+                                  or pattern_fault(pattern)):
             self.note(path, f"the pattern {shown(node.pop('pattern'))} can't be read; left out")
         for name in ("format", "title", "description"):
             if name in node and not isinstance(node[name], str):
@@ -264,6 +268,8 @@ def _is_optional(child: Any) -> bool:
     return truth(flags.get("optional"))
 
 
-def _same(one: Any, other: Any) -> bool:
-    """Equality as JSON sees it: true is not 1."""
-    return one == other and isinstance(one, bool) == isinstance(other, bool)
+def _spelled(value: Any) -> str:
+    """The same text for values that are equal to JSON: 1 and 1.0 are, true and 1 are not."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return json.dumps(value, sort_keys=True)

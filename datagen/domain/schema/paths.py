@@ -128,6 +128,28 @@ def resolve(root: Any, ref: str) -> Any:
     return node
 
 
+class References:
+    """Where the references of one schema lead, each looked for once; it may not change meanwhile.
+
+    An anchor is looked for in the whole schema: one after another, thousands take minutes.
+    """
+
+    def __init__(self, root: Any) -> None:
+        self._root = root
+        self._found: dict[str, list[Any]] = {}  # one target, or none
+
+    def resolve(self, ref: str) -> Any:
+        """As ``resolve``. Raises LookupError."""
+        if ref not in self._found:
+            try:
+                self._found[ref] = [resolve(self._root, ref)]
+            except LookupError:
+                self._found[ref] = []
+        if not self._found[ref]:
+            raise LookupError(ref)
+        return self._found[ref][0]
+
+
 def leads_back(start: Any, steps: Callable[[Any], Iterable[Any]]) -> bool:
     """Whether following ``steps`` from a node comes back to that very node."""
     seen: set[int] = set()

@@ -30,9 +30,10 @@ def usable(schema: dict[str, Any], mender: Mender) -> dict[str, Any]:
             holder = holder[part]
         mender.note(paths.of_pointer(place), f"{place[-1]} could not be used; left out")
         del holder[place[-1]]
+    references = paths.References(schema)  # what is mended takes no target away
     for at, node in [*paths.walk(schema)]:
         if isinstance(node, dict):
-            _mend_reference(schema, node, paths.of_pointer(at), mender)
+            _mend_reference(references, node, paths.of_pointer(at), mender)
     if META.is_valid(schema):
         for at, node in [*paths.walk(schema)]:
             if isinstance(node, dict):
@@ -75,10 +76,12 @@ def _end(schema: dict[str, Any], mender: Mender) -> None:
                             "leads back to where it stands; made optional")
 
 
-def _mend_reference(root: dict[str, Any], node: Any, path: str, mender: Mender) -> None:
+def _mend_reference(
+    references: paths.References, node: Any, path: str, mender: Mender
+) -> None:
     if isinstance(node.get("$ref"), str):
         try:
-            paths.resolve(root, node["$ref"])
+            references.resolve(node["$ref"])
         except LookupError:
             ref = node.pop("$ref")
             node.setdefault("type", "string")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -75,6 +74,9 @@ def is_schema(value: Mapping[str, Any]) -> bool:
                for w in words)
 
 
+_GREATEST = 1e300
+
+
 def number(value: Any, *, whole: bool) -> int | float | None:
     """A limit as a number, where it is one or is written as one; None else."""
     if isinstance(value, str):
@@ -82,7 +84,9 @@ def number(value: Any, *, whole: bool) -> int | float | None:
         if not re.fullmatch(r"[+-]?\d{1,18}(\.\d{1,18})?", text):
             return None
         value = float(text) if "." in text else int(text)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if not -_GREATEST <= value <= _GREATEST:  # not a number, or one that nobody reckons with
         return None
     if whole:
         return int(value) if value >= 0 and value == int(value) else None

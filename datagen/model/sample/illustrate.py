@@ -33,7 +33,7 @@ def illustrate(schema: Mapping[str, Any]) -> Any:
         raise InputError("No example is shown: a pattern of this schema takes long to check.")
     try:
         return generate(schema, _SEED, tries=_TRIES)
-    except CannotGenerate as exc:
+    except (CannotGenerate, ArithmeticError) as exc:  # or numbers that no computer reckons with
         raise InputError("No example record was found for this schema in a moment. If its rules "
                          "contradict each other, a model won't find one either.") from exc
 
