@@ -16,16 +16,20 @@ import pytest
 
 from datagen.engine import closing
 from tests.simulation.history import happen
-from tests.simulation.planted import PLANTED
+from tests.simulation.planted import PLANTED, Plant
 from tests.simulation.watch import Broken
 
 
 @pytest.mark.parametrize("fault", PLANTED)
 def test_a_planted_fault_is_found(fault: str) -> None:
-    plant, seed = PLANTED[fault]
+    plant, seeds = PLANTED[fault]
+    assert any(_finds(seed, plant) for seed in seeds)
+
+
+def _finds(seed: int, plant: Plant) -> bool:
     happen(seed).check()
     with plant():
-        assert happen(seed).problem is not None
+        return happen(seed).problem is not None
 
 
 def test_one_seed_is_one_history() -> None:
