@@ -108,15 +108,19 @@ def _in_place_of(owner: Any, name: str, new: Any) -> Plant:
 PLANTED: Mapping[str, tuple[Plant, tuple[int, ...]]] = {
     "it resumes by line count": (
         _in_place_of(journal.Journal, "missing", _missing_by_count), (346, 108, 9)),
-    "what is counted was not synced": (_in_place_of(journal.Journal, "sync", _sync_nothing), (93, 108, 9)),
+    "what is counted was not synced": (
+        _in_place_of(journal.Journal, "sync", _sync_nothing), (93, 108, 9)),
     "it closes without coverage": (
         _together(_in_place_of(Case, "is_complete", _complete_with_one_part),
                   _in_place_of(closing, "_edition", _covered_or_not)), (1, 5, 0)),
     "one peer is a quorum": (
         _in_place_of(editions, "is_quorum", lambda job, peers: bool(peers)), (678, 844)),
-    "a promise does not bind": (_in_place_of(editions, "heard", lambda mine, votes: mine), (11, 14, 36)),
-    "a proposal is taken unread": (_in_place_of(closing.Closing, "carry", _take_unread), (935, 662)),
-    "a new round forgets the one before": (_in_place_of(Shelf, "merged", _without_the_base), (135, 10, 374)),
+    "a promise does not bind": (
+        _in_place_of(editions, "heard", lambda mine, votes: mine), (11, 14, 36)),
+    "a proposal is taken unread": (
+        _in_place_of(closing.Closing, "carry", _take_unread), (935, 662)),
+    "a new round forgets the one before": (
+        _in_place_of(Shelf, "merged", _without_the_base), (135, 10, 374)),
     "a title does not get into the list": (
         _in_place_of(roster, "named", lambda job, rename: job), (1, 5, 0)),
     "the first title counts": (_in_place_of(Asked, "joined", _joined_to_the_first), (85, 27, 17)),
@@ -125,7 +129,8 @@ PLANTED: Mapping[str, tuple[Plant, tuple[int, ...]]] = {
         _in_place_of(stillness, "LONGEST", float("inf")), (256, 83, 182)),
     "nobody closes in the creator's place": (
         _in_place_of(closing.Closing, "_is_my_turn", lambda *_, **__: False), (12, 14, 23)),
-    "the last word is dropped": (_in_place_of(Reporter, "last_word", _say_nothing_more), (13, 6, 8)),
+    "the last word is dropped": (
+        _in_place_of(Reporter, "last_word", _say_nothing_more), (13, 6, 8)),
     "a start has no number of its own": (
         _in_place_of(Generation, "_next_inc", lambda self: 1), (3, 1, 0)),
     "a request is heard and not passed on": (
