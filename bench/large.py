@@ -21,7 +21,7 @@ def measure() -> Iterator[Figure]:
     many, fault = _made(MANY)
     name = f"worker, {MANY:,} records, {LATENCY * 1000:g} ms, {IN_FLIGHT} in flight"
     yield Figure(what=f"{name}: until the dataset is there", value=many.seconds, unit="s",
-                 note=fault or "its file is whole, in order, every record once, all fit")
+                 note=fault or "its file, read again: in order, every record once, each fits")
     yield Figure(what=f"{name}: CPU for 1,000 records", value=many.used.cpu * 1000 / MANY, unit="s",
                  most=0.6)
     yield Figure(what=f"{name}: most memory", value=many.used.peak, unit="MB")

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.dataset import DESCRIPTION, INSTRUCTIONS, SCHEMA, TITLE, index_of
+from bench.dataset import DESCRIPTION, INSTRUCTIONS, SCHEMA, TITLE
 from bench.endpoint import OPENAI_PATH, Endpoint
 from bench.processes import Usage, forget_peak, running, usage
+from bench.whole import fault_in
 from datagen import bootstrap, settings
 from datagen.domain.requests import DraftRequest
 from datagen.domain.users import User
@@ -73,16 +74,11 @@ class Replica:
                     used=usage(worker.pid).since(before))
 
     def faults(self, made: Made) -> str:
-        """What is wrong with the dataset: missing, out of order, twice; "" when nothing is."""
+        """What is wrong with the dataset, all of it read and checked; "" when nothing is."""
         job = self.view(made.job_id).job
         if (job.total_ok, job.total_failed) != (made.records, 0):
             return f"{job.total_ok} good and {job.total_failed} failed of {made.records}"
-        lines = self.services.datasets.lines(ADA, made.job_id)
-        for expected in range(made.records):
-            line = next(lines, None)
-            if line is None or line.i != expected or index_of(line.data or {}) != expected:
-                return f"record {expected} is not where it should be"
-        return "" if next(lines, None) is None else "there are more records than asked for"
+        return fault_in(self.services.datasets.lines(ADA, made.job_id), made.records)
 
     def close(self) -> None:
         self.services.close()

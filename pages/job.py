@@ -9,7 +9,16 @@ import streamlit as st
 
 from datagen.domain.errors import NotThere, StoreError
 from datagen.services.jobs import JobView
-from datagen.ui import components, downloads, job_actions, job_failures, job_peers, job_view, pages
+from datagen.ui import (
+    components,
+    downloads,
+    job_actions,
+    job_calls,
+    job_failures,
+    job_peers,
+    job_view,
+    pages,
+)
 from datagen.ui.session import app, require_user
 
 user = require_user()
@@ -79,6 +88,7 @@ def draw_progress() -> None:
         if latest.job.total_failed:
             job_failures.draw(user, job_id)
         job_peers.peers(latest)
+        job_calls.draw(latest)
         job_view.converted(latest)
         return
     if len(latest.job.peers) > 1:  # what is to be said of them takes room
@@ -91,6 +101,7 @@ def draw_progress() -> None:
     with right:
         if len(latest.job.peers) == 1:
             job_peers.peers(latest)
+        job_calls.draw(latest)
         job_view.converted(latest)
         job_view.latest_failures(latest)
 

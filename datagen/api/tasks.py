@@ -177,6 +177,9 @@ class _Tasks:
         user = _user(request)
         metrics = await run_in_threadpool(self._services.jobs.metrics, user)
         usage = await run_in_threadpool(self._services.model_use.seen_by, user)
+        if user.role == "admin":
+            usage["callsUnderWay"] = await run_in_threadpool(
+                self._services.jobs.calls_under_way)
         return JSONResponse({"metrics": {**metrics, **usage}})
 
 

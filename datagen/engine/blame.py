@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datagen.domain.errors import ModelError, ModelRejected
 
 MAX_REJECTIONS = 3  # of one record, with answers to others in between
-MAX_FAILURES = 6  # the same of calls that the server failed on
+MAX_FAILURES = 8  # the same of calls that the server failed on
 PATIENCE = 4  # such tries of one record in a row, until another's is made in place of it
 
 
@@ -50,9 +50,9 @@ class Blame:
         return found.tries if found.tries > found.patience and found.tries % 2 else 0
 
     def apart(self, index: int) -> float:
-        """Seconds that a record waits by itself before its next call: 0, 0, 1, 2, 4 and so on."""
+        """Seconds that a record waits by itself before its next call: none twice, then more."""
         found = self._unlucky.get(index)
-        return 0.0 if found is None or found.times < 2 else 2.0 ** (found.times - 2)
+        return 0.0 if found is None or found.times < 3 else 2.0 ** (found.times - 5)
 
     def forget(self, index: int) -> None:
         """It has its answer, or none is asked for any more."""

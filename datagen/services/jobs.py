@@ -251,6 +251,12 @@ class Jobs:
         shown = {job_id: view.job for job_id, view in self._snapshots.current().views.items()}
         return totals_record(totals_of_all(before, stored, shown, self._desk))
 
+    def calls_under_way(self) -> int:
+        """Of all open jobs, as their workers last told."""
+        views = self._snapshots.current().views.values()
+        return sum(state.under_way for view in views if not view.job.is_over
+                   for state in view.heard.values())
+
     def _own(self, user: User, job_id: str) -> JobView:
         seen = self._snapshots.current()
         view = seen.views.get(job_id)

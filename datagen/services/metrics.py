@@ -51,4 +51,7 @@ class ModelUse:
             return {}
         total = sum(self._patience.ask("usage", self._board.usages).values(), Usage())
         return {"modelCalls": total.calls, "modelAttempts": total.attempts,
-                "promptTokens": total.prompt_tokens, "completionTokens": total.completion_tokens}
+                "promptTokens": total.prompt_tokens, "completionTokens": total.completion_tokens,
+                "estimatedTokens": total.estimated_tokens,
+                "workingSeconds": total.working_ms // 1000,
+                "waitingSeconds": total.waiting_ms // 1000}

@@ -10,6 +10,7 @@ from datagen.domain.asked import NOTHING, Asked
 from datagen.domain.folds import Case, Progress, ended
 from datagen.domain.jobs import Edition, Job, PeerState
 from datagen.domain.titles import named
+from datagen.services.pulse import GONE_AFTER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +55,12 @@ class JobView:
         """When its latest round began; None = it waits."""
         retry = self.asked.retry
         return retry.at if self.round and retry else self.progress.started_at
+
+    @property
+    def heard(self) -> Mapping[str, PeerState]:
+        """What those peers say that may be alive; where there is one alone, it has its word."""
+        return {peer: state for peer, state in self.states.items() if len(self.job.peers) == 1
+                or self.silent.get(peer, GONE_AFTER) < GONE_AFTER}
 
     @property
     def offered(self) -> Job | None:

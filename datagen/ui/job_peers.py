@@ -25,8 +25,7 @@ def in_flight(view: JobView, now: datetime) -> None:
         ({"Peer": _name(peer)} if shared else {})
         | {"Record": item.index + 1, "Attempt": item.attempt,
            "Seconds": max((now - item.started_at).total_seconds(), 0)}
-        for peer, state in view.states.items() for item in state.in_flight
-        if not shared or view.silent.get(peer, GONE_AFTER) < GONE_AFTER
+        for peer, state in view.heard.items() for item in state.in_flight
     ]
     if not rows:
         components.quiet("No record is waiting for an answer.")
@@ -51,7 +50,8 @@ def peers(view: JobView) -> None:
             row["Done"] = 100 * (ok + failed) / len(share) if len(share) else None
         row |= {"Ok": ok, "Failed": failed, "Calls": state.usage.calls}
         if shared and is_open:
-            row |= {"Sign of life": _life(view, peer), "Note": _doing(view, peer)}
+            row |= {"Under way": view.heard[peer].under_way if peer in view.heard else 0,
+                    "Sign of life": _life(view, peer), "Note": _doing(view, peer)}
         else:
             row |= {"Tokens": state.usage.tokens,
                     "Started": components.moment(state.started_at),

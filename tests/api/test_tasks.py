@@ -69,9 +69,9 @@ class SignedInAs:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             name = dict(scope["headers"]).get(b"x-test-user", b"admin").decode()
-            now = self._clock.now()
+            now, role = self._clock.now(), "admin" if name == "root" else "user"
             scope["state"] = {"session": Session(
-                user=User(name=name, role="user"), id="s", issued_at=now, expires_at=now)}
+                user=User(name=name, role=role), id="s", issued_at=now, expires_at=now)}
         await self._app(scope, receive, send)
 
 
@@ -154,6 +154,14 @@ def test_an_export_is_byte_for_byte_the_earlier_applications(golden: Api, kind: 
 def test_the_totals_are_the_earlier_applications(golden: Api) -> None:
     answer = golden.get("/api/metrics")
     assert [answer.status_code, answer.json()] == GOLDEN["metrics"]
+
+
+def test_an_admin_is_told_what_was_asked_of_models_and_nobody_else_is(golden: Api) -> None:
+    asked = {"modelCalls", "modelAttempts", "promptTokens", "completionTokens",
+             "estimatedTokens", "workingSeconds", "waitingSeconds", "callsUnderWay"}
+    told = golden.get("/api/metrics", user="root").json()["metrics"]
+    assert set(told) - set(golden.get("/api/metrics").json()["metrics"]) == asked
+    assert {told[name] for name in asked} == {0}
 
 
 def test_a_running_job_of_the_earlier_application_is_told_by_its_peers(api: Api) -> None:

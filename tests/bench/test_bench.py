@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from bench.bare import CLIENTS
-from bench.dataset import SCHEMA, index_of
+from bench.dataset import SCHEMA, index_of, record
 from bench.endpoint import NODE_PATH, OPENAI_PATH, endpoint
 from bench.processes import running
 from bench.replica import replica
 from bench.table import Figure, saved, told
+from bench.whole import fault_in
+from datagen.domain.exports import ResultLine
 from datagen.domain.schema.check import problems
 
 
@@ -48,6 +50,29 @@ def test_the_worker_makes_a_whole_dataset_and_is_measured(path: str, tmp_path: P
     assert (counts["records"], counts["repeated"]) == (40, 0)
     assert made.used.cpu > 0
     assert made.used.peak > 10
+
+
+def line(index: int, **changes: object) -> ResultLine:
+    return ResultLine(i=index, ok=True, data={**json.loads(record(index)), **changes})
+
+
+@pytest.mark.parametrize(("lines", "fault"), [
+    ([line(0), line(1), line(2)], ""),
+    ([line(0), line(1)], "2 records of 3"),
+    ([], "0 records of 3"),
+    ([line(0), line(1), line(2), line(3)], "more records"),
+    ([line(0), line(2), line(1)], "record 1 is not where"),
+    ([line(0), line(0), line(2)], "record 1 is not where"),
+    ([line(0), line(1, priority="none"), line(2)], "record 1 does not fit"),
+    ([line(0), line(1), line(2, customer_email="nobody")], "record 2 does not fit"),
+    ([line(0), ResultLine(i=1, ok=False, error="No."), line(2)], "record 1 does not fit"),
+])
+def test_a_dataset_is_whole_when_each_record_is_there_once_in_order_and_fits(
+    lines: list[ResultLine], fault: str
+) -> None:
+    told = fault_in(lines, 3)
+    assert fault in told
+    assert bool(told) == bool(fault)
 
 
 def test_a_target_that_is_missed_shows_in_the_table() -> None:

@@ -66,19 +66,34 @@ def test_a_baseline_that_can_not_be_read_counts_nothing(world: World, text: str 
 
 def test_an_admin_sees_what_all_workers_asked_of_models_on_all_their_disks(world: World) -> None:
     use = ModelUse(board=world.board, patience=Patience(None, clock=world.clock))
-    nothing = {"modelCalls": 0, "modelAttempts": 0, "promptTokens": 0, "completionTokens": 0}
+    nothing = {"modelCalls": 0, "modelAttempts": 0, "promptTokens": 0, "completionTokens": 0,
+               "estimatedTokens": 0, "workingSeconds": 0, "waitingSeconds": 0}
     assert use.seen_by(BOB) == nothing  # the earlier application counted none
     for field in ("p1:1", "p1:2", "p2:1"):
-        world.board.count(field, Usage(calls=4, attempts=3, prompt_tokens=20, completion_tokens=1))
-    world.board.count("p2:1", Usage(calls=5, attempts=3, prompt_tokens=20, completion_tokens=1))
+        world.board.count(field, Usage(calls=4, attempts=3, prompt_tokens=20, completion_tokens=1,
+                                       estimated_tokens=2, working_ms=1_600, waiting_ms=900))
+    world.board.count("p2:1", Usage(calls=5, attempts=3, prompt_tokens=20, completion_tokens=1,
+                                    estimated_tokens=2, working_ms=1_600, waiting_ms=900))
     assert use.seen_by(BOB) == {
         "modelCalls": 13, "modelAttempts": 9, "promptTokens": 60, "completionTokens": 3,
+        "estimatedTokens": 6, "workingSeconds": 4, "waitingSeconds": 2,
     }
     assert use.seen_by(ANN) == {}
     assert world.jobs.metrics(BOB) == BASELINE  # it lies beside, under the same name
     world.store.fail_next()
     with pytest.raises(StoreError):
         use.seen_by(BOB)
+
+
+def test_calls_under_way_are_those_of_open_jobs_as_last_told(world: World) -> None:
+    assert world.jobs.calls_under_way() == 0
+    for draft_id, under_way in (("x", 3), ("y", 4)):
+        job_id = world.confirmed(draft_id=draft_id)
+        world.take_over()
+        world.report(job_id, ok=1, under_way=under_way)
+    world.dataset([{"name": "a"}], draft_id="z")
+    world.jobs.invalidate()
+    assert world.jobs.calls_under_way() == 7
 
 
 def test_a_store_that_is_away_is_told(world: World) -> None:

@@ -127,7 +127,7 @@ def test_each_share_tells_who_is_alive_who_is_stuck_and_who_helps(world: World) 
     now = world.services.clock.now()
     states = {
         peer: PeerState(peer_id=peer, share=share, generated_ok=5, inc=1, started_at=now,
-                        usage=Usage(calls=7),
+                        usage=Usage(calls=7), under_way=1,
                         in_flight=(InFlight(index=share.end - 1, attempt=1, started_at=now),))
         for peer, share in shares(60, ("a", "b", "c")).items()
     }
@@ -145,6 +145,7 @@ def test_each_share_tells_who_is_alive_who_is_stuck_and_who_helps(world: World) 
         ["c", 9, 0, 7, "none for 2 min 10 s", "no progress for 1 min 35 s, b is helping"],
     ]
     assert table["Done"].tolist() == [30, 100, 45]
+    assert table["Under way"].tolist() == [1, 0, 0]
     assert flying[["Peer", "Record"]].to_numpy().tolist() == [["a", 20]]  # who may be dead has none
 
 

@@ -105,8 +105,9 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         does="The dataset as a file", is_file=True, fails=(400, 404, 409),
         query={name: {**s.one_of(*values), "default": values[0]}
                for name, values in OPTIONS.items()}),
-    ("GET", "/api/metrics"): Operation(does="Totals over your jobs; an admin's are of all",
-                                       answer=s.of({"metrics": s.METRICS})),
+    ("GET", "/api/metrics"): Operation(
+        does="Totals over your jobs; an admin's are of all, and tell what was asked of models",
+        answer=s.of({"metrics": s.METRICS})),
     ("GET", "/api/user/settings"): Operation(does="Your model profiles", answer=s.SETTINGS),
     ("POST", "/api/user/settings"): Operation(
         does="Save a model profile, or choose one", answer=s.SETTINGS, fails=(404, 409),

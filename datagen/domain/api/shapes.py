@@ -74,7 +74,9 @@ OF_ROUND: Mapping[str, Shape] = {"round": COUNT, "asked": OBJECT, "helpers": OBJ
 RECORD = of({"index": COUNT, "ok": FLAG}, data=OBJECT, error=TEXT, raw=TEXT)
 METRICS = of({"totalJobs": COUNT, "totalRecordsRequested": COUNT, "totalRecordsGenerated": COUNT,
               "activeJobs": COUNT, "failedJobs": COUNT, "lastJobAt": optional(TIME)},
-             modelCalls=COUNT, modelAttempts=COUNT, promptTokens=COUNT, completionTokens=COUNT)
+             modelCalls=COUNT, modelAttempts=COUNT, promptTokens=COUNT, completionTokens=COUNT,
+             estimatedTokens=COUNT, workingSeconds=COUNT, waitingSeconds=COUNT,
+             callsUnderWay=COUNT)
 PROFILE = of({"id": TEXT, "name": TEXT, "hasApiKey": FLAG})
 SETTINGS = of({"maxProfiles": COUNT, "profiles": listed(PROFILE), "hasApiKey": FLAG},
               activeProfileId=TEXT, activeProfile=PROFILE, baseUrl=TEXT, model=TEXT, path=TEXT,
