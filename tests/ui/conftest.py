@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from replica import ADA, BEN, World
+from replica import ADA, BEN, ROOT, World
+from starlette.testclient import TestClient
+from streamlit import config
+from streamlit.runtime import Runtime
 
 from datagen import bootstrap
 
@@ -24,3 +29,17 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     yield World(services=services)
     services.close()
     bootstrap.shared.cache_clear()
+
+
+@pytest.fixture
+def client(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    """A stranger before the app, as a web process builds it."""
+    monkeypatch.chdir(ROOT)  # Streamlit reads its config from there
+    monkeypatch.setattr(Runtime, "_instance", None)  # one per process is all it allows
+    monkeypatch.setattr(config, "_main_script_path", None)
+    monkeypatch.delitem(sys.modules, "streamlit_app", raising=False)
+    app = importlib.import_module("streamlit_app").app
+    with TestClient(app, base_url="http://localhost:8501", follow_redirects=False,
+                    client=("127.0.0.1", 50000)) as stranger:
+        stranger.headers.pop("accept", None)
+        yield stranger

@@ -6,10 +6,8 @@ The table is checked against the app's routes: one that is added without a row f
 from __future__ import annotations
 
 import asyncio
-import importlib
 import re
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,10 +28,8 @@ from replica import ADA, BEN, ROOT, World
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
-from streamlit import config
-from streamlit.proto.BackMsg_pb2 import BackMsg
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime import Runtime
+from tab import ORIGIN, STREAM, drawn
 
 from datagen.api.gate import OPEN
 from datagen.domain.api.description import OPERATIONS
@@ -42,24 +38,8 @@ from datagen.domain.profile_requests import ProfileRequest
 from datagen.domain.requests import DraftRequest
 from datagen.domain.users import User
 
-ORIGIN = "http://localhost:8501"
 PASSWORD = "a password of some length"
-STREAM = "ws://localhost:8501/_stcore/stream"
 
-
-
-@pytest.fixture
-def client(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
-    """The app, as a web process builds it."""
-    monkeypatch.chdir(ROOT)  # Streamlit reads its config from there
-    monkeypatch.setattr(Runtime, "_instance", None)  # one per process is all it allows
-    monkeypatch.setattr(config, "_main_script_path", None)
-    monkeypatch.delitem(sys.modules, "streamlit_app", raising=False)
-    app = importlib.import_module("streamlit_app").app
-    with TestClient(app, base_url=ORIGIN, follow_redirects=False,
-                    client=("127.0.0.1", 50000)) as client:
-        client.headers.pop("accept", None)
-        yield client
 
 
 @pytest.fixture
@@ -272,24 +252,6 @@ def test_what_is_another_users_is_as_unknown_as_what_is_not_there(
 
 
 # -- the pages behind the websocket
-
-
-def drawn(client: TestClient, token: str | None, page: str, query: str) -> str:
-    """Everything a browser gets of a page."""
-    headers = {"origin": ORIGIN} | bearer(token)
-    headers |= {"cookie": f"datagen_session={token}"} if token else {}
-    with client.websocket_connect(STREAM, headers=headers) as socket:
-        message = BackMsg()
-        message.rerun_script.page_name = page.strip("/")
-        message.rerun_script.query_string = query
-        socket.send_bytes(message.SerializeToString())
-        seen = ""
-        while True:
-            forward = ForwardMsg()
-            forward.ParseFromString(socket.receive_bytes())
-            seen += str(forward.delta)
-            if forward.WhichOneof("type") == "script_finished":
-                return seen
 
 
 def test_no_page_shows_anybody_what_is_anothers(

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import ast
 import asyncio
-import importlib
 import json
 import re
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,20 +28,6 @@ HTML = {"accept": "text/html"}
 STREAM = "ws://localhost:8501/_stcore/stream"
 PASSWORD = "a password of some length"
 PAGES = ("", "jobs", "new", "models", "job", "dataset", "metrics", "account")
-
-
-@pytest.fixture
-def client(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
-    """A stranger before the app, as a web process builds it."""
-    monkeypatch.chdir(ROOT)  # Streamlit reads its config from there
-    monkeypatch.setattr(Runtime, "_instance", None)  # one per process is all it allows
-    monkeypatch.setattr(config, "_main_script_path", None)
-    monkeypatch.delitem(sys.modules, "streamlit_app", raising=False)
-    app = importlib.import_module("streamlit_app").app
-    with TestClient(app, base_url=ORIGIN, follow_redirects=False,
-                    client=("127.0.0.1", 50000)) as stranger:
-        stranger.headers.pop("accept", None)
-        yield stranger
 
 
 def token_of(world: World, name: str = ADA.name) -> str:

@@ -1,0 +1,28 @@
+"""A page as its browser gets it, over the websocket."""
+
+from __future__ import annotations
+
+from starlette.testclient import TestClient
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+ORIGIN = "http://localhost:8501"
+STREAM = "ws://localhost:8501/_stcore/stream"
+
+
+def drawn(client: TestClient, token: str | None, page: str, query: str) -> str:
+    """Everything a browser gets of a page."""
+    headers = {"origin": ORIGIN} | ({} if token is None else {
+        "cookie": f"datagen_session={token}", "authorization": f"Bearer {token}"})
+    with client.websocket_connect(STREAM, headers=headers) as socket:
+        message = BackMsg()
+        message.rerun_script.page_name = page.strip("/")
+        message.rerun_script.query_string = query
+        socket.send_bytes(message.SerializeToString())
+        seen = ""
+        while True:
+            forward = ForwardMsg()
+            forward.ParseFromString(socket.receive_bytes())
+            seen += str(forward.delta)
+            if forward.WhichOneof("type") == "script_finished":
+                return seen
