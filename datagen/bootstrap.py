@@ -145,9 +145,10 @@ def build(settings: Settings, *, for_pages: bool = False) -> Services:
     handed = Handed(board=board, desk=desk)
     people = People(store, foreign, handed)
     book = ProfileBook(board=board, desk=desk, vault=vault, peer_id=settings.peer_id)
+    allowances = Allowances(clock=clock, most=settings.most)
     profiles = ModelProfiles(
         book=book, probe=chat, own=settings.endpoint, inside=settings.private_networks,
-        most=settings.max_profiles, clock=clock, patience=patience)
+        most=settings.max_profiles, clock=clock, patience=patience, allowances=allowances)
     accounts = Accounts(
         store=store, desk=desk, clock=clock, signer=signer, hkey=settings.auth_hkey,
         patience=patience, foreign=foreign, seal=seal,
@@ -161,7 +162,6 @@ def build(settings: Settings, *, for_pages: bool = False) -> Services:
         vault=AesVault(*secrets_kept, purpose="passwords of sign-up mails"),
         throttles=_throttles(settings.sign_up, clock),
         kept=timedelta(seconds=settings.sign_up.kept_seconds))
-    allowances = Allowances(clock=clock, most=settings.most)
     audit = Audit(book=AuditBook(board=board, desk=desk, peer_id=settings.peer_id),
                   peers=settings.peers, clock=clock, patience=patience)
     opened = OpenSessions(desk=desk, clock=clock)

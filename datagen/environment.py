@@ -97,6 +97,8 @@ VARIABLES: tuple[Variable, ...] = (
              "hours; 0 = any number", default="0"),
     Variable(name="DATAGEN_MAX_DRAFTS_PER_HOUR", doc="schemas one user may have drafted within an "
              "hour; 0 = any number", default="0"),
+    Variable(name="DATAGEN_MAX_MODEL_TESTS_PER_HOUR", doc="how often one user may test model "
+             "servers or list their models within an hour; 0 = any number", default="120"),
     Variable(name="DATAGEN_ALLOW_PRIVATE_INFERENCE_URLS", doc="private networks, comma "
              "separated, where users' model servers may be, e.g. 10.1.0.0/16"),
     Variable(name="DATAGEN_MOCK_CSTORE", doc="a throwaway store with admin/admin and "

@@ -245,6 +245,7 @@ def load(environ: Mapping[str, str] | None = None, *, in_container: bool | None 
             open_jobs=env.whole("DATAGEN_MAX_OPEN_JOBS_PER_USER", 0, 0, 100_000),
             records_per_day=env.whole("DATAGEN_MAX_RECORDS_PER_DAY", 0, 0, 1_000_000_000),
             drafts_per_hour=env.whole("DATAGEN_MAX_DRAFTS_PER_HOUR", 0, 0, 10_000),
+            model_tests_per_hour=env.whole("DATAGEN_MAX_MODEL_TESTS_PER_HOUR", 120, 0, 10_000),
         ),
         private_networks=env.checked("DATAGEN_ALLOW_PRIVATE_INFERENCE_URLS", _networks,
                                      "networks such as 10.1.0.0/16, comma separated") or (),

@@ -12,3 +12,4 @@ class Most:
     open_jobs: int = 0
     records_per_day: int = 0
     drafts_per_hour: int = 0
+    model_tests_per_hour: int = 0  # and lists of models

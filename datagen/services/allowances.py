@@ -1,4 +1,4 @@
-"""What one user may ask for: open jobs, records in a day, drafts in an hour.
+"""What one user may ask for: open jobs, records in a day, drafts and tests of models in an hour.
 
 Counted on the replica that is asked. Deleted jobs count for as long as this process knows of
 them: their calls were paid for.
@@ -34,19 +34,29 @@ class Allowances:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def __post_init__(self) -> None:
-        allowed = Allowed(tries=max(1, self.most.drafts_per_hour), seconds=HOUR)
-        self._drafts = Throttle(allowed, self.clock)
+        self._drafts, self._tests = (
+            Throttle(Allowed(tries=max(1, most), seconds=HOUR), self.clock)
+            for most in (self.most.drafts_per_hour, self.most.model_tests_per_hour))
 
     def draft(self, name: str) -> None:
         """Count a draft. Raises TooManyTries, and counts none then."""
         most = self.most.drafts_per_hour
+        self._take(most, self._drafts, name, f"You drafted {most:,} schemas within an hour, as "
+                   "many as one may here (DATAGEN_MAX_DRAFTS_PER_HOUR).")
+
+    def model_test(self, name: str) -> None:
+        """Count a call that only tries a server out. Raises TooManyTries, and counts none then."""
+        most = self.most.model_tests_per_hour
+        self._take(most, self._tests, name, f"You asked model servers {most:,} times within an "
+                   "hour, as often as one may here (DATAGEN_MAX_MODEL_TESTS_PER_HOUR).")
+
+    def _take(self, most: int, throttle: Throttle, name: str, refusal: str) -> None:
         if not most:
             return
         with self._lock:
-            if wait := self._drafts.wait(name):
-                raise _refused(f"You drafted {most:,} schemas within an hour, as many as one may "
-                               "here (DATAGEN_MAX_DRAFTS_PER_HOUR).", wait)
-            self._drafts.count(name)
+            if wait := throttle.wait(name):
+                raise _refused(refusal, wait)
+            throttle.count(name)
 
     @contextmanager
     def job(self, name: str, new: str, records: int,

@@ -25,6 +25,7 @@ from datagen.domain.users import User
 from datagen.ports import Clock, ModelProbe
 from datagen.protocol.fields import from_iso, to_iso
 from datagen.protocol.profiles import ProfileBook
+from datagen.services.allowances import Allowances
 from datagen.services.locks import Locks
 from datagen.services.patience import Patience
 
@@ -47,13 +48,13 @@ class ModelProfiles:
 
     def __init__(
         self, *, book: ProfileBook, probe: ModelProbe, own: Endpoint, inside: Networks, most: int,
-        clock: Clock, patience: Patience,
+        clock: Clock, patience: Patience, allowances: Allowances | None = None,
         new_id: Callable[[], str] = lambda: secrets.token_hex(6),
     ) -> None:
         """``most``: profiles of one user; ``inside``: private networks they may be in."""
         self._book, self._probe, self._own, self._inside = book, probe, own, inside
         self._clock, self._patience, self._new_id = clock, patience, new_id
-        self.most = most
+        self.most, self._allowances = most, allowances or Allowances(clock=clock)
         self._saving = Locks()
 
     def seen_by(self, user: User) -> Profiles:
@@ -125,16 +126,21 @@ class ModelProfiles:
         return with_one(known, self._profile(request, old, request.id or "", self._now(known)))
 
     async def try_out(self, user: User, request: ProfileRequest) -> Trial:
-        """One small call with what is entered, saved or not. Raises InputError, ModelError."""
+        """One small call with what is entered, saved or not.
+
+        Raises InputError, TooManyTries, ModelError.
+        """
         endpoint = await asyncio.to_thread(self._endpoint, user, request)
+        self._allowances.model_test(user.name)
         return await _within(TRIAL_SECONDS, self._probe.try_out(endpoint, _TRIAL))
 
     async def models(self, user: User, request: ProfileRequest | None = None) -> tuple[str, ...]:
-        """Names that the server offers. Raises InputError, ModelError.
+        """Names that the server offers. Raises InputError, TooManyTries, ModelError.
 
         ``request``: what is entered; None = the active profile, or else the server's own.
         """
         endpoint = await asyncio.to_thread(self._endpoint, user, request)
+        self._allowances.model_test(user.name)
         return await _within(LIST_SECONDS, self._probe.models(endpoint))
 
     def _endpoint(self, user: User, request: ProfileRequest | None) -> Endpoint:

@@ -13,7 +13,7 @@ from watcher import watch
 
 from datagen import bootstrap, settings
 from datagen.bootstrap import Services
-from datagen.domain.errors import InputError
+from datagen.domain.errors import Conflict, InputError
 from datagen.domain.profile_requests import ProfileRequest
 from datagen.domain.requests import DraftRequest
 from datagen.domain.users import User
@@ -64,6 +64,26 @@ def make_job(services: Services, number: int, text: str) -> str | None:
     return None
 
 
+def make_people(services: Services) -> None:
+    """Accounts as a stranger signs up, tokens as their owner calls them."""
+    for number, text in enumerate(TEXTS):
+        services.accounts.create(f"user-{number}", PASSWORD, metadata={
+            "name": text, "email": f"{number}{text}", "country": text})
+        with suppress(InputError, Conflict):  # some are no names; 20 are the most
+            services.tokens.create(EVE, text[:60], "read")
+
+
+def assert_nothing_runs(page: Page, path: str) -> None:
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+    page.get_by_test_id("stMain").get_by_role("button").first.wait_for()
+    assert page.evaluate("window.ranHere") is None, path
+    foreign = page.evaluate("""() => [...document.querySelectorAll("[src],[href]")]
+        .map((e) => e.src || e.href).filter((u) => typeof u === "string" &&
+          (u.includes("evil.test") || u.startsWith("javascript:")))""")
+    assert foreign == [], path
+    assert page.get_by_test_id("stException").count() == 0, path
+
+
 def test_no_text_is_markup_on_any_page(
     page: Page, server: Server, services: Services
 ) -> None:
@@ -87,14 +107,31 @@ def test_no_text_is_markup_on_any_page(
         f"/dataset?id={job_id}" for job_id in job_ids[1::3]] + ["/jobs", "/models", "/new"]
     for path in looks:
         page.goto(f"{server.url}{path}")
-        expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
-        page.get_by_test_id("stMain").get_by_role("button").first.wait_for()
-        assert page.evaluate("window.ranHere") is None, path
-        foreign = page.evaluate("""() => [...document.querySelectorAll("[src],[href]")]
-            .map((e) => e.src || e.href).filter((u) => typeof u === "string" &&
-              (u.includes("evil.test") || u.startsWith("javascript:")))""")
-        assert foreign == [], path
-        assert page.get_by_test_id("stException").count() == 0, path
+        assert_nothing_runs(page, path)
 
     assert "\n".join(watcher.seen()) == ""
     assert len(job_ids) >= len(TEXTS) - 4, json.dumps([t for t, j in made.items() if not j])
+
+
+def test_no_name_of_a_person_or_a_token_is_markup(
+    page: Page, server: Server, services: Services
+) -> None:
+    with suppress(Conflict):  # the other test made her
+        services.accounts.create(EVE.name, PASSWORD)
+    services.accounts.create("root", PASSWORD, role="admin")
+    make_people(services)
+    watcher = watch(page, server.url)
+    sign_in(page, server, "root", PASSWORD)
+    page.get_by_role("link", name="New dataset").first.wait_for()
+    for text in ("", "evil.test", "onerror", "<"):
+        page.goto(f"{server.url}/admin")
+        page.get_by_placeholder("User name, name").fill(text)
+        page.get_by_placeholder("User name, name").press("Enter")
+        assert_nothing_runs(page, f"/admin {text}")
+    assert page.get_by_text("<img src=x onerror=").count() > 0  # shown as it was written
+    page.context.clear_cookies()
+    sign_in(page, server, EVE.name, PASSWORD)
+    page.get_by_role("link", name="New dataset").first.wait_for()
+    page.goto(f"{server.url}/account")
+    assert_nothing_runs(page, "/account")
+    assert "\n".join(watcher.seen()) == ""

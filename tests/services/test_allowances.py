@@ -105,6 +105,19 @@ def test_drafts_are_counted_over_an_hour() -> None:
     allowances.draft("ann")
 
 
+def test_tests_of_models_are_counted_apart_from_drafts() -> None:
+    clock = HandClock()
+    allowances = Allowances(clock=clock, most=Most(drafts_per_hour=1, model_tests_per_hour=2))
+    allowances.draft("ann")
+    allowances.model_test("ann")
+    allowances.model_test("ann")
+    with pytest.raises(TooManyTries, match=r"asked model servers 2 times.*60 minutes"):
+        allowances.model_test("ann")
+    allowances.model_test("bob")
+    clock.advance(3600)
+    allowances.model_test("ann")
+
+
 def test_nought_is_no_bound() -> None:
     allowances = Allowances(clock=HandClock())
     for number in range(1000):

@@ -13,13 +13,15 @@ import pytest
 from datagen.adapters.clock import HandClock
 from datagen.adapters.memory import MemoryStore
 from datagen.adapters.vault import AesVault
+from datagen.domain.bounds import Most
 from datagen.domain.chat import ChatCall, ChatReply, Endpoint, Trial
-from datagen.domain.errors import Conflict, InputError, ModelUnreachable, NotThere
+from datagen.domain.errors import Conflict, InputError, ModelUnreachable, NotThere, TooManyTries
 from datagen.domain.requests import DraftRequest
 from datagen.protocol import keys
 from datagen.protocol.board import Board
 from datagen.protocol.profiles import ProfileBook
 from datagen.services import profiles as service
+from datagen.services.allowances import Allowances
 from datagen.services.patience import Patience
 from datagen.services.profiles import ModelProfiles, ProfileRequest
 from tests import golden
@@ -129,6 +131,19 @@ async def test_a_trial_uses_what_is_entered_and_the_key_that_is_there(world: Wor
     assert [(e.model, e.api_key, e.key_url) for e in world.probe.asked] == [
         ("m", "sk-1", "https://llm.example/v1"), ("n", "sk-1", "https://llm.example/v1"),
         ("m", "sk-1", "https://llm.example/v1"), ("m", "sk-1", "https://llm.example/v1")]
+
+
+async def test_so_many_tests_and_lists_in_an_hour() -> None:
+    clock = HandClock()
+    world = World(allowances=Allowances(clock=clock, most=Most(model_tests_per_hour=3)))
+    await world.profiles.try_out(ANN, ASKED)
+    await world.profiles.models(ANN, ASKED)
+    await world.profiles.models(ANN)
+    for ask in (world.profiles.try_out(ANN, ASKED), world.profiles.models(ANN)):
+        with pytest.raises(TooManyTries):
+            await ask
+    assert len(world.probe.asked) == 3  # nobody was called
+    await world.profiles.models(BOB)
 
 
 async def test_without_a_profile_the_servers_own_models_are_listed(world: World) -> None:
