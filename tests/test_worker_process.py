@@ -7,13 +7,14 @@ import json
 import os
 import random
 import re
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -48,6 +49,12 @@ def wait_for(condition: Callable[[], Any], what: str, seconds: float = 60) -> An
     return found
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 class Numbers:
     """An engine whose record says which one was asked for: mix-ups and losses show."""
 
@@ -78,6 +85,7 @@ class Site:
         self.files = LocalFiles(self.data / "files")
         self.board = Board(self.store)
         self.workers: list[subprocess.Popen[bytes]] = []
+        self.web: subprocess.Popen[bytes] | None = None
         self.url, self.app, self._close = "", None, lambda: None
 
     def serve(self, engine: Numbers | None = None, **options: Any) -> None:
@@ -99,6 +107,18 @@ class Site:
 
     def start(self, **variables: str) -> subprocess.Popen[bytes]:
         log = (self.logs / f"worker-{len(self.workers)}.log").open("wb")
+        with log:
+            worker = self._run("worker.py", log, **variables)
+        self.workers.append(worker)
+        return worker
+
+    def start_web(self) -> subprocess.Popen[bytes]:
+        with (self.logs / "web.log").open("ab") as log:
+            self.web = self._run("streamlit_app.py", log, DATAGEN_APP_PORT=str(free_port()),
+                                 DATAGEN_APP_HOST="127.0.0.1")
+        return self.web
+
+    def _run(self, program: str, log: IO[bytes], **variables: str) -> subprocess.Popen[bytes]:
         environment = {
             "PATH": os.environ["PATH"], "HOME": str(self.logs),
             "DATAGEN_DATA_DIR": str(self.data), "DATAGEN_INFERENCE_BASE_URL": self.url,
@@ -106,11 +126,8 @@ class Site:
             "DATAGEN_MAX_IN_FLIGHT": str(IN_FLIGHT), "DATAGEN_JOB_POLL_SECONDS": "1",
             **variables,
         }
-        with log:
-            worker = subprocess.Popen([sys.executable, "worker.py"], cwd=ROOT, env=environment,
-                                      stdout=log, stderr=log)
-        self.workers.append(worker)
-        return worker
+        return subprocess.Popen([sys.executable, program], cwd=ROOT, env=environment,
+                                stdout=log, stderr=log)
 
     def log(self, number: int) -> str:
         return (self.logs / f"worker-{number}.log").read_text()
@@ -133,9 +150,9 @@ class Site:
             return [json.loads(line) for line in stream]
 
     def close(self) -> None:
-        for worker in self.workers:
-            worker.kill()
-            worker.wait(10)
+        for process in filter(None, [*self.workers, self.web]):
+            process.kill()
+            process.wait(10)
         self._close()
         self.store.close()
 
@@ -152,8 +169,7 @@ def killed_again_and_again(site: Site, *, total: int, kills: int, seed: int) -> 
     rng = random.Random(seed)
     site.serve(latency=0.05)
     job = site.hand_over(total)
-    done = 0
-    while done < kills:
+    for _ in range(kills):
         worker = site.start()
         before = site.app.state.calls
         goal = before + rng.randrange(2 * total // kills)
@@ -162,16 +178,20 @@ def killed_again_and_again(site: Site, *, total: int, kills: int, seed: int) -> 
         threading.Event().wait(rng.random() * 0.1)  # not always at a call
         worker.kill()
         worker.wait(10)
-        done += 1
     site.start()
-    wait_for(lambda: site.is_over(job), "the end of the job", 120)
+    return repeated_once_over(site, job, worker_kills=kills)
 
+
+def repeated_once_over(site: Site, job: Job, *, worker_kills: int) -> int:
+    """Calls that were made again, of a job that is whole when it ends: all of it, once."""
+    total = job.total_records
+    wait_for(lambda: site.is_over(job), "the end of the job", 120)
     entry = site.board.job(job.id)
     assert entry
     assert (entry.status, entry.total_ok, entry.total_failed) == ("succeeded", total, 0)
     assert site.lines(job) == [{"i": i, "ok": True, "data": {"n": i}} for i in range(total)]
     repeated = site.app.state.calls - total
-    assert 0 <= repeated <= kills * IN_FLIGHT
+    assert 0 <= repeated <= worker_kills * IN_FLIGHT
     return repeated
 
 
@@ -190,6 +210,49 @@ def test_killed_fifty_times_no_record_is_lost_or_made_twice(
     with capsys.disabled():
         print(f"\n50 kills, 500 records: 500 distinct and valid, {repeated} calls repeated "  # noqa: T201 - the proof's figures
               f"(bound {50 * IN_FLIGHT}), {time.monotonic() - started:.0f} s")
+
+
+def both_killed(site: Site, *, total: int, kills: int, seed: int) -> tuple[int, int]:
+    """The same with the web process beside it: each time one of the two is killed, at whatever
+    it is doing, and the job goes on. How often it was the worker, and repeated calls."""
+    rng = random.Random(seed)
+    site.serve(latency=0.2)
+    worker, web, job = site.start(), site.start_web(), site.hand_over(total)
+    of_worker = 0
+    for _ in range(kills):
+        goal = site.app.state.calls + rng.randrange(int(1.6 * total / kills))
+        wait_for(lambda goal=goal: site.app.state.calls >= goal, "more calls", 120)
+        threading.Event().wait(rng.random() * 0.1)  # not always at a call
+        assert not site.is_over(job)
+        if rng.random() < 0.5:
+            of_worker += 1
+            worker.kill()
+            worker.wait(10)
+            worker = site.start()
+        else:
+            web.kill()
+            web.wait(10)
+            web = site.start_web()
+    return of_worker, repeated_once_over(site, job, worker_kills=of_worker)
+
+
+@pytest.mark.timeout(240)
+def test_worker_or_web_killed_six_times_no_record_is_lost_or_made_twice(site: Site) -> None:
+    of_worker, _ = both_killed(site, total=120, kills=6, seed=6)
+    assert 0 < of_worker < 6
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(3_600)
+def test_worker_or_web_killed_two_hundred_times_no_record_is_lost_or_made_twice(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started = time.monotonic()
+    of_worker, repeated = both_killed(site, total=4_000, kills=200, seed=200)
+    with capsys.disabled():
+        print(f"\n200 kills, {of_worker} of them of the worker, 4,000 records: all distinct and "  # noqa: T201 - the proof's figures
+              f"valid, {repeated} calls repeated (bound {of_worker * IN_FLIGHT}), "
+              f"{time.monotonic() - started:.0f} s")
 
 
 def test_a_job_cancelled_while_the_worker_is_killed_ends_with_what_was_made(site: Site) -> None:

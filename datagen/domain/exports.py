@@ -49,8 +49,7 @@ def csv_chunks(
     ``safe`` puts an apostrophe before texts that a spreadsheet would run as a formula, ``bom``
     the mark by which Excel knows UTF-8; ``spread`` gives a record's values by column.
     """
-    head = "\ufeff" if bom else ""
-    return _chunks(_csv_pieces(records, columns, safe, delimiter, head, spread))
+    return _chunks(_csv_pieces(records, columns, safe, delimiter, bom, spread))
 
 
 def _json_pieces(records: Iterable[ResultLine], skip_failed: bool) -> Iterator[bytes]:
@@ -66,20 +65,36 @@ def _json_pieces(records: Iterable[ResultLine], skip_failed: bool) -> Iterator[b
     yield b"[]" if before[:1] == b"[" else b"\n]"
 
 
+def csv_header(
+    columns: Sequence[str], *, safe: bool = False, delimiter: str = ",", bom: bool = False
+) -> bytes:
+    """The first line, without its end."""
+    header = cells.rows([[name] for name in columns], safe=safe, delimiter=delimiter)
+    head = "\ufeff" if bom else ""
+    return (head + (header[0] if columns else "")).encode("utf-8", "replace")
+
+
+def csv_rows(
+    records: Sequence[Mapping[str, Any]], columns: Sequence[str], *, safe: bool = False,
+    delimiter: str = ",",
+) -> bytes:
+    r"""Some records' lines, each with its ``\n`` in front."""
+    values = cells.by_column(records, columns)
+    lines = cells.rows(values, safe=safe, delimiter=delimiter) or [""] * len(records)
+    return "".join(f"\n{line}" for line in lines).encode("utf-8", "replace")
+
+
 def _csv_pieces(
-    records: Iterable[ResultLine], columns: Sequence[str], safe: bool, delimiter: str, head: str,
+    records: Iterable[ResultLine], columns: Sequence[str], safe: bool, delimiter: str, bom: bool,
     spread: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None,
 ) -> Iterator[bytes]:
-    header = cells.rows([[name] for name in columns], safe=safe, delimiter=delimiter)
-    yield (head + (header[0] if columns else "")).encode("utf-8", "replace")
+    yield csv_header(columns, safe=safe, delimiter=delimiter, bom=bom)
     kept = (line.data for line in records if line.ok and line.data is not None)
     good: Iterator[Mapping[str, Any]] = map(spread, kept) if spread else kept
     size = _FIRST
     while batch := list(islice(good, size)):
         size = _BATCH
-        values = cells.by_column(batch, columns)
-        lines = cells.rows(values, safe=safe, delimiter=delimiter) or [""] * len(batch)
-        yield ("\n" + "\n".join(lines)).encode("utf-8", "replace")
+        yield csv_rows(batch, columns, safe=safe, delimiter=delimiter)
 
 
 def _chunks(pieces: Iterable[bytes]) -> Iterator[bytes]:

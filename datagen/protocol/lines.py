@@ -14,33 +14,39 @@ from datagen.protocol.fields import MAX_DEPTH, whole_characters
 
 MAX_LINE = 4 * 1024 * 1024  # bytes; a record of 4,096 tokens is far below
 _PLAIN = frozenset({str, int, bool, type(None)})  # what no reader gets wrong
-_BLOCK = 256 * 1024  # bytes read at once, less than MAX_LINE
+BLOCK = 256 * 1024  # bytes of lines that are read one by one
 
 
 def result_lines(stream: BinaryIO) -> Iterator[ResultLine]:
     """The results in a file, in its order, whatever indices they name."""
-    for texts in _blocks(stream):
-        for text in texts:
-            line = read_line(text)
-            if line is not None:
-                yield line
+    for block in blocks(stream):
+        yield from lines_of(block)
 
 
-def _blocks(stream: BinaryIO) -> Iterator[list[bytes]]:
-    """The file's lines, many at a time; one that is too long is passed over without holding it."""
-    rest, too_long = b"", False
-    while block := stream.read(_BLOCK):
-        first, *others = block.split(b"\n")
-        if not others:  # no line ends in it
-            too_long = too_long or len(rest) + len(first) >= MAX_LINE
-            rest = b"" if too_long else rest + first
+def lines_of(block: bytes) -> Iterator[ResultLine]:
+    """The results among some whole lines."""
+    return filter(None, map(read_line, block.split(b"\n")))
+
+
+def blocks(stream: BinaryIO, *, size: int = BLOCK, first: int = BLOCK) -> Iterator[bytes]:
+    """The file as whole lines, many at a time; one that is too long is passed over without
+    holding it. ``size``: bytes read at once, less than MAX_LINE; ``first``: by the first read."""
+    rest, too_long, due = b"", False, first
+    while read := stream.read(due):
+        due = size
+        end = read.find(b"\n") + 1
+        if not end:  # no line ends in it
+            too_long = too_long or len(rest) + len(read) >= MAX_LINE
+            rest = b"" if too_long else rest + read
             continue
-        whole = rest + first
-        fits = not too_long and len(whole) < MAX_LINE
-        rest, too_long = others.pop(), False
-        yield [whole, *others] if fits else others
+        last = read.rfind(b"\n") + 1
+        fits = not too_long and len(rest) + end <= MAX_LINE
+        whole = rest + read[:last] if fits else read[end:last]
+        rest, too_long = read[last:], False
+        if whole:
+            yield whole
     if rest:
-        yield [rest]
+        yield rest
 
 
 def read_line(text: bytes) -> ResultLine | None:
@@ -51,13 +57,13 @@ def read_line(text: bytes) -> ResultLine | None:
         return _read_exactly(text)
     if type(record) is dict and len(record) == 3 and record.get("ok") is True:
         i, data = record.get("i"), record.get("data")
-        if type(i) is int and type(data) is dict and not _is_odd(data.values(), 3):
+        if type(i) is int and type(data) is dict and not is_odd(data.values(), 3):
             return ResultLine(i, True, data)
     return _read_exactly(text)
 
 
-def _is_odd(values: Collection[Any], depth: int) -> bool:
-    """Whether the quick reader may have got something wrong.
+def is_odd(values: Collection[Any], depth: int) -> bool:
+    """Whether orjson may have got some of these values wrong, ``depth`` brackets down.
 
     It makes a float of 3.0 and of what is beyond 64 bits; both are whole then.
     """
@@ -69,9 +75,9 @@ def _is_odd(values: Collection[Any], depth: int) -> bool:
             if value.is_integer():
                 return True
         elif kind is list:
-            if depth > MAX_DEPTH or _is_odd(value, depth + 1):
+            if depth > MAX_DEPTH or is_odd(value, depth + 1):
                 return True
-        elif kind is dict and (depth > MAX_DEPTH or _is_odd(value.values(), depth + 1)):
+        elif kind is dict and (depth > MAX_DEPTH or is_odd(value.values(), depth + 1)):
             return True
     return False
 

@@ -16,11 +16,12 @@ from datagen.domain.exports import ResultLine
 from datagen.domain.jobs import Edition
 from datagen.ports import FileStore
 from datagen.protocol.fields import dumps, load_object, optional_cid, text_of
-from datagen.protocol.lines import result_lines
+from datagen.protocol.lines import blocks, result_lines
 
 MAX_MANIFEST = 1024 * 1024  # bytes
 MAX_KEYS = 512 * 1024  # bytes of JSON that the names of all fields take; more are not told
 _CHUNK = 1024 * 1024
+_FIRST_BLOCK, _BLOCK = 64 * 1024, 1024 * 1024  # bytes of lines: some soon, then many
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +97,17 @@ def edition_lines(files: FileStore, edition: Edition) -> Iterator[ResultLine]:
     """The edition's records in order, read as they are asked for. Raises StoreError at once."""
     cid = read_manifest(files, edition).cid
     return _all_of(_opened(files, cid)) if cid else iter(())
+
+
+def edition_blocks(files: FileStore, edition: Edition) -> Iterator[bytes]:
+    """The same as its file has them: whole lines, few at first, then many at a time."""
+    cid = read_manifest(files, edition).cid
+    return _blocks_of(_opened(files, cid)) if cid else iter(())
+
+
+def _blocks_of(stream: BinaryIO) -> Iterator[bytes]:
+    with stream:
+        yield from blocks(stream, size=_BLOCK, first=_FIRST_BLOCK)
 
 
 def _all_of(stream: BinaryIO) -> Iterator[ResultLine]:

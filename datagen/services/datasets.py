@@ -13,8 +13,8 @@ from datagen.domain.errors import NotThere
 from datagen.domain.exports import ResultLine
 from datagen.domain.users import User
 from datagen.ports import Clock, FileStore
+from datagen.services import building, tables
 from datagen.services import columns as columnar
-from datagen.services import tables
 from datagen.services.columns import Column, Table
 from datagen.services.exports import Export, Exports, is_prepared
 from datagen.services.failures import Failure, FailureGroup, grouped, some_of
@@ -154,7 +154,7 @@ class Datasets:
         with self._locks.of(job_id):
             table = None if anew else columnar.read(path, fingerprint)
             if table is None:
-                columnar.build(path, records.lines, records.schema, fingerprint)
+                building.build(path, records.blocks, records.schema, fingerprint)
                 if self._jobs.is_deleted(job_id):  # after the worker took its table away
                     columnar.forget(self._cache_dir, job_id)
                     raise NotThere("This dataset was deleted.")

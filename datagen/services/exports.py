@@ -19,12 +19,15 @@ from datagen.domain.exports import ResultLine, csv_chunks, json_chunks, jsonl_ch
 from datagen.engine.journal import disk_faults
 from datagen.ports import Clock
 from datagen.protocol.fields import to_iso
+from datagen.services import building
 from datagen.services import columns as columnar
+from datagen.services.blocks import blocks_of
 from datagen.services.bundle import FILES, json_file, write_bundle
 from datagen.services.columns import Table
-from datagen.services.parquet import parquet_chunks
+from datagen.services.parquet import early, parquet_chunks
 from datagen.services.preparing import Make, Preparation, Preparations
 from datagen.services.reading import Reader, Records, Spool
+from datagen.services.separated import csv_blocks
 from datagen.services.workbook import check_size, write_workbook
 
 _CHUNK = 256 * 1024  # bytes of a prepared file in memory
@@ -195,7 +198,8 @@ class Exports:
 
     def _streamed(self, records: Records, wish: Wish) -> Iterator[bytes]:
         if wish.form == "parquet":
-            return parquet_chunks(self._table(records))
+            records.check()
+            return early(lambda: self._table(records))
         return _texts(_Source(records, wish, None))
 
 
@@ -239,7 +243,7 @@ class _OwnTable:
                     if spreads and line.data is not None else line
 
         schema = spread.spread_schema(source.schema) if spreads else source.schema
-        columnar.build(path, lines, schema, "")
+        building.build(path, lambda: blocks_of(lines()), schema, "")
         table = columnar.read(path, "")
         if table is None:
             raise columnar.unreadable()
@@ -266,6 +270,8 @@ def _texts(source: _Source) -> Iterator[bytes]:
         return json_chunks(source.lines(), skip_failed=wish.skip_failed)
     if wish.form == "jsonl":
         return jsonl_chunks(source.lines())
+    if not wish.spread and source.spool is None:
+        return csv_blocks(source.records.blocks(), source.names(), source.schema, wish)
     return csv_chunks(source.lines(), source.names(), safe=wish.safe, bom=wish.bom,
                       delimiter=wish.delimiter,
                       spread=spread.spread if wish.spread else None)

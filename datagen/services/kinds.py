@@ -52,10 +52,18 @@ def arrow_type(kind: Kind) -> pa.DataType:
     }[kind]
 
 
-def array(kind: Kind, values: Sequence[Any]) -> pa.Array:
-    """The values as a column of that kind; nested ones as JSON text. Raises MisfitError."""
+def array(kind: Kind, values: Sequence[Any] | pa.Array) -> pa.Array:
+    """The values as a column of that kind; nested ones as JSON text. Raises MisfitError.
+
+    Times may come as an array of texts.
+    """
     import pyarrow as pa
 
+    if isinstance(values, pa.Array):
+        try:
+            return _times(kind, values)
+        except (OverflowError, ValueError, pa.ArrowException) as exc:
+            raise MisfitError from exc
     types = set(map(type, values)) - {_NOTHING}
     if kind == "json":
         values = [None if value is None else json_text(value).decode() for value in values]
@@ -79,21 +87,23 @@ def _exact(value: Any) -> float | None:
     return float(value)
 
 
-def _times(kind: Kind, values: Sequence[Any]) -> pa.Array:
+def _times(kind: Kind, values: Sequence[Any] | pa.Array) -> pa.Array:
     """Dates or times; in forms that few people write, one by one. Raises ValueError."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     form, count = arrow_type(kind), pa.int32() if kind == "date" else pa.int64()
     try:
-        found = pa.array(values, pa.string()).cast(form)
+        texts = values if isinstance(values, pa.Array) else pa.array(values, pa.string())
+        found = texts.cast(form)
         ends = pc.min_max(found.view(count)).as_py()
         if ends["min"] is None or (ends["min"] >= _FIRST[kind] and ends["max"] < _LAST[kind]):
             return found
     except pa.ArrowException:
         pass
     read = _date if kind == "date" else _moment
-    return pa.array([None if value is None else read(value) for value in values], form)
+    texts = values.to_pylist() if isinstance(values, pa.Array) else values
+    return pa.array([None if text is None else read(text) for text in texts], form)
 
 
 def _date(text: str) -> date:

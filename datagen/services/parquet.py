@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from datagen.services.columns import Table
 
 _CHUNK = 256 * 1024  # bytes
+
+
+MAGIC = b"PAR1"  # what every such file begins with
+
+
+def early(table: Callable[[], Table]) -> Iterator[bytes]:
+    """As ``parquet_chunks``; the first bytes leave before the table is there."""
+    yield MAGIC
+    begun = 0
+    for chunk in parquet_chunks(table()):
+        left = len(MAGIC) - begun
+        begun = min(len(MAGIC), begun + len(chunk))
+        yield chunk[left:] if left > 0 else chunk
 
 
 def parquet_chunks(table: Table) -> Iterator[bytes]:

@@ -19,9 +19,10 @@ from datagen.engine.journal import Journal, disk_faults, folder_of, has_journal
 from datagen.engine.shelf import Shelf, Source, written
 from datagen.ports import Clock, FileStore
 from datagen.protocol.lines import read_line, result_lines
-from datagen.protocol.manifests import edition_lines, read_manifest
+from datagen.protocol.manifests import edition_blocks, edition_lines, read_manifest
 from datagen.services import columns as columnar
 from datagen.services import results
+from datagen.services.blocks import Block, blocks_of
 from datagen.services.jobs import Jobs, JobView
 
 _LOG = logging.getLogger(__name__)
@@ -40,6 +41,14 @@ class Records:
     def lines(self) -> Iterator[ResultLine]:
         """Every record's outcome in index order, each index once. Raises StoreError at once."""
         return self.reader.so_far(self.view) if self.partial else self.reader.lines(self.view)
+
+    def blocks(self) -> Iterator[Block]:
+        """The same records, many at a time. Raises StoreError at once."""
+        return self.reader.blocks(self)
+
+    def check(self) -> None:
+        """Raises StoreError where they can't be read now."""
+        next(self.blocks(), None)
 
     def names(self) -> list[str]:
         """Their fields: the schema's first, then others in order of appearance."""
@@ -126,6 +135,13 @@ class Reader:
         if view.edition is not None:
             return edition_lines(self._files, view.edition)
         return results.lines(view.job, view.states, self._files)
+
+    def blocks(self, records: Records) -> Iterator[Block]:
+        """As ``Records.blocks``: of a sealed edition as its file has them."""
+        edition = records.view.edition
+        if records.partial or records.view.not_closed or edition is None:
+            return blocks_of(records.lines())
+        return map(Block, edition_blocks(self._files, edition))
 
     def _look_at(self, cid: str, *, ours: bool) -> None:
         """Better no download than half of one."""

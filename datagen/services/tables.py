@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
@@ -106,19 +106,43 @@ def page(
     conditions = [_condition(table, name, wish) for name, wish in (filters or {}).items()]
     if search:
         conditions.append(_found(table, search))
-    for condition in conditions:
-        rows = rows.filter(condition)
-    matching = rows.select(pl.len()).collect().item() if conditions else table.rows
     if sort is not None:
         column = _column(table, sort)
         key = pl.col(_stored_name(table, sort))
         if column is not None and column.kind in _TEXT:
             key = key.str.to_lowercase()
+        for condition in conditions:
+            rows = rows.filter(condition)
+        matching = rows.select(pl.len()).collect().item() if conditions else table.rows
         rows = rows.sort([key, pl.col(INDEX)], descending=[descending, False], nulls_last=True)
-    return Page(
-        frame=_shown(table, rows.slice(offset, limit).collect()),
-        index=index_label(table), total=table.rows, matching=matching,
-    )
+        shown = rows.slice(offset, limit).collect()
+    elif conditions:
+        shown, matching = _matching(rows, conditions, offset, limit)
+    else:
+        shown, matching = rows.slice(offset, limit).collect(), table.rows
+    return Page(frame=_shown(table, shown), index=index_label(table), total=table.rows,
+                matching=matching)
+
+
+def _matching(
+    rows: pl.LazyFrame, conditions: Sequence[pl.Expr], offset: int, limit: int
+) -> tuple[pl.DataFrame, int]:
+    """Rows ``offset`` to ``offset + limit`` of those that fit, and how many do.
+
+    Looks at the columns that the conditions ask for once, and reads all others only from the
+    first row that is shown to the last.
+    """
+    import polars as pl
+
+    fits = rows.select(pl.all_horizontal(conditions).fill_null(value=False)).collect()
+    places = fits.to_series().arg_true()
+    wanted = places.slice(offset, limit)
+    if not len(wanted):
+        return rows.head(0).collect(), len(places)
+    first, last = wanted[0], wanted[-1]
+    shown = rows.slice(first, last - first + 1).with_row_index("at").filter(
+        pl.col("at").is_in((wanted - first).implode())).sort("at").drop("at")
+    return shown.collect(engine="streaming"), len(places)
 
 
 def profile(table: Table) -> tuple[ColumnProfile, ...]:

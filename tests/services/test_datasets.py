@@ -22,7 +22,9 @@ from datagen.domain.downloads import Wish
 from datagen.domain.errors import Conflict, InputError, NotThere, StoreError
 from datagen.domain.jobs import Part
 from datagen.protocol import lines
+from datagen.services import building
 from datagen.services import columns as columnar
+from datagen.services.blocks import blocks_of
 from datagen.services.datasets import Filter, ResultLine
 from datagen.services.tables import TOP
 from tests.editions import sealed
@@ -383,13 +385,13 @@ def test_records_without_any_field_make_a_table_of_rows(world: World) -> None:
 
 def counted_builds(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     built: list[Path] = []
-    original = columnar.build
+    original = building.build
 
     def build(path: Path, *rest: Any) -> None:
         built.append(path)
         original(path, *rest)
 
-    monkeypatch.setattr(columnar, "build", build)
+    monkeypatch.setattr(building, "build", build)
     return built
 
 
@@ -479,7 +481,7 @@ def test_a_build_that_breaks_leaves_no_file(tmp_path: Path) -> None:
             raise StoreError("The disk is gone.")
 
     with pytest.raises(StoreError):
-        columnar.build(tmp_path / "x.parquet", lines, {}, "f")
+        building.build(tmp_path / "x.parquet", lambda: blocks_of(lines()), {}, "f")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -590,13 +592,13 @@ def test_a_table_that_another_process_builds_is_left_alone(
 def test_a_table_built_while_its_job_is_deleted_does_not_stay(
     world: World, people: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    build = columnar.build
+    build = building.build
 
     def slow(path: Path, *asked: Any) -> None:
         build(path, *asked)
         world.jobs.delete(ANN, people)
 
-    monkeypatch.setattr(columnar, "build", slow)
+    monkeypatch.setattr(building, "build", slow)
     with pytest.raises(NotThere):
         world.datasets.columns(ANN, people)
     assert list(tmp_path.rglob("*.parquet")) == []

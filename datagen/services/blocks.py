@@ -1,0 +1,57 @@
+"""A dataset's records many at a time: as stored text where there is some, which is quick."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
+
+from datagen.domain.exports import ResultLine
+from datagen.protocol.lines import lines_of
+
+T = TypeVar("T")
+
+_RECORDS = 500  # of a block without text: more would keep the garbage collector busy
+_THREADS = 2  # most of the work is polars' and waits for no other thread
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some records in a row."""
+
+    text: bytes = b""  # stored lines; or else
+    own: tuple[ResultLine, ...] = ()
+
+    def good(self) -> list[ResultLine]:
+        """Those that did not fail."""
+        lines = lines_of(self.text) if self.text else self.own
+        return [line for line in lines if line.ok and line.data is not None]
+
+
+def blocks_of(lines: Iterable[ResultLine]) -> Iterator[Block]:
+    """Blocks without text."""
+    source = iter(lines)
+    while some := tuple(islice(source, _RECORDS)):
+        yield Block(own=some)
+
+
+def in_order(
+    blocks: Iterable[Block], work: Callable[[Block], T]
+) -> Generator[tuple[Block, T], None, None]:
+    """What ``work`` makes of each block, some of them at the same time, few in memory."""
+    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="blocks")
+    begun: deque[tuple[Block, Future[T]]] = deque()
+    try:
+        for block in blocks:
+            begun.append((block, pool.submit(work, block)))
+            if len(begun) > 1:
+                first, future = begun.popleft()
+                yield first, future.result()
+        while begun:
+            first, future = begun.popleft()
+            yield first, future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
