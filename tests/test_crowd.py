@@ -22,21 +22,28 @@ BODY = ("POST /api/auth/login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: appli
         "Content-Length: 16000\r\n\r\n{")
 
 
+def sign_in(port: int, name: str) -> str:
+    _, headers, _ = ask(port, "POST", "/api/auth/login", json.dumps(
+        {"username": name, "password": PASSWORD}), content_type="application/json")
+    return headers["set-cookie"].partition(";")[0]
+
+
 def test_two_hundred_idle_tabs_and_slow_clients_keep_nobody_waiting(tmp_path: Path) -> None:
     with web(tmp_path) as port, ExitStack() as crowd:
         chosen = settings.load(environment_of(tmp_path, port), in_container=False)
         with closing(bootstrap.build(chosen)) as services:
             services.accounts.init(PASSWORD)
-        _, headers, _ = ask(port, "POST", "/api/auth/login", json.dumps(
-            {"username": "admin", "password": PASSWORD}), content_type="application/json")
-        cookie = headers["set-cookie"].partition(";")[0]
+            services.accounts.create("ada", PASSWORD)
+        cookies = [sign_in(port, name) for name in ("admin", "ada")]
+        cookie = cookies[0]
 
         def come(text: str) -> socket.socket:
             client = crowd.enter_context(socket.create_connection(("127.0.0.1", port), 30))
             client.sendall(text.encode())
             return client
 
-        tabs = [come(HANDSHAKE.format(port=port, cookie=cookie)) for _ in range(TABS)]
+        tabs = [come(HANDSHAKE.format(port=port, cookie=cookies[number % 2]))
+                for number in range(TABS)]
         assert all(tab.recv(12) == b"HTTP/1.1 101" for tab in tabs)
         slow = [come(text) for _ in range(SLOW) for text in (HEAD, BODY)]
         waits = []

@@ -6,6 +6,7 @@ to everybody is one list (gate_rules.py).
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from datagen.services.audit import Audit
     from datagen.services.tokens import PersonalTokens
 
+MAX_TABS = 100  # open at once, of one user: each costs the process about 0.7 MB
 LOOKS_AT_ONCE = 16  # threads of the gate's own: those of handlers may all wait for a store
 
 USER_HEADER = b"x-datagen-user"
@@ -60,6 +62,7 @@ class Gate:
         self._accounts, self._tokens, self._audit = accounts, tokens, audit
         self._trusted, self._policy = trusted, policy
         self._lanes = CapacityLimiter(LOOKS_AT_ONCE)
+        self._tabs: Counter[str] = Counter()  # open, by user
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in {"http", "websocket"}:
@@ -82,13 +85,26 @@ class Gate:
             try:
                 token = token_of(headers)
                 session = await self._session(token)
-                if token and session and not session.scope and not session.must_change:
-                    await watched(self.app, self._with_session(scope, session), receive, send,
-                                  still=lambda: self._holds(token))
+                if (token and session and not session.scope and not session.must_change
+                        and self._tabs[session.user.name] < MAX_TABS):
+                    await self._tab(scope, receive, send, session, token)
                     return
             except (SessionEnded, StoreError):
                 pass  # refused like everybody without a session; the page asks again
         await send({"type": "websocket.close", "code": _POLICY, "reason": ""})
+
+    async def _tab(
+        self, scope: Scope, receive: Receive, send: Send, session: Session, token: str
+    ) -> None:
+        name = session.user.name
+        self._tabs[name] += 1
+        try:
+            await watched(self.app, self._with_session(scope, session), receive, send,
+                          still=lambda: self._holds(token))
+        finally:
+            self._tabs[name] -= 1
+            if not self._tabs[name]:
+                del self._tabs[name]
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, method = scope["path"], scope["method"]

@@ -83,7 +83,12 @@ def is_navigation(scope: Scope) -> bool:
 
 
 def refusal(method: str, path: str, headers: Headers) -> JSONResponse | None:
-    """What no session could make right: a foreign origin, a form, a body too large."""
+    """What no session could make right: two lengths, a foreign origin, a form, a body too large."""
+    if "content-length" in headers and "transfer-encoding" in headers:
+        # A proxy may believe the one and we the other: what follows would be a request to us.
+        refused = failure(400, "A request has one length: Content-Length or Transfer-Encoding.")
+        refused.headers["Connection"] = "close"
+        return refused
     if method not in SAFE_METHODS:
         problem = origin_problem(headers, is_form_page=path in FORM_PAGES)
         if problem is not None:

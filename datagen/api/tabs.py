@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnected
 
 LOOK_EVERY = 2.0  # seconds
 # The tab itself looks every 5 s and leaves for the sign-in page; who doesn't is cut off.
@@ -41,7 +42,8 @@ async def watched(
         return message
 
     try:
-        await app(scope, receiving, send)
+        with suppress(WebSocketDisconnected):  # it went on to one that had gone
+            await app(scope, receiving, send)
     finally:
         for task in (over, waiting):
             if task is not None:

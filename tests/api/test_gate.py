@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import json
 from typing import Any
@@ -11,6 +12,7 @@ from anyio import fail_after, to_thread
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
+from datagen.api import gate
 from datagen.api.gate import Gate
 from datagen.api.gate_rules import MAX_BODY, MAX_SIGN_IN
 from datagen.api.policy import Policy
@@ -246,6 +248,44 @@ async def test_handlers_get_the_session_and_no_header_of_the_client(site: Any) -
                     b"x-datagen-address": b"192.0.2.1",
                     b"x-datagen-expires": str(int(session.expires_at.timestamp())).encode()}
     assert scope["headers"] == headers
+
+
+async def test_one_user_has_so_many_tabs_at_once_and_others_have_theirs(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "MAX_TABS", 2)
+    ends, sent = asyncio.Event(), list[str]()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "websocket.accept"})
+        await ends.wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    async def receive() -> Any:
+        return await asyncio.get_running_loop().create_future()
+
+    scope = {"type": "websocket", "path": "/_stcore/stream", "client": ("192.0.2.1", 50000),
+             "headers": [(b"cookie", f"datagen_session={site.token}".encode())]}
+    door = gate_of(site, app)
+    tabs = [asyncio.create_task(door(scope, receive, send)) for _ in range(3)]
+    done, _ = await asyncio.wait(tabs, return_when=asyncio.FIRST_COMPLETED)
+    assert len(done) == 1
+    while len(sent) < 3:
+        await asyncio.sleep(0)
+    assert sorted(sent) == ["websocket.accept", "websocket.accept", "websocket.close"]
+    ends.set()
+    await asyncio.gather(*tabs)
+    await door(scope, receive, send)  # there is room again
+    assert sent[3:] == ["websocket.accept"]
+
+
+def test_a_request_of_two_lengths_is_refused_and_the_connection_closed(ann: TestClient) -> None:
+    answer = ann.post("/api/auth/login", content=b"0\r\n\r\n", headers={
+        "content-length": "5", "transfer-encoding": "chunked", "content-type": "application/json"})
+    assert answer.status_code == 400
+    assert answer.headers["connection"] == "close"
 
 
 async def test_who_comes_in_waits_for_nobody_whose_answer_waits_for_a_store(site: Any) -> None:

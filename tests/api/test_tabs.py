@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from starlette.types import Message
+from starlette.websockets import WebSocketDisconnected
 
 from datagen.api.tabs import watched
 
@@ -47,6 +48,15 @@ async def test_a_tab_is_closed_once_its_session_does_not_hold() -> None:
     assert tab.sent == [{"type": "websocket.close", "code": 1008, "reason": ""}]
     assert [message["type"] for message in tab.seen] == [
         "websocket.connect", "websocket.disconnect"]
+
+
+async def test_who_writes_to_a_tab_that_has_gone_breaks_nothing() -> None:
+    tab = Tab()
+
+    async def gone(scope: Any, receive: Any, send: Any) -> None:
+        raise WebSocketDisconnected("once a close message has been sent")
+
+    await watched(gone, {}, tab.receive, tab.send, still=lambda: asyncio.sleep(0, result=True))
 
 
 async def test_what_a_tab_says_gets_through_and_its_own_end_is_the_end() -> None:
