@@ -14,6 +14,7 @@ from datagen.ui import components
 from datagen.ui.session import app
 from datagen.ui.words import duration
 
+_ESTIMATED = "Of these tokens: from lengths, since the model server did not say."
 STILL_AFTER = 30.0  # seconds without progress that are worth a word
 
 
@@ -48,13 +49,15 @@ def peers(view: JobView) -> None:
         }
         if shared and is_open and not view.round:
             row["Done"] = 100 * (ok + failed) / len(share) if len(share) else None
-        row |= {"Ok": ok, "Failed": failed, "Calls": state.usage.calls}
+        row |= {"Ok": ok, "Failed": failed}
+        if shared:  # of one alone it stands under its calls
+            row["Calls"] = state.usage.calls
         if shared and is_open:
             row |= {"Under way": view.heard[peer].under_way if peer in view.heard else 0,
                     "Sign of life": _life(view, peer), "Note": _doing(view, peer)}
         else:
-            row |= {"Tokens": state.usage.tokens,
-                    "Started": components.moment(state.started_at),
+            row |= _tokens(view, state) if shared else {}
+            row |= {"Started": components.moment(state.started_at),
                     "Last word": "none yet" if state.last_update_at is None else
                     components.moment(state.last_update_at)}
         rows.append(row)
@@ -63,9 +66,18 @@ def peers(view: JobView) -> None:
         "Sign of life": st.column_config.TextColumn(width=150),
         "Note": st.column_config.TextColumn(width="large"),
         "Tokens": st.column_config.NumberColumn(format="localized"),
+        "Estimated": st.column_config.NumberColumn(format="localized", help=_ESTIMATED),
     })
     if view.round:
         components.quiet(f"Ok and failed are those of round {view.round + 1}.")
+
+
+def _tokens(view: JobView, state: PeerState) -> dict[str, object]:
+    """Those of a peer's calls; how many are estimated, where any are."""
+    said: dict[str, object] = {"Tokens": state.usage.tokens}
+    if any(one.usage.estimated_tokens for one in view.states.values()):
+        said["Estimated"] = state.usage.estimated_tokens
+    return said
 
 
 def _name(peer: str) -> str:

@@ -44,7 +44,7 @@ def show_as(world: World, **said: Any) -> None:
     def changed(*which: Any) -> JobView:
         view = real(*which)
         job = replace(view.job, peers=("a", "b", "c"), status="running")
-        return replace(view, job=job, **said)
+        return replace(view, **{"job": job, **said})
 
     jobs.get = changed  # type: ignore[method-assign]  # this instance's
 
@@ -147,6 +147,26 @@ def test_each_share_tells_who_is_alive_who_is_stuck_and_who_helps(world: World) 
     assert table["Done"].tolist() == [30, 100, 45]
     assert table["Under way"].tolist() == [1, 0, 0]
     assert flying[["Peer", "Record"]].to_numpy().tolist() == [["a", 20]]  # who may be dead has none
+
+
+@pytest.mark.parametrize("estimated", [0, 40])
+def test_tokens_of_each_peer_are_told_at_the_end_and_those_estimated_are_marked(
+    world: World, estimated: int
+) -> None:
+    job_id, _ = half_good(world)
+    job = replace(world.services.jobs.get(ADA, job_id).job, peers=("a", "b"))
+    states = {peer: PeerState(peer_id=peer, share=share, usage=Usage(
+        calls=7, prompt_tokens=200, estimated_tokens=estimated if peer == "b" else 0))
+        for peer, share in shares(40, ("a", "b")).items()}
+    show_as(world, job=job, states=states)
+
+    at = world.open("job", id=job_id)
+
+    assert not at.exception
+    table = next(frame.value for frame in at.dataframe if "Share" in frame.value)
+    assert table["Tokens"].tolist() == [200, 200]
+    assert ("Estimated" in table) is bool(estimated)
+    assert not estimated or table["Estimated"].tolist() == [0, 40]
 
 
 @pytest.mark.parametrize(("known_by", "said"), [(1, True), (2, False)])
