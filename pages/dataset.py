@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from datagen.domain.errors import Conflict, NotThere, StoreError
-from datagen.services.datasets import Column, ColumnProfile
+from datagen.services.datasets import Column, ColumnProfile, Page
 from datagen.ui import components, downloads, pages, table
 from datagen.ui.session import app, require_user
 from datagen.ui.words import count, plain
@@ -15,16 +15,16 @@ services = app()
 job_id = st.query_params.get("id", "")
 
 
-def read() -> tuple[tuple[Column, ...], tuple[ColumnProfile, ...]]:
-    """What fetches the files and builds the table; its pages are then on this disk."""
-    return (services.datasets.columns(user, job_id), services.datasets.profile(user, job_id))
+def read() -> tuple[Page, tuple[tuple[Column, ...], tuple[ColumnProfile, ...]] | None]:
+    """What fetches the files; a large dataset's first rows are there before its table is."""
+    return services.datasets.page(user, job_id), services.datasets.known(user, job_id)
 
 
 try:
     view = services.jobs.known(user, job_id)
     job = view.offered or view.job
     with st.spinner("Reading the dataset …"):
-        columns, profiles = services.patience.ask(("dataset", user, job_id), read)
+        first, known = services.patience.ask(("dataset", user, job_id), read)
 except NotThere:
     components.back_to_jobs("There is no such dataset among yours.")
     st.stop()
@@ -49,7 +49,7 @@ with st.container(horizontal=True, vertical_alignment="center",
         cut = f" · cancelled after {job.total_generated:,} of " \
             f"{count(job.total_records, 'record')}" if job.was_cancelled else ""
         components.quiet(f"{count(job.total_ok, 'row')} · "
-                         f"{count(len(columns), 'column')}{failed}{cut}")
+                         f"{count(len(first.columns), 'column')}{failed}{cut}")
     with st.container(horizontal=True, width="content"):
         if st.button("Job", icon=":material/list_alt:"):
             st.switch_page(pages.JOB, query_params={"id": job_id})
@@ -67,6 +67,13 @@ if not job.total_ok:
         "Its page tells why each record failed.")
     st.stop()
 
+if known is None:
+    components.quiet("These are the first rows. Searching, sorting and filtering come in a "
+                     "moment: all rows are being read for them.")
+    table.draw(first)
+    components.redraw_soon()
+    st.stop()
+columns, profiles = known
 rows_tab, columns_tab = st.tabs(["Rows", "Columns"])
 with rows_tab:
     choice = table.controls(columns, profiles)
@@ -74,7 +81,7 @@ with rows_tab:
         user, job_id, offset=choice.offset, limit=choice.limit, sort=choice.sort,
         descending=choice.descending, search=choice.search, filters=choice.filters,
     )
-    table.draw(result, columns)
+    table.draw(result)
     table.pages(result.matching, result.total, choice.limit)
 with columns_tab:
     table.profiles(profiles)

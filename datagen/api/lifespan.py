@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from types import FrameType
 
 from datagen.api.at_once import set_on_listeners
+from datagen.services.beginning import load
 
 EXIT_WITHIN = 4.0  # seconds from the signal; a platform kills after 5
 
@@ -20,6 +21,7 @@ async def lifespan(_app: object) -> AsyncIterator[None]:
     set_on_listeners()
     if threading.current_thread() is threading.main_thread():  # elsewhere nobody gets signals
         _end_in_time()
+    threading.Thread(target=load, daemon=True, name="load libraries").start()
     yield
 
 

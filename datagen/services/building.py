@@ -54,7 +54,7 @@ def build(path: Path, blocks: Blocks, schema: Mapping[str, Any], fingerprint: st
             dir=path.parent, prefix=f"{path.stem}.", suffix=".tmp", delete=False
         ) as out:
             unfinished = Path(out.name)
-            _fill(out, blocks, schema, fingerprint)
+            fill(out, blocks, schema, fingerprint)
             out.flush()
             os.fsync(out.fileno())
         unfinished.replace(path)
@@ -70,7 +70,8 @@ def build(path: Path, blocks: Blocks, schema: Mapping[str, Any], fingerprint: st
                 unfinished.unlink(missing_ok=True)
 
 
-def _fill(out: Any, blocks: Blocks, schema: Mapping[str, Any], fingerprint: str) -> None:
+def fill(out: Any, blocks: Blocks, schema: Mapping[str, Any], fingerprint: str) -> None:
+    """The same into an open file. Raises StoreError, OSError."""
     layout = Layout(schema)
     layout.look_at_first(blocks())
     tries = 0

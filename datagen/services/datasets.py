@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
 from datagen.domain.downloads import Wish
-from datagen.domain.errors import NotThere
+from datagen.domain.errors import NotThere, StoreError
 from datagen.domain.exports import ResultLine
 from datagen.domain.users import User
 from datagen.ports import Clock, FileStore
-from datagen.services import building, tables
+from datagen.services import beginning, building, tables
 from datagen.services import columns as columnar
 from datagen.services.columns import Column, Table
 from datagen.services.exports import Export, Exports, is_prepared
 from datagen.services.failures import Failure, FailureGroup, grouped, some_of
 from datagen.services.jobs import Jobs, Recent
 from datagen.services.locks import Locks
+from datagen.services.patience import NotYetError, Patience
 from datagen.services.preparing import Preparation
 from datagen.services.reading import Reader, Records
 from datagen.services.tables import Bin, ColumnProfile, Filter, Page, Top
@@ -29,6 +31,7 @@ __all__ = ["Bin", "Column", "ColumnProfile", "Datasets", "Export", "Failure",
 
 _LOG = logging.getLogger(__name__)
 T = TypeVar("T")
+_SOON = 0.3  # seconds that somebody waits for what a large dataset's table tells
 
 
 class Datasets:
@@ -45,6 +48,7 @@ class Datasets:
         self._reader = Reader(jobs=jobs, files=files, cache_dir=cache_dir, clock=clock)
         self._exports = Exports(reader=self._reader, cache_dir=cache_dir, clock=clock,
                                 table=self._table, is_deleted=jobs.is_deleted)
+        self._soon = Patience(_SOON, clock=clock)  # tables of large datasets
         self._locks = Locks()  # by job: its table is built once
         self._profiles: Recent[str, tuple[ColumnProfile, ...]] = Recent(32)
         self._failures: Recent[tuple[str, str | None, int, int], tuple[Failure, ...]] = Recent(32)
@@ -77,6 +81,28 @@ class Datasets:
         """
         return self._reader.size(self._reader.records(user, job_id))
 
+    def known(
+        self, user: User, job_id: str
+    ) -> tuple[tuple[Column, ...], tuple[ColumnProfile, ...]] | None:
+        """The columns and their profiles; None while a large dataset's are worked out."""
+        try:
+            return self._looked_at(user, self._reader.records(user, job_id), wait=True)
+        except NotYetError:
+            return None
+
+    def _looked_at(
+        self, user: User, records: Records, *, wait: bool
+    ) -> tuple[tuple[Column, ...], tuple[ColumnProfile, ...]]:
+        """Raises NotYetError for a large dataset, whose table is made meanwhile."""
+        job_id = records.job.id
+
+        def look() -> tuple[tuple[Column, ...], tuple[ColumnProfile, ...]]:
+            return self.columns(user, job_id), self.profile(user, job_id)
+
+        if records.job.total_ok < beginning.LARGE:
+            return look()
+        return self._soon.ask((user, job_id, records.fingerprint), look, wait=wait)
+
     def columns(self, user: User, job_id: str) -> tuple[Column, ...]:
         """The dataset's columns: the schema's first, then others in order of appearance."""
         return self._ask(user, job_id, lambda table: table.columns)
@@ -97,7 +123,17 @@ class Datasets:
 
         ``search`` is looked for in all text columns, upper and lower case alike; ``sort``
         and ``filters`` name columns or ``#``. Raises InputError for those that don't fit.
+        The first rows of a large dataset are there before its table is.
         """
+        plain = not (sort or search or filters) and beginning.is_first_page(offset, limit)
+        records = self._reader.records(user, job_id)
+        if plain and records.job.total_ok >= beginning.LARGE:
+            path = columnar.path_of(self._cache_dir, job_id)
+            if columnar.read(path, records.fingerprint) is None:
+                page = beginning.first_page(records, path.parent, offset=offset, limit=limit)
+                with suppress(StoreError):
+                    self._looked_at(user, records, wait=False)
+                return page
         return self._ask(user, job_id, lambda table: tables.page(
             table, offset=offset, limit=limit, sort=sort, descending=descending,
             search=search, filters=filters,
@@ -106,8 +142,9 @@ class Datasets:
     def profile(self, user: User, job_id: str) -> tuple[ColumnProfile, ...]:
         """What each column holds, in the columns' order."""
         key = f"{job_id} {self._reader.records(user, job_id).fingerprint}"
-        known = self._profiles.get(key)
-        return known or self._profiles.put(key, self._ask(user, job_id, tables.profile))
+        with self._locks.of(f"profile {key}"):
+            known = self._profiles.get(key)
+            return known or self._profiles.put(key, self._ask(user, job_id, tables.profile))
 
     def records(
         self, user: User, job_id: str, *, offset: int, limit: int

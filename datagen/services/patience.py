@@ -23,6 +23,10 @@ AT_ONCE = 8  # reads made together by one who asks
 _SLOW = "The shared store has not answered yet."
 
 
+class NotYetError(StoreError):
+    """It takes longer, and goes on."""
+
+
 @dataclass(kw_only=True)
 class _Read(Generic[T]):
     done: threading.Event = field(default_factory=threading.Event)
@@ -45,7 +49,7 @@ class Patience:
     def ask(self, name: Hashable, read: Callable[[], T], *, wait: bool = True) -> T:
         """What ``read`` finds, which it also keeps for itself: nobody may be waiting any more.
 
-        Raises what it raises, and StoreError where it takes longer than the caller waits.
+        Raises what it raises, and NotYetError where it takes longer than the caller waits.
         """
         if self._seconds is None:
             return read()
@@ -62,7 +66,7 @@ class Patience:
                 ).start()
         if not reading.done.wait(self._seconds if wait and not reading.late else 0):
             reading.late = reading.late or wait
-            raise StoreError(_SLOW)
+            raise NotYetError(_SLOW)
         if reading.error is not None:
             raise reading.error
         return reading.found  # type: ignore[return-value]  # what this name's read found

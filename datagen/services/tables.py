@@ -20,6 +20,7 @@ MAX_PAGE = 1_000  # rows
 BINS = 12
 TOP = 20  # most frequent texts a profile names; as many can be filtered by
 _TOP_WIDTH = 200  # characters of such a text
+_PATTERN = 200  # characters of a search that become a pattern
 _EXACT_ROWS = 200_000  # up to here distinct values are counted, beyond estimated
 _TEXT: frozenset[Kind] = frozenset({"text", "json"})
 
@@ -38,6 +39,7 @@ class Page:
     """A window on the dataset."""
 
     frame: pd.DataFrame  # first column: the record's index, from 0
+    columns: tuple[Column, ...]
     index: str  # its heading: ``#``, or ``##`` where the dataset has a column ``#``
     total: int  # good records in the dataset
     matching: int  # of them, those that search and filters leave
@@ -120,8 +122,8 @@ def page(
         shown, matching = _matching(rows, conditions, offset, limit)
     else:
         shown, matching = rows.slice(offset, limit).collect(), table.rows
-    return Page(frame=_shown(table, shown), index=index_label(table), total=table.rows,
-                matching=matching)
+    return Page(frame=_shown(table, shown), columns=table.columns, index=index_label(table),
+                total=table.rows, matching=matching)
 
 
 def _matching(
@@ -184,12 +186,14 @@ def _stored_name(table: Table, name: str) -> str:
 def _found(table: Table, search: str) -> pl.Expr:
     import polars as pl
 
-    wanted = search.lower()
-    texts = [
-        pl.col(f"c{n}").str.to_lowercase().str.contains(wanted, literal=True)
-        for n, column in enumerate(table.columns) if column.kind in _TEXT
-    ]
-    return pl.any_horizontal(texts) if texts else pl.lit(False)
+    cells = [pl.col(f"c{n}") for n, column in enumerate(table.columns) if column.kind in _TEXT]
+    if len(search) <= _PATTERN:  # far quicker than making all texts small first
+        wanted = f"(?i){pl.escape_regex(search)}"
+        found = [cell.str.contains(wanted) for cell in cells]
+    else:
+        wanted = search.lower()
+        found = [cell.str.to_lowercase().str.contains(wanted, literal=True) for cell in cells]
+    return pl.any_horizontal(found) if found else pl.lit(False)
 
 
 def _condition(table: Table, name: str, wish: Filter) -> pl.Expr:

@@ -59,7 +59,7 @@ def controls(columns: Sequence[Column], profiles: Sequence[ColumnProfile]) -> Ch
     )
 
 
-def draw(page: Page, columns: Sequence[Column]) -> None:
+def draw(page: Page) -> None:
     """One page of rows, typed."""
     if not page.matching:
         st.info("No row fits. Change the search or the filter.", icon=":material/search_off:")
@@ -69,7 +69,7 @@ def draw(page: Page, columns: Sequence[Column]) -> None:
     config: dict[str, Any] = {
         page.index: st.column_config.NumberColumn("#", width="small", pinned=True)
     }
-    for column in columns:
+    for column in page.columns:
         config[column.name] = _column(column)
         if column.nested:
             frame[column.name] = frame[column.name].map(_readable)
