@@ -215,3 +215,13 @@ def test_headers_without_end_are_refused_and_cost_no_memory(tmp_path: Path) -> N
             answer = stranger.recv(100)
         assert sent < 8 * 1024 * 1024 or b" 400 " in answer
         assert ask(port, "GET", "/health")[0] == 200
+
+
+def test_a_flood_of_nonsense_is_a_line_in_the_log(tmp_path: Path) -> None:
+    with web(tmp_path) as port:
+        for _ in range(30):
+            with socket.create_connection(("127.0.0.1", port)) as stranger:
+                stranger.settimeout(30)
+                stranger.sendall(b"nonsense\r\n\r\n")
+                assert b" 400 " in stranger.recv(100)
+    assert (tmp_path / "log").read_text().count("Invalid HTTP request") == 1
