@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from datagen.api.errors import answering, read_json
+from datagen.api.held import hold
 from datagen.domain.errors import InputError, Problem
 from datagen.domain.profile_requests import ProfileRequest
 from datagen.domain.profiles import without
@@ -21,15 +22,16 @@ from datagen.services.profile_use import jobs_that_stop
 if TYPE_CHECKING:
     from datagen.bootstrap import Services
 
+_PATH = "/api/user/settings"
+
 
 def profile_routes(services: Services) -> list[Route]:
     """The routes of the user's own settings."""
     own = _Settings(services)
-    path = "/api/user/settings"
     return [
-        Route(path, answering(own.get), methods=["GET"]),
-        Route(path, answering(own.change), methods=["POST"]),
-        Route(path, answering(own.delete), methods=["DELETE"]),
+        Route(_PATH, answering(own.get), methods=["GET"]),
+        Route(_PATH, answering(own.change), methods=["POST"]),
+        Route(_PATH, answering(own.delete), methods=["DELETE"]),
         Route("/api/user/models", answering(own.models), methods=["POST"]),
     ]
 
@@ -47,13 +49,15 @@ class _Settings:
     async def change(self, request: Request) -> Response:
         """``mode``: upsert one, or activate one (null = the server's own)."""
         user, body = _user(request), await read_json(request)
-        match body.get("mode", "upsert"):
-            case "upsert":
-                await run_in_threadpool(self._profiles.save, user, _asked(body))
-            case "activate":
-                await run_in_threadpool(self._profiles.activate, user, _id_of(body))
-            case _:
-                raise _wrong("mode", "This must be upsert or activate.")
+        mode = body.get("mode", "upsert")
+        if mode not in ("upsert", "activate"):
+            raise _wrong("mode", "This must be upsert or activate.")
+        hold(body, "POST", _PATH, lambda: self._profiles.judge(_asked(body))
+             if mode == "upsert" else _id_of(body))
+        if mode == "upsert":
+            await run_in_threadpool(self._profiles.save, user, _asked(body))
+        else:
+            await run_in_threadpool(self._profiles.activate, user, _id_of(body))
         return await self._all(user)
 
     async def delete(self, request: Request) -> Response:
@@ -76,6 +80,7 @@ class _Settings:
     async def models(self, request: Request) -> Response:
         """What a server offers: a profile's, one that is named, or the one that is used now."""
         user, body = _user(request), await read_json(request)
+        hold(body, "POST", "/api/user/models", lambda: self._profiles.judge(_asked(body)))
         named = any(body.get(name) for name in ("profileId", "id", "baseUrl"))
         names = await self._profiles.models(user, _asked(body) if named else None)
         return JSONResponse({"models": [{"id": name} for name in names]})

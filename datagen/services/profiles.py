@@ -143,6 +143,10 @@ class ModelProfiles:
         self._allowances.model_test(user.name)
         return await _within(LIST_SECONDS, self._probe.models(endpoint))
 
+    def judge(self, request: ProfileRequest) -> None:
+        """Raises InputError for what nobody could save."""
+        check(request, default_path=self._own.path, inside=self._inside)
+
     def _endpoint(self, user: User, request: ProfileRequest | None) -> Endpoint:
         known = self.opened(user)
         if request is None:

@@ -55,10 +55,10 @@ def draw(user: User, job_id: str | None) -> None:
             with st.expander(label):
                 st.code(curl(method, path, who, origin=here, job_id=job_id, is_file=one.is_file),
                         language="bash", wrap_lines=True)
-                _details(one)
+                _details(method, one)
 
 
-def _details(one: Operation) -> None:
+def _details(method: str, one: Operation) -> None:
     takes = [{"Name": name, "In": "body", "Takes": said, "Needed": needed}
              for name, said, needed in fields(one.body or {})]
     takes += [{"Name": name, "In": "query", "Takes": words(shape), "Needed": False}
@@ -70,4 +70,4 @@ def _details(one: Operation) -> None:
     components.quiet(f"Answers {one.status}: {gives}.")
     components.quiet("Else " + " · ".join(
         f"{status} {told(status).rstrip('.').replace('`', '')}"
-        for status in statuses(one) if status != one.status))
+        for status in statuses(method, one) if status != one.status))

@@ -46,6 +46,9 @@ from datagen.services.people import Directory
 from datagen.services.signing_up import SigningUp, Throttles
 from datagen.services.throttle import Allowed, Pair, Throttle
 from datagen.services.tokens import PersonalTokens
+from tests.held_to_description import held_to_description
+
+__all__ = ["ann", "anonymous", "held_to_description", "make_site", "real_site", "site"]
 
 SCRIPT = """
 import streamlit as st

@@ -14,6 +14,9 @@ from streamlit import config
 from streamlit.runtime import Runtime
 
 from datagen import bootstrap
+from tests.held_to_description import held_to_description
+
+__all__ = ["held_to_description", "world"]
 
 
 @pytest.fixture

@@ -13,9 +13,10 @@ from datagen.domain.api.examples import BODIES
 from datagen.domain.api.shapes import Shape
 from datagen.domain.downloads import OPTIONS
 from datagen.domain.requests import MAX_TITLE
+from datagen.domain.tokens import MAX_DAYS, MAX_NAME
 
 MAX_PAGE = 1_000  # records in one answer
-_FILES = ("application/json", "text/csv", "application/jsonl", "application/vnd.apache.parquet",
+FILES = ("application/json", "text/csv", "application/jsonl", "application/vnd.apache.parquet",
           "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "application/zip")
 _WRONG: Mapping[int, str] = {
     400: "The request is wrong; `details` names each field.", 401: "Sign in first.",
@@ -24,8 +25,7 @@ _WRONG: Mapping[int, str] = {
     429: "Too many tries; `Retry-After` says when to come back.",
     502: "A system behind this one failed.", 503: "Not ready, or not set up.",
 }
-_ALWAYS = (401, 403, 503)  # whatever is asked
-_BODY = (400, 413, 415)
+_ALWAYS = (401, 403, 413, 503)  # whatever is asked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +44,9 @@ class Operation:
 
 _JOB = (404,)
 _ACCEPTED = s.of({"job": s.JOB}, **s.OF_ROUND)
-_USER = s.of({"username": s.TEXT, "role": s.one_of("admin", "user")})
-_ROLE = s.one_of("admin", "user")
 _NAMED = {"username": s.TEXT}
-_MEMBER = {"username": s.TEXT, "role": _ROLE}
+_MEMBER = {**_NAMED, "role": s.ROLE}
+_OK = s.of({"ok": s.FLAG})
 _HEALTH = s.of({"ok": s.FLAG, "version": s.TEXT, "timestamp": s.TIME, "serving_node": s.TEXT})
 
 OPERATIONS: Mapping[tuple[str, str], Operation] = {
@@ -56,12 +55,12 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("GET", "/api/health"): Operation(does="The same", answer=_HEALTH, is_open=True),
     ("GET", "/api/openapi.json"): Operation(does="This description", answer=s.OBJECT),
     ("POST", "/api/auth/login"): Operation(
-        does="Sign in; sets the cookie", answer=_USER, is_open=True, fails=(401, 429),
+        does="Sign in; sets the cookie", answer=s.of(_MEMBER), is_open=True, fails=(401, 429),
         body=s.of({"username": s.TEXT, "password": s.TEXT})),
     ("POST", "/api/auth/logout"): Operation(
-        does="End this session", answer=s.of({"ok": s.FLAG})),
+        does="End this session", answer=_OK),
     ("GET", "/api/auth/me"): Operation(
-        does="Who is signed in", answer=s.of({"username": s.TEXT, "role": s.TEXT,
+        does="Who is signed in", answer=s.of({"username": s.TEXT, "role": s.ROLE,
                                               "iat": s.COUNT, "exp": s.COUNT})),
     ("POST", "/api/auth/register"): Operation(
         does="Make an account; its name and password come by mail", status=201, is_open=True,
@@ -111,64 +110,63 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("GET", "/api/user/settings"): Operation(does="Your model profiles", answer=s.SETTINGS),
     ("POST", "/api/user/settings"): Operation(
         does="Save a model profile, or choose one", answer=s.SETTINGS, fails=(404, 409),
-        body=s.of({}, mode=s.one_of("upsert", "activate"), profile=s.OBJECT,
-                  profileId=s.optional(s.TEXT))),
+        body=s.ASKED_SETTINGS),
     ("DELETE", "/api/user/settings"): Operation(
-        does="Delete a model profile", answer=s.SETTINGS, fails=(400, 404, 413, 415),
+        does="Delete a model profile", answer=s.SETTINGS, fails=(400, 404),
         query={"profileId": s.TEXT}),
     ("POST", "/api/user/models"): Operation(
         does="The models that a server offers", fails=(404, 429, 502),
-        answer=s.of({"models": s.listed(s.of({"id": s.TEXT}))}),
-        body=s.of({}, profileId=s.optional(s.TEXT), baseUrl=s.optional(s.TEXT),
-                  apiKey=s.optional(s.TEXT))),
+        answer=s.of({"models": s.listed(s.of({"id": s.TEXT}))}), body=s.ASKED_SERVER),
     ("POST", "/api/auth/password"): Operation(
-        does="Change your password", answer=s.OBJECT, fails=(429,),
+        does="Change your password", answer=_OK, fails=(429,),
         body=s.of({"currentPassword": s.TEXT, "newPassword": s.TEXT})),
     ("GET", "/api/auth/sessions"): Operation(
-        does="Your open sessions", answer=s.of({"sessions": s.listed(s.OBJECT)})),
+        does="Your open sessions", answer=s.of({"sessions": s.listed(s.SESSION)})),
     ("DELETE", "/api/auth/sessions"): Operation(
         does="End one of your sessions, by its `id`, or `all`", status=204,
-        fails=(400, 404, 413, 415), query={"id": s.TEXT, "all": s.one_of("true")}),
+        fails=(400, 404), query={"id": s.TEXT, "all": s.one_of("true")}),
     ("GET", "/api/user/tokens"): Operation(
-        does="Your personal tokens", answer=s.of({"tokens": s.listed(s.OBJECT)})),
+        does="Your personal tokens", answer=s.of({"tokens": s.listed(s.TOKEN)})),
     ("POST", "/api/user/tokens"): Operation(
         does="Make a personal token; its text is shown this once", status=201, fails=(409,),
-        answer=s.of({"token": s.TEXT}), body=s.of(
-            {"name": s.TEXT, "scope": s.one_of("read", "run")}, days=s.COUNT)),
+        answer=s.NEW_TOKEN, body=s.of(
+            {"name": s.text(MAX_NAME, 1), "scope": s.SCOPE}, days={
+                "type": "integer", "minimum": 1, "maximum": MAX_DAYS})),
     ("DELETE", "/api/user/tokens"): Operation(
-        does="Revoke a personal token", status=204, fails=(400, 404, 413, 415),
+        does="Revoke a personal token", status=204, fails=(400, 404),
         query={"id": s.TEXT}),
     ("GET", "/api/admin/accounts"): Operation(
         does="All accounts, or those that match", query={"search": s.TEXT}, fails=_JOB,
-        answer=s.of({"accounts": s.listed(s.OBJECT)})),
+        answer=s.of({"accounts": s.listed(s.MEMBER)})),
     ("POST", "/api/admin/accounts"): Operation(
         does="Make an account; its password is shown this once", status=201, fails=(404, 409),
-        answer=s.of({"password": s.TEXT}, **_MEMBER), body=s.of(_NAMED, role=_ROLE)),
+        answer=s.of({"password": s.TEXT}, **_MEMBER), body=s.of(_NAMED, role=s.ROLE)),
     ("PATCH", "/api/admin/accounts"): Operation(
         does="Give an account another role", fails=(404, 409), answer=s.of(_MEMBER),
-        body=s.of({**_NAMED, "role": _ROLE})),
+        body=s.of({**_NAMED, "role": s.ROLE})),
     ("DELETE", "/api/admin/accounts"): Operation(
-        does="Deactivate an account", fails=(400, 404, 409, 413, 415), query=_NAMED,
+        does="Deactivate an account", fails=(400, 404, 409), query=_NAMED,
         answer=s.of({**_NAMED, "active": s.FLAG})),
     ("POST", "/api/admin/accounts/{username}/reset"): Operation(
         does="Give an account a new password, shown this once", fails=(404, 409),
         answer=s.of({**_NAMED, "password": s.TEXT})),
     ("GET", "/api/admin/peers"): Operation(
         does="The replicas, as far as this one was told", fails=_JOB,
-        answer=s.of({"peers": s.listed(s.OBJECT)})),
+        answer=s.of({"peers": s.listed(s.REPLICA)})),
     ("GET", "/api/admin/settings"): Operation(
         does="The settings in force here, secrets masked", fails=_JOB,
-        answer=s.of({"settings": s.listed(s.OBJECT)})),
+        answer=s.of({"settings": s.listed(s.SETTING)})),
     ("GET", "/api/admin/audit"): Operation(
         does="The latest of the audit log", fails=(400, 404), query={"limit": s.COUNT},
-        answer=s.of({"events": s.listed(s.OBJECT)})),
+        answer=s.of({"events": s.listed(s.EVENT)})),
 }
 
 
-def statuses(one: Operation) -> tuple[int, ...]:
+def statuses(method: str, one: Operation) -> tuple[int, ...]:
     """All that may be answered."""
-    also = _BODY if one.body is not None else ()
-    return tuple(sorted({one.status, *one.fails, *_ALWAYS, *also}))
+    also = (400,) if one.body is not None else ()
+    kind = () if method == "GET" else (415,)  # a form, which a page elsewhere could send
+    return tuple(sorted({one.status, *one.fails, *_ALWAYS, *also, *kind}))
 
 
 def told(status: int) -> str:
@@ -198,7 +196,7 @@ def openapi() -> dict[str, Any]:
 def _described(method: str, path: str, one: Operation) -> dict[str, Any]:
     found: dict[str, Any] = {
         "summary": one.does,
-        "responses": {str(status): _answer(status, one) for status in statuses(one)},
+        "responses": {str(status): _answer(status, one) for status in statuses(method, one)},
         "parameters": [
             {"name": name, "in": "path", "required": True, "schema": s.TEXT}
             for name in re.findall(r"{(\w+)}", path)
@@ -218,7 +216,7 @@ def _answer(status: int, one: Operation) -> dict[str, Any]:
         failure = {"application/json": {"schema": {"$ref": "#/components/schemas/Failure"}}}
         return {"description": _WRONG[status], "content": failure}
     if one.is_file:
-        return {"description": "A file.", "content": {kind: {} for kind in _FILES}}
+        return {"description": "A file.", "content": {kind: {} for kind in FILES}}
     if one.answer is None:
         return {"description": "Done."}
     return {"description": "Done.", "content": {"application/json": {"schema": one.answer}}}
