@@ -26,6 +26,7 @@ from datagen.services.answers import (
     record_answer,
     round_answer,
 )
+from datagen.services.quality import quality_answer
 
 if TYPE_CHECKING:
     from datagen.bootstrap import Services
@@ -48,6 +49,7 @@ def task_routes(services: Services) -> list[Route]:
         _route("POST", "/api/tasks/{id}/retry", tasks.retry),
         _route("POST", "/api/tasks/{id}/close", tasks.close),
         _route("GET", "/api/tasks/{id}/records", tasks.records),
+        _route("GET", "/api/tasks/{id}/quality", tasks.quality),
         _route("GET", "/api/tasks/{id}/export", tasks.export),
         _route("GET", "/api/metrics", tasks.metrics),
     ]
@@ -160,6 +162,12 @@ class _Tasks:
         view = await run_in_threadpool(self._services.jobs.known, user, job_id)
         return JSONResponse({"total": (view.offered or view.job).total_generated,
                              "offset": offset, "records": [record_answer(one) for one in found]})
+
+    async def quality(self, request: Request) -> Response:
+        """What each column holds, and why records failed."""
+        user, job_id = _user(request), request.path_params["id"]
+        return JSONResponse(await run_in_threadpool(
+            quality_answer, self._services.datasets, user, job_id))
 
     async def export(self, request: Request) -> Response:
         """The dataset as an attachment; Excel and the bundle once they are prepared."""

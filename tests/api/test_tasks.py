@@ -342,6 +342,27 @@ def test_records_come_page_by_page_failed_ones_with_their_reason(api: Api) -> No
     assert paths(api.get(f"{path}?limit=1001")) == paths(api.get(f"{path}?limit=0")) == {"limit"}
 
 
+def test_quality_tells_of_each_column_and_why_records_failed(api: Api) -> None:
+    path = f"/api/tasks/{half_good(api)}/quality"
+    assert api.get(path).json() == {
+        "total": 2, "ok": 1, "failed": 1, "failures": [{"reason": "No.", "count": 1}],
+        "columns": [{"name": "subject", "kind": "text", "filled": 0, "distinct": 0},
+                    {"name": "n", "kind": "integer", "filled": 1, "distinct": 1, "low": 0,
+                     "high": 0, "mean": 0.0}]}
+    assert api.get(path, user="bob").status_code == 404
+    waiting = api.post("/api/tasks/confirm", {"draftToken": api.drafted()["draftToken"]}).json()
+    assert api.get(f"/api/tasks/{waiting['jobId']}/quality").status_code == 409
+
+
+def test_quality_is_json_whatever_a_column_holds(golden: Api) -> None:
+    said = golden.get(f"/api/tasks/{FINISHED}/quality").json()
+    assert (said["total"], said["ok"], said["failed"], said["failures"]) == (5, 5, 0, [])
+    columns = {one["name"]: one for one in said["columns"]}
+    assert (columns["age"]["low"], columns["age"]["high"]) == (19, 23)
+    assert columns["active"]["trueShare"] == 0.4
+    assert sum(top["count"] for top in columns["segment"]["top"]) == 5
+
+
 def test_a_draft_of_a_deleted_job_is_a_conflict(api: Api) -> None:
     token = api.drafted()["draftToken"]
     job_id = api.post("/api/tasks/confirm", {"draftToken": token}).json()["jobId"]

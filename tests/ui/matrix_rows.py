@@ -73,6 +73,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "/api/tasks/{id}"): mine(200, token="read"),
     ("GET", "/api/openapi.json"): all_of(200, token="read"),
     ("GET", "/api/tasks/{id}/records"): mine(200, token="read"),
+    ("GET", "/api/tasks/{id}/quality"): mine(200, token="read"),
     ("GET", "/api/tasks/{id}/export"): mine(200, token="read"),
     ("PATCH", "/api/tasks/{id}"): mine(200, body={"title": f"{SECRET} again"}, token="run"),
     # of a job that is over, and of which nothing failed

@@ -40,7 +40,7 @@ def test_the_commands_name_the_readers_own_job_and_no_token(world: World) -> Non
     assert not at.exception
     shown = commands(at)
     assert len(shown) == len([path for _, path in OPERATIONS if "/admin" not in path])
-    assert sum(f"/api/tasks/{job_id}" in one for one in shown) == 8
+    assert sum(f"/api/tasks/{job_id}" in one for one in shown) == 9
     assert not any(other in str(block.value) for block in at.code)
     for one in shown:
         assert f"${VARIABLE}" in one or "datagen.cookies" in one or "Bearer" not in one

@@ -100,6 +100,9 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         answer=s.of({"total": s.COUNT, "offset": s.COUNT, "records": s.listed(s.RECORD)}),
         query={"offset": s.COUNT, "limit": {"type": "integer", "minimum": 1,
                                             "maximum": MAX_PAGE, "default": 50}}),
+    ("GET", "/api/tasks/{id}/quality"): Operation(
+        does="What each column of a dataset holds, and why records failed", fails=(404, 409),
+        answer=s.QUALITY),
     ("GET", "/api/tasks/{id}/export"): Operation(
         does="The dataset as a file", is_file=True, fails=(400, 404, 409),
         query={name: {**s.one_of(*values), "default": values[0]}

@@ -95,6 +95,13 @@ OF_ROUND: Mapping[str, Shape] = {
     "asked": of({}, cancel=_REQUEST, retry=_REQUEST, close=_REQUEST, delete=_REQUEST,
                 rename=of({"at": TIME, "by": TEXT, "title": TEXT}))}
 RECORD = of({"index": COUNT, "ok": FLAG}, data=OBJECT, error=TEXT, raw=TEXT)
+_SCALAR: Shape = {"type": ["number", "string"]}
+COLUMN = of({"name": TEXT, "kind": TEXT, "filled": COUNT, "distinct": COUNT}, low=_SCALAR,
+            high=_SCALAR, mean={"type": "number"}, shortest=COUNT, longest=COUNT,
+            trueShare={"type": "number", "minimum": 0, "maximum": 1},
+            top=listed(of({"value": TEXT, "count": COUNT})))
+QUALITY = of({"total": COUNT, "ok": COUNT, "failed": COUNT, "columns": listed(COLUMN),
+              "failures": listed(of({"reason": TEXT, "count": COUNT}))})
 METRICS = of({"totalJobs": COUNT, "totalRecordsRequested": COUNT, "totalRecordsGenerated": COUNT,
               "activeJobs": COUNT, "failedJobs": COUNT, "lastJobAt": optional(TIME)},
              modelCalls=COUNT, modelAttempts=COUNT, promptTokens=COUNT, completionTokens=COUNT,
