@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from tests.api_description import described, named, turned_down
 
-ODD = re.compile(r"\.\.|\x00|//|\\")  # what no route of the process gets to see
+ODD = re.compile(r"\.\.|[\x00\r\n\\]|//")  # what no route of the process gets to see
 
 
 @pytest.fixture(autouse=True)
@@ -26,13 +26,13 @@ def held_to_description(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         answer = send(client, request, **more)
         path = request.url.path
         is_known = named("GET" if request.method == "HEAD" else request.method, path)
-        is_turned_away = answer.status_code == 400 and ODD.search(unquote(path))  # by Streamlit
-        if not is_turned_away and (is_known or path == "/api" or path.startswith("/api/")):
+        is_odd = answer.status_code in {400, 404} and ODD.search(unquote(path))  # to Streamlit
+        if not is_odd and (is_known or path == "/api" or path.startswith("/api/")):
             try:
                 answer.read()
                 (described if is_known else turned_down)(answer)
-            except AssertionError as exc:
-                wrong.append(str(exc))
+            except (AssertionError, ValueError) as exc:  # it may be no JSON at all
+                wrong.append(f"{request.method} {path!r} {answer.status_code}: {exc}")
         return answer
 
     monkeypatch.setattr(TestClient, "send", held)
