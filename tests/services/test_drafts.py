@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from typing import Any
@@ -81,6 +82,18 @@ async def test_a_draft_is_one_call_for_any_json_object(world: World) -> None:
     assert draft.schema_duration_ms == 2_000
     assert (draft.schema_refreshes, draft.failed_attempts) == (0, 0)
     assert draft.owner == "ann"
+
+
+async def test_others_are_answered_while_a_long_reply_is_read() -> None:
+    slow = {"type": "string", "pattern": "(a?)" * 240}  # some hundredths of a second each
+    world = World(json.dumps({"type": "object", "properties": {f"f{n}": slow for n in range(20)}}))
+    begun = asyncio.create_task(world.draft())
+    turns = 0
+    while not begun.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert (await begun).schema["properties"]
+    assert turns > 100
 
 
 def test_a_schema_of_ones_own_makes_a_draft_without_any_call(world: World) -> None:
