@@ -170,6 +170,31 @@ def test_a_second_user_sees_none_of_it(page: Page, server: Server, browser: Brow
         other.close()
 
 
+def test_a_link_to_a_job_leads_through_sign_in_to_that_job(
+    page: Page, server: Server, browser: Browser
+) -> None:
+    elsewhere = browser.new_context()
+    try:
+        call = elsewhere.request.post
+        assert call(f"{server.url}/api/auth/login",
+                    data={"username": "admin", "password": "admin"}).ok
+        draft = call(f"{server.url}/api/tasks/schema", data={
+            "title": "Linked <b>birds</b>", "totalRecords": 2, "description": "a bird",
+            "instructions": "vary"}).json()
+        job_id = call(f"{server.url}/api/tasks/confirm",
+                      data={"draftToken": draft["draftToken"]}).json()["jobId"]
+    finally:
+        elsewhere.close()
+
+    page.goto(f"{server.url}/job?id={job_id}")
+    page.get_by_label("User name").fill("admin")
+    page.get_by_label("Password", exact=True).fill("admin")
+    page.get_by_role("button", name="Sign in").click()
+
+    expect(page.get_by_text("Linked <b>birds</b>").first).to_be_visible()
+    assert page.url == f"{server.url}/job?id={job_id}"
+
+
 def test_a_deep_link_leads_through_sign_in_to_its_page(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/new")
     page.get_by_label("User name").fill("admin")
