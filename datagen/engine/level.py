@@ -23,6 +23,7 @@ _ANY_GAIN = 0.15  # ... and that shows it after a longer look
 _NEARLY = 0.93  # of the most answers per second: fewer calls at once are as good
 _LATER = 1.3  # times as late as it once was: perhaps fewer would do
 _ERROR = 0.04  # of a mean: standard error that a longer look tries for
+_WEIGHT = 0.2  # of the latest round, in what is usual at a level
 _HOLD = 16  # rounds that a level is kept before another is tried; doubles to:
 _LONGEST_HOLD = 256
 
@@ -77,6 +78,7 @@ class Level:
         self._goal = self.value  # to climb back to
         self._ceiling = math.inf  # refused above it
         self._hold, self._rounds = _HOLD, 0
+        self._usual = 0.0  # seconds per answer over the latest rounds; 0 = there was none
         self._next_is_more = True
         self._is_new = True  # still on the way up for the first time: a glance is enough
         self._waits = False  # with fewer calls at once it brought as many answers before
@@ -164,7 +166,7 @@ class Level:
             case _Phase.SINK:
                 self._after_sinking(rate)
             case _Phase.HOLD:
-                self._after_a_round(rate, mean)
+                self._after_a_round(mean)
             case _Phase.MORE:
                 self._after_more(rate)
             case _Phase.LESS:
@@ -220,9 +222,11 @@ class Level:
         self._hold, self._rounds, self._is_new = _HOLD, 0, False
         self._begin(_Phase.HOLD)
 
-    def _after_a_round(self, rate: float, mean: float) -> None:
+    def _after_a_round(self, mean: float) -> None:
         self._rounds += 1
-        self._before = (self.value, rate)
+        self._usual += _WEIGHT * (mean - self._usual) if self._usual else mean
+        mean = self._usual  # one round that was late by chance decides nothing
+        self._before = (self.value, self.value / mean)
         if self._rounds < self._hold:
             self._begin(_Phase.HOLD)
             return
@@ -270,6 +274,7 @@ class Level:
     def _move(self, value: int, phase: _Phase) -> None:
         self.value = value
         self.mark += 1
+        self._usual = 0.0
         self._begin(phase)
         if phase is _Phase.HOLD:
             self._look.skip = value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -100,3 +101,13 @@ def test_a_server_that_is_no_quicker_with_more_calls_goes_back() -> None:
         answer(level, 1, max(1.0, level.value / 16))
     assert level.kept in range(14, 20)
     assert math.isclose(level.quick, 1.0)
+
+
+@pytest.mark.parametrize("before", range(64, 20 * 64, 32))
+def test_one_round_that_was_late_by_chance_decides_nothing(before: int) -> None:
+    level = Level(first=64, most=64)
+    answer(level, before)
+    answer(level, 64, 1.5)
+    for _ in range(64 * 20):
+        answer(level, 1)
+        assert level.value == 64
