@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import example, given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datagen.domain.downloads import Wish
@@ -84,14 +84,7 @@ OTHERS = st.sampled_from([
     b"\xff", stored(7, usual()) + b"}", stored(7, usual()) + b"\r", b'{"i":7,"ok":false}'])
 
 
-@given(found=st.lists(USED, max_size=5) | st.lists(FIT | ODD_ONE | SHUFFLED | OTHERS | USED,
-                                                   max_size=5),
-       safe=st.booleans(), delimiter=st.sampled_from(",;\t"))
-@example(found=[usual(text='"a\\nb"', nested="[]"), failed_line(1, "No.", "{")], safe=True,
-         delimiter=",")
-def test_whatever_lines_hold_both_ways_of_reading_make_the_same_table_and_csv(
-    found: list[dict[str, str] | bytes], safe: bool, delimiter: str
-) -> None:
+def check_both_ways(found: list[dict[str, str] | bytes], *, safe: bool, delimiter: str) -> None:
     text = b"\n".join(one if isinstance(one, bytes) else stored(i, one)
                       for i, one in enumerate(found))
     block, by_itself = Block(text), Block(own=tuple(Block(text).good()))
@@ -109,6 +102,22 @@ def test_whatever_lines_hold_both_ways_of_reading_make_the_same_table_and_csv(
     texts = [b"".join(csv_blocks(iter([first, one]), list(KINDS), SCHEMA, wish))
              for one in (block, by_itself)]
     assert texts[0] == texts[1]
+
+
+@given(found=st.lists(USED, max_size=5) | st.lists(FIT | ODD_ONE | SHUFFLED | OTHERS | USED,
+                                                   max_size=5),
+       safe=st.booleans(), delimiter=st.sampled_from(",;\t"))
+@settings(max_examples=150)
+def test_whatever_lines_hold_both_ways_of_reading_make_the_same_table_and_csv(
+    found: list[dict[str, str] | bytes], safe: bool, delimiter: str
+) -> None:
+    check_both_ways(found, safe=safe, delimiter=delimiter)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_no_odd_value_is_read_otherwise_in_any_column(name: str) -> None:
+    for odd in (*ODD, *map(token, ("=1", "-1", "＝x", "\t", "a\rb", "a\nb", 'q"', ";"))):
+        check_both_ways([usual(**{name: odd})], safe=True, delimiter=",")
 
 
 @pytest.mark.parametrize("line", [

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+import threading
+from typing import Any
 
 import pytest
 from replica import ADA, BEN, ROOT, World, signed_in
@@ -11,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from datagen.adapters.local import LocalStore
 from datagen.domain.errors import CutOff, ModelUnreachable, StoreError
 from datagen.domain.users import User
+from datagen.services import beginning, building
 
 PAGES = ("jobs", "new", "job", "dataset", "models", "metrics", "account", "admin", "api_docs")
 
@@ -230,6 +233,26 @@ def test_a_dataset_is_shown_as_a_table(world: World) -> None:
     assert not at.exception
     assert len(at.dataframe[0].value) == 6
     assert "6 rows" in texts(at)
+
+
+def test_of_a_large_dataset_the_first_rows_are_shown_while_its_table_is_made(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may, build = threading.Event(), building.build
+
+    def held(*rest: Any) -> None:
+        assert may.wait(30)
+        build(*rest)
+
+    monkeypatch.setattr(beginning, "LARGE", 5)
+    monkeypatch.setattr(building, "build", held)
+    job_id = world.finish(records=6)
+    at = world.open("dataset", id=job_id)
+    may.set()
+    assert not at.exception
+    assert len(at.dataframe[0].value) == 6
+    assert "These are the first rows" in texts(at)
+    assert not at.text_input  # nothing to search with yet
 
 
 def test_an_unfinished_dataset_points_to_its_progress(world: World) -> None:
