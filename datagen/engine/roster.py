@@ -171,6 +171,7 @@ class Roster:
                     self._hearing.remind(job, self._clock.now())
                 self._removal.finish(job.id, job)
                 continue
+            looked_at = self._clock.monotonic()  # what is written next may take its time
             case = self._tended(job, asked.get(job.id, NOTHING), made_here=job.id in created)
             jobs[job.id] = case.job
             if case.here.rename is not None and is_named(job, case.here.rename):
@@ -179,18 +180,19 @@ class Roster:
                 self._settle(case, is_running=job.id in running)
                 continue
             still_open[job.id] = case.round
-            helped = self._to_help(case)  # at every look, or nobody would seem stuck
+            helped = self._to_help(case, looked_at)  # at every look, or nobody would seem stuck
             due = None if job.id in running else self._due(case, helped)
             if due is not None:
                 found.append(due)
-        self._take_away_the_rest(jobs)
+        self._take_away_the_rest(jobs, running)
         self._removal.look_again(gone)
         self._hearing.forget(jobs)
         if self._repeating is not None:
             self._repeating.some(listed, running, gone=gone.keys(), leaving=wanted_away(asked))
         self._sweep.look(jobs, running)
         self._open = set(still_open)
-        over = {job_id for job_id in running if job_id in jobs and job_id not in still_open}
+        known = {*jobs, *gone, *wanted_away(asked)}  # else its node may be about to hear of it again
+        over = {job_id for job_id in running if job_id in known and job_id not in still_open}
         return Survey(due=found, open=still_open, over=over)
 
     def _in_need(self, jobs: Mapping[str, Job], stirred: Collection[str]) -> Iterator[Job]:
@@ -205,11 +207,12 @@ class Roster:
         yield from shared[self._turn : self._turn + PER_LOOK]
         self._turn = self._turn + PER_LOOK if self._turn + PER_LOOK < len(shared) else 0
 
-    def _take_away_the_rest(self, jobs: Collection[str]) -> None:
+    def _take_away_the_rest(self, jobs: Collection[str], running: Collection[str]) -> None:
         """Go on with deletions that were cut off, or whose job the node lost."""
         asked = asked_here(self._desk)
         never_shared = set(self._never_shared())
-        for job_id in sorted(wanted_away(asked) - set(jobs)):
+        for job_id in sorted(wanted_away(asked) - set(jobs) - set(running)):
+            self._clear_disk(job_id)
             if job_id not in never_shared:
                 self._hearing.pass_on(job_id, asked[job_id])
             delete = asked[job_id].delete
@@ -279,12 +282,12 @@ class Roster:
         is_over = not case.is_open or case.asked.delete is not None
         return is_over and waited >= OTHERS_WRITE
 
-    def _to_help(self, case: Case) -> str | None:
+    def _to_help(self, case: Case, looked_at: float) -> str | None:
         if self._peer_id not in case.job.peers:
             return None
         return share_to_help(
             case, self._peer_id, without=self._shelf.unreadable(), still=self._still,
-            limit=self._dead_after, now=self._clock.monotonic())
+            limit=self._dead_after, now=looked_at)
 
     def _due(self, case: Case, helped: str | None) -> Due | None:
         """What this peer should do for an open job now."""
@@ -329,10 +332,13 @@ class Roster:
             self._desk.drop(keys.DESK_CREATED, job.id)
         if case.asked.delete is None or is_running:
             return
-        if job.id not in self._cleared:
-            self._removal.clear_disk(job.id)
-            self._cleared.add(job.id)
+        self._clear_disk(job.id)
         self._removal.finish_if_due(job, case.asked, self._clock.now())
+
+    def _clear_disk(self, job_id: str) -> None:
+        if job_id not in self._cleared:
+            self._removal.clear_disk(job_id)
+            self._cleared.add(job_id)
 
     def _complain(self, draft_id: str, exc: Exception) -> None:
         if draft_id not in self._unreadable:

@@ -125,7 +125,8 @@ def left_over(
             _missed(living, job, sure) or _misnamed(watch, world, job, living))
         if missed:
             return missed
-        if _is_lost(world, job):  # what is in the journals is all there is of it
+        forgotten = job.id in watch.to_delete and not ended.wants(job.id, "delete")
+        if _is_lost(world, job) or forgotten:  # what is in the journals is all there is of it
             continue
         if any((world.replicas[name].folder / job.id).exists() for name in living):
             return f"Journals of {job.id}, which is over, still lie about."
