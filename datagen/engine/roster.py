@@ -191,7 +191,7 @@ class Roster:
             self._repeating.some(listed, running, gone=gone.keys(), leaving=wanted_away(asked))
         self._sweep.look(jobs, running)
         self._open = set(still_open)
-        known = {*jobs, *gone, *wanted_away(asked)}  # else its node may be about to hear of it again
+        known = {*jobs, *gone, *wanted_away(asked)}  # others it may be about to hear of again
         over = {job_id for job_id in running if job_id in known and job_id not in still_open}
         return Survey(due=found, open=still_open, over=over)
 
