@@ -82,6 +82,7 @@ class Roster:
             peer_id=peer_id, board=board, said=board.said, clock=clock)
         self._hearing = Hearing(peer_id=peer_id, board=board, desk=desk)
         self._still = Stillness()
+        self._read_at = 0.0  # monotonic seconds: when the job that is looked at was read
         self._closing = Closing(
             peer_id=peer_id, files=files, shelf=shelf, errands=errands, clock=clock,
             still=self._still, cache=cache, patience=2 * dead_after)
@@ -171,7 +172,6 @@ class Roster:
                     self._hearing.remind(job, self._clock.now())
                 self._removal.finish(job.id, job)
                 continue
-            looked_at = self._clock.monotonic()  # what is written next may take its time
             case = self._tended(job, asked.get(job.id, NOTHING), made_here=job.id in created)
             jobs[job.id] = case.job
             if case.here.rename is not None and is_named(job, case.here.rename):
@@ -180,7 +180,7 @@ class Roster:
                 self._settle(case, is_running=job.id in running)
                 continue
             still_open[job.id] = case.round
-            helped = self._to_help(case, looked_at)  # at every look, or nobody would seem stuck
+            helped = self._to_help(case)  # at every look, or nobody would seem stuck
             due = None if job.id in running else self._due(case, helped)
             if due is not None:
                 found.append(due)
@@ -223,6 +223,7 @@ class Roster:
         if not self._concerns_us(job, here):
             return Case(job=job, here=here)
         case = self._hearing.case(job, here)
+        self._read_at = self._clock.monotonic()  # what is written next may take its time
         if job.is_over and job.edition is None and not job.inc:  # the earlier application's
             word = case.words[self._peer_id]
             asked = word.asked.joined(Asked(rename=case.asked.rename))
@@ -282,12 +283,12 @@ class Roster:
         is_over = not case.is_open or case.asked.delete is not None
         return is_over and waited >= OTHERS_WRITE
 
-    def _to_help(self, case: Case, looked_at: float) -> str | None:
+    def _to_help(self, case: Case) -> str | None:
         if self._peer_id not in case.job.peers:
             return None
         return share_to_help(
             case, self._peer_id, without=self._shelf.unreadable(), still=self._still,
-            limit=self._dead_after, now=looked_at)
+            limit=self._dead_after, now=self._read_at)
 
     def _due(self, case: Case, helped: str | None) -> Due | None:
         """What this peer should do for an open job now."""

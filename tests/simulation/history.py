@@ -228,7 +228,7 @@ class _History:
                 self._close_by_hand()
             if open_ is None or self._loop.time() >= deadline:
                 break
-            await asyncio.sleep(5.0)
+            await asyncio.sleep(8.0)
         if open_ is not None:
             self._watch.fail(f"{LONGEST:.0f} s after all was healed: {open_}")
         await self._rest(week_later=False)
