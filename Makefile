@@ -25,7 +25,7 @@ lint: .ready-dev ## style, types and the direction of imports
 
 test: lint ## lint, 2,000 simulated histories, and every test but the deep ones with coverage
 	@$(PY) -m tests.simulation --seeds 2000
-	@$(PY) -m pytest -m "not deep" -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
+	@$(PY) -m pytest -m "not deep" -n 3 --dist loadfile --cov --cov-report=term:skip-covered
 
 deep: .ready-dev ## the long proofs
 	@$(PY) -m pytest -m deep
