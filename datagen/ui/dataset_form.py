@@ -9,7 +9,6 @@ import streamlit as st
 
 from datagen.domain.errors import Problem
 from datagen.domain.examples import Example
-from datagen.domain.parameters import PARAMETERS
 from datagen.domain.requests import (
     MAX_DESCRIPTION,
     MAX_INSTRUCTIONS,
@@ -81,15 +80,14 @@ def draw(settings: Settings, problems: Sequence[Problem]) -> DraftRequest:
     left, middle, right = st.columns(3)
     with left:
         records = st.number_input(
-            "Number of records", key=_RECORDS, min_value=1, step=10,
-            max_value=settings.max_records_per_job, persist_state="session",
+            # no bounds: a widget keeps silently to its last value where one is overstepped
+            "Number of records", key=_RECORDS, step=10, persist_state="session",
             help=f"At most {settings.max_records_per_job:,} here; the limit is "
                  "`DATAGEN_MAX_RECORDS_PER_JOB`.")
         components.complain(problems, "totalRecords")
     with middle:
         seed = st.number_input(
-            "Seed", key=_SEED, value=None, min_value=0, max_value=int(PARAMETERS["seed"].high),
-            step=1, placeholder="any", persist_state="session",
+            "Seed", key=_SEED, value=None, step=1, placeholder="any", persist_state="session",
             help="With one seed and one schema the model is asked the same again: one that is "
                  "deterministic gives the same records.")
         components.complain(problems, "inferenceParams.seed")

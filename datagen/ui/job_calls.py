@@ -21,8 +21,7 @@ def draw(view: JobView) -> None:
         *facts,
         ("Made", f"{used.calls:,}, of which {used.attempts:,} were answered"),
         ("Tokens", tokens(used)),
-        ("Time", f"{duration(used.working_ms / 1000)} with a call under way, "
-                 f"{duration(used.waiting_ms / 1000)} without"),
+        ("Time", _time(used)),
     ])
 
 
@@ -33,6 +32,12 @@ def tokens(used: Usage) -> str:
         return said
     part = "all" if used.estimated_tokens >= used.tokens else f"{used.estimated_tokens:,} of them"
     return f"{said}; {part} estimated, since the model server did not say"
+
+
+def _time(used: Usage) -> str:
+    said = f"{duration(used.working_ms / 1000)} with a call under way"
+    waited = used.waiting_ms >= 1000
+    return f"{said}, {duration(used.waiting_ms / 1000)} without" if waited else said
 
 
 def _under_way(view: JobView) -> str:

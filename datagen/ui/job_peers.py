@@ -32,7 +32,7 @@ def in_flight(view: JobView, now: datetime) -> None:
         components.quiet("No record is waiting for an answer.")
         return
     components.table(rows, {"Seconds": st.column_config.NumberColumn(format="%.0f")})
-    components.quiet("As of the last progress write.")
+    components.quiet("As the workers last told.")
 
 
 def peers(view: JobView) -> None:

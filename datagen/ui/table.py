@@ -107,6 +107,7 @@ def profiles(items: Sequence[ColumnProfile]) -> None:
     st.dataframe(pd.DataFrame(rows), hide_index=True, key="profile_rows", placeholder="",
                  height=components.table_height(len(rows)), column_config={
         "Column": st.column_config.TextColumn(pinned=True),
+        "Type": st.column_config.TextColumn(width=110),
         "Filled": st.column_config.ProgressColumn(min_value=0, max_value=100, format="%.0f%%"),
         "Distinct": st.column_config.NumberColumn(format="localized"),
         "Least": st.column_config.TextColumn(width=130),

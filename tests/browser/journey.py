@@ -61,7 +61,12 @@ def from_sign_in_to_a_csv(
     schema = schema_json(page)
 
     page.get_by_text("What you asked for").click()
-    page.get_by_role("spinbutton", name="Number of records").fill("100")
+    number = page.get_by_role("spinbutton", name="Number of records")
+    number.fill("1000001")
+    page.keyboard.press("Tab")
+    page.get_by_role("button", name="Create dataset").click()
+    expect(page.get_by_text("records are allowed per job").first).to_be_visible()
+    number.fill("100")
     page.keyboard.press("Tab")
     page.get_by_role("button", name="Create dataset").click()
     page.get_by_role("tab", name="Progress").wait_for()

@@ -159,6 +159,24 @@ def test_the_seed_that_stands_in_the_form_goes_with_the_job(
     assert asked.inference.parameters == ({} if seed is None else {"seed": seed})
 
 
+@pytest.mark.parametrize(("field", "value", "said"), [
+    ("form_records", 10**6, "records are allowed per job"),
+    ("form_records", 0, "Enter a whole number from 1 to"),
+    ("form_seed", -1, "seed"),
+    ("form_seed", 2**31, "seed"),
+])
+def test_a_number_out_of_bounds_is_told_and_never_replaced(
+    world: World, field: str, value: int, said: str
+) -> None:
+    at = drafted(world)
+    at.number_input(key=field).set_value(value)
+    next(b for b in at.button if b.label == "Create dataset").click()
+    at.run()
+
+    assert not world.services.jobs.list(ADA)
+    assert said in " ".join(item.value for item in [*at.markdown, *at.error])
+
+
 def test_drafting_again_keeps_count(world: World) -> None:
     at = drafted(world)
 
