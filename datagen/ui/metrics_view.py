@@ -33,7 +33,7 @@ def totals(said: Mapping[str, Any]) -> None:
     components.figures({
         "Jobs": f"{said['totalJobs']:,}",
         "Running or waiting": f"{said['activeJobs']:,}",
-        "Failed jobs": f"{said['failedJobs']:,}",
+        "Failed or cancelled": f"{said['failedJobs']:,}",
         "Records asked for": f"{said['totalRecordsRequested']:,}",
         "Records made": f"{said['totalRecordsGenerated']:,}",
     })
