@@ -42,6 +42,7 @@ class Case:
     states: Mapping[str, PeerState] = field(default_factory=dict)  # of its own peers
     words: Mapping[str, Word] = field(default_factory=dict)  # by peer id
     here: Asked = NOTHING  # what was asked on this replica
+    read_at: float = 0.0  # monotonic seconds
 
     @cached_property
     def asked(self) -> Asked:

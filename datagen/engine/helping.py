@@ -10,7 +10,7 @@ from datagen.engine.stillness import Stillness
 
 
 def share_to_help(
-    case: Case, me: str, *, without: Collection[str], still: Stillness, limit: float, now: float
+    case: Case, me: str, *, without: Collection[str], still: Stillness, limit: float
 ) -> str | None:
     """The peer whose share ``me`` should work on now; None = nobody needs it. Ask at every look.
 
@@ -22,7 +22,7 @@ def share_to_help(
     for peer, share in case.shares.items():
         if peer == me or case.is_covered(share, without):
             continue
-        waited = still.of((case.job.id, case.round, peer), case.signs(peer), now)
+        waited = still.of((case.job.id, case.round, peer), case.signs(peer), case.read_at)
         if not limit or waited < limit:
             continue
         turn = _turns(case, peer).index(me)

@@ -49,14 +49,16 @@ class Removal:
         self._emptying: set[str] = set()  # ids of jobs whose files are on their way out
         self._turn = 0  # of the jobs deleted last, the next to look at
         self._emptied: set[str] = set()  # ids of those that have no files any more
+        self._cleared: set[str] = set()  # of those of which this disk holds nothing any more
 
     def clear_disk(self, job_id: str) -> None:
         """Delete what is this replica's alone: the journal, the table that pages read."""
+        if job_id in self._cleared:
+            return
         self._forget_table(job_id)
-        try:
+        with contextlib.suppress(InputError):  # an id that never named a folder
             discard(folder_of(self._cache, job_id, self._peer_id))
-        except InputError:
-            return  # an id that never named a folder
+        self._cleared.add(job_id)
 
     def finish_if_due(self, job: Job, asked: Asked, now: datetime) -> None:
         """Delete the rest at once where no other replica could bring it back, else in time."""

@@ -6,20 +6,19 @@ two steps: whoever starts again comes to the same end.
 
 from __future__ import annotations
 
-import contextlib
-import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from datagen.domain import editions
-from datagen.domain.asked import NOTHING, Asked, Request
+from datagen.domain.asked import NOTHING, Asked
 from datagen.domain.editions import Word
-from datagen.domain.folds import Case, ended
+from datagen.domain.folds import Case
 from datagen.domain.jobs import Job, PeerState, Share, in_turn, shares
-from datagen.domain.titles import is_named, named
+from datagen.domain.titles import is_named
 from datagen.engine.closing import Closing
+from datagen.engine.entries import Entries
 from datagen.engine.errands import Errands
+from datagen.engine.handover import HandedOver
 from datagen.engine.hearing import Hearing
 from datagen.engine.helping import share_to_help
 from datagen.engine.journal import JOURNAL, folder_of
@@ -31,12 +30,9 @@ from datagen.engine.sweeping import Sweep
 from datagen.ports import Clock, Desk, FileStore
 from datagen.protocol import keys
 from datagen.protocol.board import Board
-from datagen.protocol.codec import load_job
-from datagen.protocol.requests import asked_here, deleted_here, named_so, past, wanted_away
+from datagen.protocol.requests import asked_here, named_so, past, wanted_away
 
-_LOG = logging.getLogger(__name__)
 PER_LOOK = 5  # jobs that are over, of which one look hears what is said of them
-OTHERS_WRITE = 120.0  # seconds that a job's end may be missing in the list, until others write it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,71 +78,20 @@ class Roster:
             peer_id=peer_id, board=board, said=board.said, clock=clock)
         self._hearing = Hearing(peer_id=peer_id, board=board, desk=desk)
         self._still = Stillness()
-        self._read_at = 0.0  # monotonic seconds: when the job that is looked at was read
         self._closing = Closing(
             peer_id=peer_id, files=files, shelf=shelf, errands=errands, clock=clock,
             still=self._still, cache=cache, patience=2 * dead_after)
         self._sweep = Sweep(peer_id=peer_id, cache=cache, board=board, files=files,
                             errands=errands, closing=self._closing)
-        self._unreadable: set[str] = set()  # notes complained of
-        self._leaving: set[str] = set()  # notes of deleted jobs whose files are on their way out
+        self._entries = Entries(peer_id=peer_id, board=board, clock=clock, still=self._still)
+        self._handed = HandedOver(board=board, desk=desk, clock=clock, hearing=self._hearing,
+                                  removal=self._removal)
         self._turn = 0  # of the jobs that are over, the next to look at
         self._open: set[str] = set()  # jobs that had not ended at the last look
-        self._cleared: set[str] = set()  # deleted jobs of which this disk holds nothing any more
 
     def is_handed_something(self) -> bool:
         """Whether the web process left a job here; a look at our own disk."""
-        stay = self._unreadable | self._leaving
-        return any(key not in stay for key in self._desk.notes(keys.DESK_JOBS))
-
-    def _never_shared(self) -> Iterator[str]:
-        """Ids of jobs that the web process left here and nobody was told of yet."""
-        created = self._desk.notes(keys.DESK_CREATED)
-        for text in self._desk.notes(keys.DESK_JOBS).values():
-            with contextlib.suppress(ValueError):
-                job_id = load_job(text).id
-                if job_id not in created:
-                    yield job_id
-
-    def _publish_handed_over(self, jobs: dict[str, Job]) -> None:
-        """Put what the web process handed over among the jobs of the board."""
-        for draft_id, text in self._desk.notes(keys.DESK_JOBS).items():
-            try:
-                job = load_job(text)
-            except ValueError as exc:
-                self._complain(draft_id, exc)
-                continue
-            # What stands is never taken back; written again, since a crash may have come
-            # between the job and its entry in the owner's list.
-            standing = jobs.get(job.id, job)
-            job = standing if standing.inc else job  # ours, not what a neighbour put there
-            if job.id not in jobs and job.id in deleted_here(self._desk):
-                if job.id not in set(self._never_shared()):
-                    self._hearing.remind(job, self._clock.now())
-                if not self._removal.finish(job.id, job):  # it never gets there
-                    self._leaving.add(draft_id)
-                    continue
-                self._leaving.discard(draft_id)
-            else:
-                self._desk.put_once(keys.DESK_CREATED, job.id, text)
-                self._board.publish(job)
-                jobs[job.id] = job
-            self._desk.drop(keys.DESK_JOBS, draft_id)
-
-    def _put_back(self, jobs: dict[str, Job], made_here: Mapping[str, str]) -> None:
-        """Publish again what the store lost of the open jobs made here, or gives forged."""
-        said = self._board.said.jobs() if self._board.said else ()
-        for job_id, text in made_here.items():
-            if (job_id in jobs and jobs[job_id].inc) or job_id in said:
-                continue  # what we said of it last is said again
-            try:
-                job = load_job(text)
-            except ValueError as exc:
-                self._complain(job_id, exc)
-                continue
-            _LOG.warning("Job %s is not in the shared store any more; it is put back.", job_id)
-            self._board.publish(job)
-            jobs[job_id] = job
+        return self._handed.is_something()
 
     def survey(self, running: Collection[str]) -> Survey:
         """Tend all jobs that are open, and some that are over.
@@ -159,10 +104,10 @@ class Roster:
         asked = asked_here(self._desk)
         gone = self._desk.notes(keys.DESK_DELETED)
         jobs = self._board.jobs()
-        self._publish_handed_over(jobs)
+        self._handed.publish(jobs)
         created = self._desk.notes(keys.DESK_CREATED)
-        self._put_back(jobs, {job_id: text for job_id, text in created.items()
-                              if text and job_id not in gone.keys() | wanted_away(asked)})
+        self._handed.put_back(jobs, {job_id: text for job_id, text in created.items()
+                                     if text and job_id not in gone.keys() | wanted_away(asked)})
         listed = dict(jobs)
         found: list[Due] = []
         still_open: dict[str, int] = {}
@@ -210,9 +155,9 @@ class Roster:
     def _take_away_the_rest(self, jobs: Collection[str], running: Collection[str]) -> None:
         """Go on with deletions that were cut off, or whose job the node lost."""
         asked = asked_here(self._desk)
-        never_shared = set(self._never_shared())
+        never_shared = set(self._handed.never_shared())
         for job_id in sorted(wanted_away(asked) - set(jobs) - set(running)):
-            self._clear_disk(job_id)
+            self._removal.clear_disk(job_id)
             if job_id not in never_shared:
                 self._hearing.pass_on(job_id, asked[job_id])
             delete = asked[job_id].delete
@@ -222,19 +167,18 @@ class Roster:
         """The job and what is known of it, moved on where that is ours to do."""
         if not self._concerns_us(job, here):
             return Case(job=job, here=here)
-        case = self._hearing.case(job, here)
-        self._read_at = self._clock.monotonic()  # what is written next may take its time
+        case = replace(self._hearing.case(job, here), read_at=self._clock.monotonic())
         if job.is_over and job.edition is None and not job.inc:  # the earlier application's
             word = case.words[self._peer_id]
             asked = word.asked.joined(Asked(rename=case.asked.rename))
             self._hearing.say(job.id, replace(word, asked=asked))
-            return replace(case, job=self._projected(case, made_here=False))
+            return replace(case, job=self._entries.moved_on(case, made_here=False))
         mine = case.words.get(self._peer_id, Word(peer_id=self._peer_id))
         word = self._closing.word(case, mine=mine, made_here=made_here)
         if self._is_worth_saying(case):
             self._hearing.say(job.id, word)
         case = replace(case, words={**case.words, self._peer_id: word})
-        return replace(case, job=self._projected(case, made_here=made_here))
+        return replace(case, job=self._entries.moved_on(case, made_here=made_here))
 
     def _concerns_us(self, job: Job, here: Asked) -> bool:
         if not job.inc and not job.is_over:  # the first of its peers closes it
@@ -245,50 +189,12 @@ class Roster:
         """Whether anybody else reads it, or the job's own entry can't hold it."""
         return case.job.peers != (self._peer_id,) or not case.job.inc
 
-    def _projected(self, case: Case, *, made_here: bool) -> Job:
-        """The job's entry in the list, written anew where it is outdated and ours to write.
-
-        ``made_here``: its note is still on the desk, so a crash may have come between a job's
-        end and its entry in the owner's list.
-        """
-        job, edition = case.job, case.edition
-        if not case.is_open:
-            moved = ended(job, edition) if edition else job
-        elif case.asked.delete:
-            moved = _given_up(case, case.asked.delete)
-        elif case.progress.status == "running" and (job.status == "queued" or job.is_over):
-            moved = replace(job, status="running", started_at=case.progress.started_at,
-                            finished_at=None, updated_at=self._clock.now(), edition=edition,
-                            error=None, cancelled_at=None, cancelled_by=None)
-        else:
-            moved = job
-        moved = named(moved, case.asked.rename)
-        is_written = moved == job and (case.is_open or not made_here)
-        if is_written or not self._is_ours_to_write(case):
-            return moved
-        self._board.publish(moved)
-        if moved.is_over and moved != named(job, case.asked.rename):
-            _LOG.info("Job %s %s: %d records good, %d failed.", job.id,
-                      "was cancelled" if moved.was_cancelled else moved.status,
-                      moved.total_ok, moved.total_failed)
-        return moved
-
-    def _is_ours_to_write(self, case: Case) -> bool:
-        """The creator writes it, and who made the edition; the others, if neither does."""
-        writers = {editions.creator(case.job), case.edition.by if case.edition else None}
-        if self._peer_id in writers:
-            return True
-        waited = self._still.of(("entry", case.job.id), (case.edition, case.asked.rename),
-                                self._clock.monotonic())
-        is_over = not case.is_open or case.asked.delete is not None
-        return is_over and waited >= OTHERS_WRITE
-
     def _to_help(self, case: Case) -> str | None:
         if self._peer_id not in case.job.peers:
             return None
         return share_to_help(
             case, self._peer_id, without=self._shelf.unreadable(), still=self._still,
-            limit=self._dead_after, now=self._read_at)
+            limit=self._dead_after)
 
     def _due(self, case: Case, helped: str | None) -> Due | None:
         """What this peer should do for an open job now."""
@@ -333,27 +239,5 @@ class Roster:
             self._desk.drop(keys.DESK_CREATED, job.id)
         if case.asked.delete is None or is_running:
             return
-        self._clear_disk(job.id)
+        self._removal.clear_disk(job.id)
         self._removal.finish_if_due(job, case.asked, self._clock.now())
-
-    def _clear_disk(self, job_id: str) -> None:
-        if job_id not in self._cleared:
-            self._removal.clear_disk(job_id)
-            self._cleared.add(job_id)
-
-    def _complain(self, draft_id: str, exc: Exception) -> None:
-        if draft_id not in self._unreadable:
-            self._unreadable.add(draft_id)
-            _LOG.error("A job that was handed over can't be read (%s); it is left where it is.",
-                       exc)
-
-
-def _given_up(case: Case, end: Request) -> Job:
-    """The entry of a job that was deleted before its end: it needs no dataset any more."""
-    progress = case.progress
-    return replace(
-        case.job, status="failed", total_generated=progress.done, total_ok=progress.ok,
-        total_failed=progress.failed, started_at=progress.started_at, finished_at=end.at,
-        updated_at=end.at, error=f"Deleted by {end.by}.", cancelled_at=end.at,
-        cancelled_by=end.by,
-    )

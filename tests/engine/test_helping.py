@@ -43,9 +43,8 @@ class Look:
             failed=0)))
 
     def whom(self) -> str | None:
-        return share_to_help(Case(job=self.job, states=self.states), self.me,
-                             without=self.without, still=self.still, limit=self.limit,
-                             now=self.now)
+        return share_to_help(Case(job=self.job, states=self.states, read_at=self.now), self.me,
+                             without=self.without, still=self.still, limit=self.limit)
 
     def watch(self, seconds: float) -> str | None:
         """Whom it would help after looking for so long."""

@@ -16,7 +16,7 @@ from datagen.domain.downloads import Wish
 from datagen.domain.editions import Word
 from datagen.domain.errors import InputError, NotThere
 from datagen.domain.jobs import Job
-from datagen.engine import roster
+from datagen.engine import entries
 from datagen.protocol import keys
 from datagen.protocol.codec import job_record, load_job
 from datagen.protocol.fields import dumps
@@ -152,4 +152,4 @@ async def test_a_title_whose_writers_are_all_silent_is_written_by_others(
 
     await world.live(until=is_named_so(world, job, "Persons"))
 
-    assert world.clock.monotonic() - begun >= roster.OTHERS_WRITE
+    assert world.clock.monotonic() - begun >= entries.OTHERS_WRITE

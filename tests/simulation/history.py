@@ -19,7 +19,7 @@ from unittest import mock
 from datagen.domain.editions import is_quorum
 from datagen.domain.errors import Conflict, NotThere
 from datagen.domain.jobs import Job
-from datagen.engine import roster
+from datagen.engine import handover
 from datagen.protocol import board, keys
 from datagen.protocol.codec import details_record, job_record, load_job, load_peer
 from datagen.protocol.fields import dumps
@@ -93,7 +93,7 @@ def _each_text_read_once() -> Iterator[None]:
     with ExitStack() as stack:
         for load in (load_job, load_peer):
             kept = functools.lru_cache(maxsize=1_000)(load)
-            for module in (board, roster, snapshots, verdict):
+            for module in (board, handover, snapshots, verdict):
                 if getattr(module, load.__name__, None) is load:
                     stack.enter_context(mock.patch.object(module, load.__name__, kept))
         yield

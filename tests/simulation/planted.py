@@ -13,7 +13,7 @@ from datagen.domain.asked import NOTHING, Asked
 from datagen.domain.exports import ResultLine
 from datagen.domain.folds import Case
 from datagen.domain.jobs import Edition
-from datagen.engine import closing, hearing, journal, roster, stillness
+from datagen.engine import closing, entries, hearing, journal, roster, stillness
 from datagen.engine.repeating import Repeating
 from datagen.engine.reporter import Reporter
 from datagen.engine.shelf import Shelf
@@ -122,7 +122,7 @@ PLANTED: Mapping[str, tuple[Plant, tuple[int, ...]]] = {
     "a new round forgets the one before": (
         _in_place_of(Shelf, "merged", _without_the_base), (135, 10, 374)),
     "a title does not get into the list": (
-        _in_place_of(roster, "named", lambda job, rename: job), (1, 5, 0)),
+        _in_place_of(entries, "named", lambda job, rename: job), (1, 5, 0)),
     "the first title counts": (_in_place_of(Asked, "joined", _joined_to_the_first), (85, 27, 17)),
     "nobody helps": (_in_place_of(roster, "share_to_help", lambda *_, **__: None), (13, 9, 6)),
     "time counts in which nobody looked": (
