@@ -57,7 +57,7 @@ class Impatient(H11Protocol):
     _expected: Any = None  # h11's state of the client
     _alarm: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's
         super().connection_made(transport)
         self._look()
 

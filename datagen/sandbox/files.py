@@ -163,7 +163,7 @@ class Files:
 
     def _fate(self, cid: str, purpose: str) -> float:
         """A number from 0 to 1 that stays with the file."""
-        return Random(f"{self._world.plan.seed}:{purpose}:{cid}").random()  # noqa: S311
+        return Random(f"{self._world.plan.seed}:{purpose}:{cid}").random()  # noqa: S311 - no secret
 
     # The rest.
 

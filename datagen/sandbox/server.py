@@ -75,7 +75,7 @@ def running(plan: Plan) -> Iterator[Sandbox]:
 class _Connection(H11Protocol):
     """A connection that the app can break."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's
         super().connection_made(transport)
         inner = cast(ASGIApp, self.app)
 

@@ -93,7 +93,7 @@ class Rebinding(asyncio.DatagramProtocol):
             kind = "AAAA" if ":" in number else "A"
             answer.answer.append(dns.rrset.from_text(question.question[0].name, 0, "IN", kind,
                                                      number))
-        self._transport.sendto(answer.to_wire(), addr)  # type: ignore[attr-defined]
+        self._transport.sendto(answer.to_wire(), addr)  # type: ignore[attr-defined]  # set at the start
 
 
 @asynccontextmanager

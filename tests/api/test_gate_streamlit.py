@@ -10,14 +10,11 @@ import pytest
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
-from streamlit.proto.BackMsg_pb2 import BackMsg
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from datagen.api.gate_rules import OPEN
+from tests.tab import ORIGIN, STREAM, shown
 
-ORIGIN = "http://localhost:8501"
 HTML = {"accept": "text/html,application/xhtml+xml"}
-STREAM = "ws://localhost:8501/_stcore/stream"
 REFUSED = (WebSocketDisconnect, WebSocketDenialResponse)
 
 
@@ -104,19 +101,9 @@ def test_the_script_sees_the_verified_user_and_never_a_forged_one(
     forged = {"X-DataGen-User": "admin", "x-datagen-role": "admin",
               "x-datagen-session": "s", "x-datagen-expires": "9", "origin": ORIGIN}
 
-    with ann.websocket_connect(STREAM, headers=forged) as socket:
-        message = BackMsg()
-        message.rerun_script.query_string = ""
-        socket.send_bytes(message.SerializeToString())
-        shown = ""
-        while True:
-            forward = ForwardMsg()
-            forward.ParseFromString(socket.receive_bytes())
-            shown += str(forward.delta)
-            if forward.WhichOneof("type") == "script_finished":
-                break
+    seen = shown(ann, forged)
 
     expires = int(session.expires_at.timestamp())
-    assert "name=ann role=user" in shown
-    assert f"session={session.id} expires={expires}" in shown
-    assert "admin" not in shown
+    assert "name=ann role=user" in seen
+    assert f"session={session.id} expires={expires}" in seen
+    assert "admin" not in seen

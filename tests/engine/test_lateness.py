@@ -42,7 +42,7 @@ def test_once_nothing_is_under_way_nothing_rings() -> None:
         await asyncio.sleep(1)
         lateness.rest()
         await asyncio.sleep(1)
-        assert not loop._scheduled  # type: ignore[attr-defined]
+        assert not loop._scheduled  # type: ignore[attr-defined]  # asyncio's own
         spend(5)
         assert lateness.now() == 0
         lateness.watch(0.4)

@@ -51,7 +51,7 @@ def test_the_control_routes_are_all_there() -> None:
     from datagen.sandbox.control import control_app
 
     app = control_app(Network(Plan(), VirtualTime()))
-    served = {(next(iter(route.methods - {"HEAD"})), route.path)  # type: ignore[attr-defined]
+    served = {(next(iter(route.methods - {"HEAD"})), route.path)  # type: ignore[attr-defined]  # all are routes
               for route in app.routes}
     told = {tuple(match) for match in re.findall(r"`(GET|POST|DELETE) (/\w+)", section(
         "Control routes"))}

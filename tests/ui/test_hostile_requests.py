@@ -12,7 +12,8 @@ from typing import Any
 from matrix_rows import DRAFT, PAGES, ROWS
 from replica import World
 from starlette.testclient import TestClient
-from tab import drawn
+
+from tests.tab import drawn
 
 ORIGIN = {"origin": "http://localhost:8501"}
 PASSWORD = "a password of some length"

@@ -29,7 +29,6 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 from streamlit.runtime import Runtime
-from tab import ORIGIN, STREAM, drawn
 
 from datagen.api.gate import OPEN
 from datagen.domain.api.description import OPERATIONS
@@ -37,6 +36,7 @@ from datagen.domain.api.scopes import audience
 from datagen.domain.profile_requests import ProfileRequest
 from datagen.domain.requests import DraftRequest
 from datagen.domain.users import User
+from tests.tab import ORIGIN, STREAM, drawn
 
 PASSWORD = "a password of some length"
 

@@ -22,10 +22,9 @@ from streamlit.runtime import Runtime
 
 from datagen.api.gate_rules import OPEN
 from datagen.domain.requests import DraftRequest
+from tests.tab import ORIGIN, STREAM
 
-ORIGIN = "http://localhost:8501"
 HTML = {"accept": "text/html"}
-STREAM = "ws://localhost:8501/_stcore/stream"
 PASSWORD = "a password of some length"
 PAGES = ("", "jobs", "new", "models", "job", "dataset", "metrics", "account")
 
@@ -104,7 +103,7 @@ def test_no_false_token_opens_the_websocket(world: World, client: TestClient) ->
     for token in (None, *false_tokens(world).values()):
         headers = {} if token is None else {"cookie": f"datagen_session={token}".encode("latin-1")}
         with pytest.raises((WebSocketDisconnect, WebSocketDenialResponse)), \
-                client.websocket_connect(STREAM, headers=headers):  # type: ignore[arg-type]
+                client.websocket_connect(STREAM, headers=headers):  # type: ignore[arg-type]  # or none
             pass
 
 
