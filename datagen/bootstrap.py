@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
-import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache, partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datagen import settings as environment
@@ -19,11 +16,12 @@ from datagen.adapters.clock import SystemClock
 from datagen.adapters.counted import CountedStore
 from datagen.adapters.crypto import Argon2Hasher, JwtSigner
 from datagen.adapters.local import LocalFiles, LocalStore
+from datagen.adapters.local_folder import kept_secret, make_private
 from datagen.adapters.outgoing import Outgoing
 from datagen.adapters.sample import SampleModel
 from datagen.adapters.smtp import SmtpMailer
 from datagen.adapters.vault import AesVault
-from datagen.domain.errors import Conflict, StoreError
+from datagen.domain.errors import Conflict
 from datagen.engine.pace import Pace
 from datagen.engine.returning import Returning
 from datagen.model.sample import illustrate
@@ -119,15 +117,15 @@ def build(settings: Settings, *, for_pages: bool = False) -> Services:
     """
     for warning in settings.warnings:
         _LOG.warning(warning)
-    _make_private(settings.data_dir)
-    _make_private(settings.cache_dir)
+    make_private(settings.data_dir)
+    make_private(settings.cache_dir)
     clock = SystemClock()
     kept_store, desk, files = _stores(settings, clock, for_pages=for_pages)
     counted = CountedStore(kept_store, clock)
     store: HashStore = counted
     patience = Patience(PAGE_PATIENCE if for_pages and not settings.local else None, clock=clock)
     foreign = Foreign()
-    pepper = settings.auth_pepper or _kept(settings.data_dir / "auth_pepper")
+    pepper = settings.auth_pepper or kept_secret(settings.data_dir / "auth_pepper")
     seal = None if settings.local else Seal(pepper)
     said = None if settings.local else Said(desk=desk, clock=clock)
     board = Board(store, foreign=foreign, seal=seal, said=said)
@@ -138,7 +136,7 @@ def build(settings: Settings, *, for_pages: bool = False) -> Services:
                                    inside=settings.private_networks),
                       own=settings.endpoint, log=settings.log_inference, clock=clock)
     )
-    session_secret = settings.session_secret or _kept(settings.data_dir / "session_secret")
+    session_secret = settings.session_secret or kept_secret(settings.data_dir / "session_secret")
     signer = JwtSigner(session_secret, clock, previous=settings.previous_secrets)
     secrets_kept = (session_secret, *settings.previous_secrets)
     vault = AesVault(*secrets_kept, purpose="keys of model profiles")
@@ -257,41 +255,6 @@ def _stores(
 def _close(*stores: LocalStore | CStore) -> None:
     for store in stores:
         store.close()
-
-
-def _make_private(folder: Path) -> None:
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        owner = folder.stat().st_uid
-    except OSError as exc:
-        raise StoreError(
-            f"The folder {folder} can't be made ({exc.strerror}). "
-            "Make it writable, or name another with DATAGEN_DATA_DIR."
-        ) from exc
-    if owner != os.getuid():
-        raise StoreError(f"The folder {folder} belongs to somebody else; it is not used.")
-
-
-def _kept(path: Path) -> str:
-    """A secret made once and kept; processes that start together agree on it."""
-    try:
-        if path.exists():
-            return path.read_text()
-        made = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-        descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as out:
-            out.write(secrets.token_urlsafe(48))
-            out.flush()
-            os.fsync(out.fileno())
-        try:
-            os.link(made, path)  # whole or not at all, and the first one stands
-        except FileExistsError:
-            pass
-        finally:
-            made.unlink()
-        return path.read_text()
-    except OSError as exc:
-        raise StoreError(f"{path} can't be written ({exc.strerror}).") from exc
 
 
 def _make_mock_accounts(accounts: Accounts) -> None:

@@ -100,7 +100,7 @@ def _times(kind: Kind, values: Sequence[Any] | pa.Array) -> pa.Array:
         if ends["min"] is None or (ends["min"] >= _FIRST[kind] and ends["max"] < _LAST[kind]):
             return found
     except pa.ArrowException:
-        pass
+        pass  # in a form that Arrow does not read; ours may
     read = _date if kind == "date" else _moment
     texts = values.to_pylist() if isinstance(values, pa.Array) else values
     return pa.array([None if text is None else read(text) for text in texts], form)
