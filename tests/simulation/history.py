@@ -20,9 +20,10 @@ from datagen.domain.editions import is_quorum
 from datagen.domain.errors import Conflict, NotThere
 from datagen.domain.jobs import Job
 from datagen.engine import handover
-from datagen.protocol import board, keys
+from datagen.protocol import board, keys, requests, said
 from datagen.protocol.codec import details_record, job_record, load_job, load_peer
-from datagen.protocol.fields import dumps
+from datagen.protocol.fields import dumps, load_object
+from datagen.protocol.words import load_word
 from datagen.services import snapshots
 from tests.engine.workbench import START, details_of
 from tests.simulation import verdict
@@ -91,9 +92,9 @@ def _quick_disk() -> str | None:
 def _each_text_read_once() -> Iterator[None]:
     """Many replicas read the same fields in this one process."""
     with ExitStack() as stack:
-        for load in (load_job, load_peer):
+        for load in (load_job, load_peer, load_word, load_object):
             kept = functools.lru_cache(maxsize=1_000)(load)
-            for module in (board, handover, snapshots, verdict):
+            for module in (board, handover, requests, said, snapshots, verdict):
                 if getattr(module, load.__name__, None) is load:
                     stack.enter_context(mock.patch.object(module, load.__name__, kept))
         yield
