@@ -19,6 +19,7 @@ from datagen.engine.line import Line
 from datagen.engine.pace import Backoff, Pace
 from datagen.engine.prospects import Prospects
 from datagen.engine.tally import Tally, clip
+from datagen.engine.turnstile import Turnstile
 
 GRACE = 2.5  # seconds that calls in flight get at a stop
 _IN_DOUBT = (" DataGen tries one record after another until one fits. If none does, check "
@@ -56,11 +57,15 @@ class Runner:
 
     def __init__(
         self, *, details: JobDetails, total: int, journal: Journal, line: Line, tally: Tally,
-        pace: Pace, max_in_flight: int, attempts: int, backwards: bool = False,
-        number: int = 0,
+        pace: Pace, turnstile: Turnstile, max_in_flight: int, attempts: int,
+        backwards: bool = False, number: int = 0,
     ) -> None:
-        """``backwards``: from the share's last record to its first; ``number``: the round."""
+        """``turnstile``: where answers wait to be read, those of other shares too.
+
+        ``backwards``: from the share's last record to its first; ``number``: the round.
+        """
         self._journal, self._line, self._tally, self._pace = journal, line, tally, pace
+        self._turnstile = turnstile
         self._max_in_flight, self._attempts = max_in_flight, attempts
         self._backwards = backwards
         self.reader = RecordReader(details.schema)
@@ -172,6 +177,7 @@ class Runner:
             return _Unfit(problem=str(exc), cut=exc.cut)
         if reply is None:
             return None
+        await self._turnstile.through()
         used_up = (reply.completion_tokens or 0) >= call.max_tokens
         cut = reply.finish_reason == "length" or (reply.finish_reason is None and used_up)
         try:

@@ -43,6 +43,7 @@ from datagen.engine.stock import (
 )
 from datagen.engine.takeover import Upload, take_over, uploaded
 from datagen.engine.tally import Tally
+from datagen.engine.turnstile import Turnstile
 from datagen.ports import ChatModel, FileStore
 from datagen.protocol.board import Board
 from datagen.protocol.manifests import edition_lines
@@ -68,6 +69,7 @@ class Workshop:
     chat: ChatModel
     pace: Pace
     limiters: Limiters  # calls at once, by model server
+    turnstile: Turnstile  # of answers that wait to be read
     counts: Counts  # what the worker used of models
 
 
@@ -278,9 +280,9 @@ class _Work:
         )
         return Runner(
             details=details, total=task.job.total_records, journal=self._journal, line=line,
-            tally=self._tally, pace=shop.pace, max_in_flight=shop.settings.max_in_flight,
-            attempts=shop.settings.attempts, backwards=task.of != shop.settings.peer_id,
-            number=task.number,
+            tally=self._tally, pace=shop.pace, turnstile=shop.turnstile,
+            max_in_flight=shop.settings.max_in_flight, attempts=shop.settings.attempts,
+            backwards=task.of != shop.settings.peer_id, number=task.number,
         )
 
 

@@ -28,6 +28,7 @@ from datagen.engine.shelf import Shelf
 from datagen.engine.signs import Signs
 from datagen.engine.takeover import left_behind
 from datagen.engine.tally import clip
+from datagen.engine.turnstile import Turnstile
 from datagen.ports import ChatModel, Clock, Desk, FileStore, Vault
 from datagen.protocol import keys
 from datagen.protocol.board import Board
@@ -135,7 +136,7 @@ class Generation:
         shop = Workshop(
             settings=settings, board=board, files=self._files, shelf=shelf,
             profiles=self._profiles, chat=self._chat, pace=pace, limiters=limiters,
-            counts=meter.counts,
+            turnstile=Turnstile(), counts=meter.counts,
         )
         async with asyncio.TaskGroup() as group:
             shift = _Shift(shop=shop, roster=roster, group=group,

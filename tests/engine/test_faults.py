@@ -33,6 +33,7 @@ from datagen.engine.line import Line
 from datagen.engine.pace import Pace
 from datagen.engine.runner import Runner
 from datagen.engine.tally import MAX_MESSAGE, Tally
+from datagen.engine.turnstile import Turnstile
 from datagen.model.sample import TEXT_FAULTS, WIRE_FAULTS, Faults
 from tests.engine.workbench import details_of, inline, job_of, limiters_of
 
@@ -77,7 +78,7 @@ class Run:
                     pace=pace)
         self._runner = Runner(details=details_of(job_of(total=TOTAL)), total=TOTAL,
                               journal=self.journal, line=line, tally=self.tally, pace=pace,
-                              max_in_flight=3, attempts=1)
+                              turnstile=Turnstile(), max_in_flight=3, attempts=1)
 
     async def _nap(self, seconds: float, /, *_: asyncio.Event) -> None:
         if trouble := self.tally.state().trouble:

@@ -28,6 +28,7 @@ from datagen.engine.line import MAX_UNUSABLE, Line
 from datagen.engine.prospects import LEAST, PAUSES, PER_PAUSE
 from datagen.engine.runner import Runner
 from datagen.engine.tally import Tally
+from datagen.engine.turnstile import Turnstile
 from tests.engine.virtual_servers import (
     Busy,
     Flapping,
@@ -70,7 +71,7 @@ class Shop:
                     pace=self.pace, look_up=look_up)
         runner = Runner(details=details_of(job_of(number, total=total)), total=total,
                         journal=journal, line=line, tally=tally, pace=self.pace,
-                        max_in_flight=self._most, attempts=attempts)
+                        turnstile=Turnstile(), max_in_flight=self._most, attempts=attempts)
         try:
             await runner.run(stop or asyncio.Event())
             return tally.state()

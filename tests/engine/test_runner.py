@@ -30,6 +30,7 @@ from datagen.engine.journal import Journal
 from datagen.engine.line import Line
 from datagen.engine.runner import Runner, max_tokens
 from datagen.engine.tally import Tally
+from datagen.engine.turnstile import Turnstile
 from tests.engine.workbench import (
     OWN,
     SCHEMA,
@@ -72,8 +73,8 @@ class Bench:
         details = details_of(job_of(number, total=total), **parameters)
         self.runner = Runner(details=details, total=total,
                              journal=self.journal, line=line, tally=self.tally, pace=pace,
-                             max_in_flight=max_in_flight, attempts=attempts,
-                             backwards=backwards, number=round_)
+                             turnstile=Turnstile(), max_in_flight=max_in_flight,
+                             attempts=attempts, backwards=backwards, number=round_)
 
     async def run(self) -> bool:
         return await self.runner.run(self.stop)
