@@ -33,7 +33,7 @@ deep: .ready-dev ## the long proofs
 simulate: .ready-dev ## SEEDS=1000 histories of workers that lose, crash and heal, in virtual time
 	@$(PY) -m tests.simulation --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0)
 
-bench: .ready-dev ## how fast the worker is, beside bare loops; ONLY=matrix measures a part
+bench: .ready-dev ## how fast the worker is, beside bare loops; ONLY=matrix measures a part, ONLY=million one that takes long
 	@$(PY) -m bench $(if $(ONLY),--only $(ONLY))
 
 lock: ## pin what the *.in files ask for, with hashes of every file the index has; UPGRADE=1 takes newer releases
