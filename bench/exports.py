@@ -167,12 +167,14 @@ def _services() -> Any:
 def _export(folder: Path, what: str) -> dict[str, float]:
     from datagen.domain.downloads import Form, Wish
     from datagen.domain.users import User
+    from datagen.services.beginning import load
 
     form = cast("Form", what)
     for table in (folder / "cache").glob("datasets/*"):
         table.unlink()
     services, user = _services(), User(name="ada", role="user")
     services.jobs.list(user)
+    load()  # as the web process does once it listens
     started = time.perf_counter()
     export = services.datasets.export(user, _JOB, Wish(form=form, safe=True, skip_failed=True))
     chunks = iter(export.chunks)

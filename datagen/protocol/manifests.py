@@ -21,7 +21,7 @@ from datagen.protocol.lines import blocks, result_lines
 MAX_MANIFEST = 1024 * 1024  # bytes
 MAX_KEYS = 512 * 1024  # bytes of JSON that the names of all fields take; more are not told
 _CHUNK = 1024 * 1024
-_FIRST_BLOCK, _BLOCK = 64 * 1024, 1024 * 1024  # bytes of lines: some soon, then many
+_FIRST_BLOCK, _BLOCK = 64 * 1024, 2 * 1024 * 1024  # bytes of lines: some soon, then many
 
 
 @dataclass(frozen=True, kw_only=True)

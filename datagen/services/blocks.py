@@ -47,7 +47,7 @@ def in_order(
     try:
         for block in blocks:
             begun.append((block, pool.submit(work, block)))
-            if len(begun) > 1:
+            if len(begun) > _THREADS:
                 first, future = begun.popleft()
                 yield first, future.result()
         while begun:

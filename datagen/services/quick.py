@@ -8,7 +8,6 @@ is JSON, and JSON can be read in one way only.
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -79,9 +78,10 @@ class Pattern:
     def _read(self, block: bytes) -> Found | None:
         import polars as pl
 
+        whole = block.removesuffix(b"\n").split(b"\n")
         try:
-            lines = rest = pl.read_lines(io.BytesIO(block)).to_series()
-        except pl.exceptions.ComputeError:  # not UTF-8
+            lines = rest = pl.Series(values=whole, dtype=pl.Binary).cast(pl.String)
+        except pl.exceptions.PolarsError:  # not UTF-8
             return None
         parts: list[pl.Series] = []
         for pattern in self._patterns:

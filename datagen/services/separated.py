@@ -51,28 +51,26 @@ def _rows_of(block: Block, columns: Sequence[str], wish: Wish) -> bytes:
 
 
 def _found_rows(found: Found, kinds: Mapping[str, Kind], wish: Wish) -> bytes:
-    import polars as pl
 
     if not len(found.indices):
         return b""
-    columns = [_cells(column, is_text=kind in _TEXT, safe=wish.safe) for kind, column
-               in zip(kinds.values(), found.columns.get_columns(), strict=True)]
+    columns = _cells(found.columns, list(kinds.values()), safe=wish.safe)
     sink = io.BytesIO()
-    pl.DataFrame(columns).write_csv(sink, include_header=False, separator=wish.delimiter,
-                                    quote_style="necessary")
+    columns.write_csv(sink, include_header=False, separator=wish.delimiter,
+                      quote_style="necessary")
     return b"\n" + sink.getvalue()[:-1]
 
 
-def _cells(column: pl.Series, *, is_text: bool, safe: bool) -> pl.Series:
+def _cells(columns: pl.DataFrame, kinds: Sequence[Kind], *, safe: bool) -> pl.DataFrame:
     """As the writer takes them: it quotes what is empty, and leaves nothing empty."""
     import polars as pl
 
-    if not is_text:
-        return column
-    if safe:
-        formulas = column.str.contains(_FORMULA).fill_null(value=False)
-        if formulas.any():
-            column = pl.select(pl.when(formulas).then("'" + column).otherwise(column)
-                               .alias(column.name)).to_series()
-    empty = (column == "").fill_null(value=False)
-    return column.set(empty, None) if empty.any() else column
+    texts = [name for name, kind in zip(columns.columns, kinds, strict=True) if kind in _TEXT]
+    if not texts:
+        return columns
+    odd = pl.col(texts).str.contains(f"{_FORMULA}|^$") if safe else pl.col(texts) == ""
+    some = columns.select(odd.any()).row(0, named=True)  # one question for all: each costs
+    cells = pl.col([name for name in texts if some[name]])
+    shown = pl.when(cells.str.contains(_FORMULA)).then(pl.lit("'") + cells).otherwise(cells) \
+        if safe else cells
+    return columns.with_columns(pl.when(cells != "").then(shown).name.keep())
