@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import streamlit as st
 
 from datagen.domain.errors import Problem
@@ -122,7 +123,9 @@ def since(made: datetime) -> str | None:
 
 def table(rows: Sequence[dict[str, object]], config: Mapping[str, Any], most: int = 48) -> None:
     """A small table as high as its rows, of which at most ``most`` are seen at once."""
-    st.dataframe(pd.DataFrame(rows), hide_index=True, placeholder="", column_config=dict(config),
+    names = dict.fromkeys(name for row in rows for name in row)
+    columns = pa.table({name: [row.get(name) for row in rows] for name in names})
+    st.dataframe(columns, hide_index=True, placeholder="", column_config=dict(config),
                  height=table_height(min(len(rows), most)))
 
 

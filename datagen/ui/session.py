@@ -6,6 +6,7 @@ an open tab outlives its handshake, so every run checks the session again.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import streamlit as st
@@ -24,22 +25,27 @@ def app() -> Services:
 
 def require_user() -> User:
     """The signed-in user; a run without one ends here, on the sign-in page."""
-    name, role = st.user.get("name"), st.user.get("role")
-    if not isinstance(name, str) or not name or not is_alive():
+    said = st.user.to_dict()  # at once: Streamlit looks for a secrets file at each question
+    name, role = said.get("name"), said.get("role")
+    if not isinstance(name, str) or not name or not _holds(said):
         st.info("Your session ended. Taking you to the sign-in page …", icon=":material/lock:")
         st.logout()  # leads the browser to /auth/logout, a route of ours
         st.stop()
     account = app().accounts.present(name)  # it may have changed since the tab was opened
     if account is not None:
         role = account.role
-    address = st.user.get("address")
+    address = said.get("address")
     return User(name=name, role="admin" if role == "admin" else "user",
                 address=address if isinstance(address, str) else None)
 
 
 def is_alive() -> bool:
     """Whether the session this tab was opened with still holds."""
-    name, session, expires = (st.user.get(key) for key in ("name", "session", "expires"))
+    return _holds(st.user.to_dict())
+
+
+def _holds(said: Mapping[str, object]) -> bool:
+    name, session, expires = (said.get(key) for key in ("name", "session", "expires"))
     if not (isinstance(name, str) and isinstance(session, str) and isinstance(expires, str)):
         return False
     try:
