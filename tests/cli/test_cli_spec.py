@@ -136,6 +136,12 @@ def test_aliases_that_mean_billions_or_themselves_are_refused(tmp_path: Path) ->
     assert "too large" in fault
 
 
+def test_a_file_of_any_size_is_read_up_to_a_mebibyte_and_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text("title: " + "x" * marks.MAX_BYTES)
+    with pytest.raises(InputError, match="more than 1 MiB"):
+        spec.load(str(tmp_path / "x.yaml"))
+
+
 def test_a_fault_in_the_schema_is_found_at_its_field(tmp_path: Path) -> None:
     text = WHOLE + "schema:\n  properties:\n    items:\n      items:\n        properties:\n" \
                    "          price: {type: number, minimum: 5, maximum: 2}\n"
