@@ -47,6 +47,9 @@ MAX_BODY = 1024 * 1024  # bytes, of API calls
 MAX_SIGN_IN = 16 * 1024  # bytes, of what a stranger may send
 # They take forms, from us alone.
 FORM_PAGES = frozenset({"/login", "/signup", "/signup/resend", "/password"})
+PAGES = frozenset({"", "/new", "/job", "/dataset", "/models", "/metrics", "/api_docs", "/account",
+                   "/admin"})
+_ELSEWHERE = frozenset({"_stcore", "app", "auth", "component", "media", "static"})
 # Routes of Streamlit that no page of ours uses. Uploads would stay in memory for as long as
 # the tab that names itself is open (datagen/ui/file_box.py reads files without them); metrics
 # tell of everybody's sessions.
@@ -112,11 +115,23 @@ def turned_away(scope: Scope, session: Session) -> Response | None:
         return failure(403, "Choose a password of your own first: on the page /password, or with "
                             "POST /api/auth/password.")
     if session.user.role != "admin" and scopes.is_for_admins(path):
-        if is_navigation(scope):
-            return card("Not found", '<p>There is no such page.</p><p><a href="/">To your jobs'
-                        "</a></p>", status=404)
-        return failure(404, "There is no such address here.")
+        return _nowhere() if is_navigation(scope) else failure(
+            404, "There is no such address here.")
+    if is_navigation(scope) and not _leads_anywhere(path):
+        return _nowhere()
     return None
+
+
+def _leads_anywhere(path: str) -> bool:
+    """Whether Streamlit has something there; else it shows the jobs, and a box over them."""
+    first = path.split("/", 2)[1]
+    return (path.removesuffix("/") in PAGES or path in FORM_PAGES or "." in path
+            or first in _ELSEWHERE or ("GET", path) in OPEN)
+
+
+def _nowhere() -> Response:
+    return card("Not found", '<p>There is no such page.</p><p><a href="/">To your jobs</a></p>',
+                status=404)
 
 
 def exported(scope: Scope) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import html
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from datagen.api import gate
 from datagen.api.gate import Gate
-from datagen.api.gate_rules import MAX_BODY, MAX_SIGN_IN
+from datagen.api.gate_rules import MAX_BODY, MAX_SIGN_IN, PAGES
 from datagen.api.policy import Policy
 from datagen.protocol import keys
 from datagen.protocol.fields import to_iso
@@ -22,6 +23,7 @@ from datagen.services.contact import CUT_OFF_AFTER
 from datagen.services.sessions import FRESH, SESSION_LIFE
 
 ORIGIN = "http://localhost:8501"
+ROOT = Path(__file__).parents[2]
 HTML = {"accept": "text/html,application/xhtml+xml"}
 STREAM = "ws://localhost:8501/_stcore/stream"
 
@@ -160,6 +162,24 @@ def test_what_no_page_of_ours_uses_is_not_there(
 
     assert answer.status_code == 404
     assert answer.json()["error"]
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/jobs", "/new/x", "/job/x/", "/NEW"])
+def test_who_asks_for_a_page_that_there_is_none_of_is_told(
+    ann: TestClient, anonymous: TestClient, path: str
+) -> None:
+    answer = ann.get(path, headers=HTML)
+    assert answer.status_code == 404
+    assert "no such page" in answer.text
+    assert 'href="/"' in answer.text
+    assert anonymous.get(path, headers=HTML).headers["location"].startswith("/login?next=")
+
+
+def test_every_page_is_there(ann: TestClient) -> None:
+    named = {f"/{file.stem}" for file in (ROOT / "pages").glob("*.py")} - {"/jobs"}
+    assert named | {""} == PAGES
+    for path in ("/", *sorted(PAGES - {"", "/admin"}), "/job?id=x", "/new/"):
+        assert ann.get(path, headers=HTML).status_code == 200, path
 
 
 def test_health_answers_without_a_store(site: Any, anonymous: TestClient) -> None:
