@@ -15,6 +15,7 @@ from datagen.api.serving import be_strict
 from datagen.domain.errors import DatagenError
 from datagen.privacy import keep_private
 from datagen.ui.notices import say_broken
+from datagen.ui.runs import runs_of
 
 if __name__ == "__main__":
     keep_private()
@@ -29,7 +30,7 @@ except DatagenError as exc:
 app = st.App(
     "datagen/ui/shell.py",
     routes=build_routes(services, services.settings),
-    middleware=build_middleware(services, services.settings),
+    middleware=build_middleware(services, services.settings, runs=runs_of),
     lifespan=lifespan,
     on_script_error=say_broken,
 )

@@ -203,7 +203,8 @@ class Maker:
     def _value(self, name: str, shape: Mapping[str, Any]) -> Any:
         """Something that fits, of what there is where that is named."""
         dice, site = self._dice, self._site
-        known = {"draftToken": site.draft, "profileId": site.profile, "username": "ada",
+        known = {"draftToken": site.draft, "profileId": site.profile,
+                 "username": dice.choice(["ada", "ada", f"guest{dice.randrange(999)}"]),
                  "previousDraftToken": site.draft, "password": PASSWORD,
                  "currentPassword": site.passwords["ada"], "newPassword": "another long password",
                  "baseUrl": "http://model.invalid", "inferenceBaseUrl": "http://model.invalid",

@@ -7,6 +7,7 @@ to everybody is one list (gate_rules.py).
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ from datagen.api.gate_rules import (
 )
 from datagen.api.headers import Networks, client_address, same_origin, token_of
 from datagen.api.policy import Policy
-from datagen.api.tabs import watched
+from datagen.api.tabs import Pace, watched
 from datagen.domain.errors import SessionEnded, StoreError
 from datagen.domain.users import Session
 from datagen.services.tokens import is_personal
@@ -56,13 +57,15 @@ class Gate:
 
     def __init__(
         self, app: ASGIApp, *, accounts: Accounts, tokens: PersonalTokens, audit: Audit,
-        trusted: Networks, policy: Policy,
+        trusted: Networks, policy: Policy, runs: Callable[[bytes], float],
     ) -> None:
+        """``runs``: how much of a page a tab's message asks to run; 1 = all of it."""
         self.app = app
         self._accounts, self._tokens, self._audit = accounts, tokens, audit
-        self._trusted, self._policy = trusted, policy
+        self._trusted, self._policy, self._runs = trusted, policy, runs
         self._lanes = CapacityLimiter(LOOKS_AT_ONCE)
         self._tabs: Counter[str] = Counter()  # open, by user
+        self._paces: dict[str, Pace] = {}  # by user; who closes all and comes again has the same
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in {"http", "websocket"}:
@@ -98,9 +101,11 @@ class Gate:
     ) -> None:
         name = session.user.name
         self._tabs[name] += 1
+        pace = self._paces.setdefault(name, Pace())
         try:
             await watched(self.app, self._with_session(scope, session), receive, send,
-                          still=lambda: self._holds(token))
+                          still=lambda: self._holds(token),
+                          wait=lambda data, now: pace.wait(self._runs(data), now))
         finally:
             self._tabs[name] -= 1
             if not self._tabs[name]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from starlette.middleware import Middleware
@@ -60,11 +60,16 @@ def build_routes(services: Services, settings: Settings) -> list[Route]:
     return routes
 
 
-def build_middleware(services: Services, settings: Settings) -> list[Middleware]:
-    """What stands in front of every route, Streamlit's included."""
+def build_middleware(
+    services: Services, settings: Settings, *, runs: Callable[[bytes], float] = lambda _: 1.0,
+) -> list[Middleware]:
+    """What stands in front of every route, Streamlit's included.
+
+    ``runs``: how much of a page a tab's message asks to run; 1 = all of it.
+    """
     return [Middleware(Gate, accounts=services.accounts, tokens=services.tokens,
                        audit=services.audit, trusted=settings.trusted_proxies,
-                       policy=Policy(settings.trusted_proxies))]
+                       policy=Policy(settings.trusted_proxies), runs=runs)]
 
 
 def _health(services: Services, settings: Settings) -> Handler:

@@ -1,4 +1,4 @@
-"""Open tabs: a websocket whose session ends is closed."""
+"""Open tabs: a websocket whose session ends is closed, and no user's run all the time."""
 
 from __future__ import annotations
 
@@ -13,13 +13,32 @@ LOOK_EVERY = 2.0  # seconds
 # The tab itself looks every 5 s and leaves for the sign-in page; who doesn't is cut off.
 GRACE = 7.0
 _POLICY = 1008
+# What one user's tabs may ask for, all of them together: all pages share one processor.
+RUNS_PER_SECOND, RUNS_AT_ONCE = 10.0, 60.0
+
+
+class Pace:
+    """How soon the next run of a page may begin that one user's tabs ask for."""
+
+    def __init__(self) -> None:
+        self._left, self._at = RUNS_AT_ONCE, 0.0
+
+    def wait(self, runs: float, now: float) -> float:
+        """Seconds for which so much has to wait; ``now``: monotonic seconds."""
+        left = min(RUNS_AT_ONCE, self._left + (now - self._at) * RUNS_PER_SECOND)
+        self._left, self._at = left - runs, now
+        return max(0.0, -self._left / RUNS_PER_SECOND)
 
 
 async def watched(
     app: ASGIApp, scope: Scope, receive: Receive, send: Send, *,
-    still: Callable[[], Awaitable[bool]], every: float = LOOK_EVERY, grace: float = GRACE,
+    still: Callable[[], Awaitable[bool]], wait: Callable[[bytes, float], float],
+    every: float = LOOK_EVERY, grace: float = GRACE,
 ) -> None:
-    """Run ``app`` on a websocket for as long as ``still`` says yes, and ``grace`` seconds more."""
+    """Run ``app`` on a websocket for as long as ``still`` says yes, and ``grace`` seconds more.
+
+    ``wait``: the seconds that a message has to, by its bytes and the loop's time.
+    """
     waiting: asyncio.Task[Message] | None = None
 
     async def watch() -> None:
@@ -39,6 +58,10 @@ async def watched(
                 await send({"type": "websocket.close", "code": _POLICY, "reason": ""})
             return {"type": "websocket.disconnect", "code": _POLICY}
         message, waiting = waiting.result(), None
+        if message["type"] != "websocket.disconnect":  # to open a tab costs as well
+            pause = wait(message.get("bytes") or b"", asyncio.get_running_loop().time())
+            if pause:
+                await asyncio.wait({over}, timeout=pause)
         return message
 
     try:

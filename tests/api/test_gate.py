@@ -30,7 +30,7 @@ STREAM = "ws://localhost:8501/_stcore/stream"
 
 def gate_of(site: Any, app: Any) -> Gate:
     return Gate(app, accounts=site.accounts, tokens=site.tokens, audit=site.audit, trusted=(),
-                policy=Policy(()))
+                policy=Policy(()), runs=lambda _: 1.0)
 
 
 def test_a_stranger_is_led_to_the_form_and_back(anonymous: TestClient) -> None:
