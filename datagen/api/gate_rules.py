@@ -118,7 +118,7 @@ def turned_away(scope: Scope, session: Session) -> Response | None:
         return _nowhere() if is_navigation(scope) else failure(
             404, "There is no such address here.")
     if is_navigation(scope) and not _leads_anywhere(path):
-        return _nowhere()
+        return RedirectResponse("/", 303) if path == "/jobs" else _nowhere()
     return None
 
 

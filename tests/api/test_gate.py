@@ -164,7 +164,7 @@ def test_what_no_page_of_ours_uses_is_not_there(
     assert answer.json()["error"]
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/jobs", "/new/x", "/job/x/", "/NEW"])
+@pytest.mark.parametrize("path", ["/nothing", "/new/x", "/job/x/", "/NEW"])
 def test_who_asks_for_a_page_that_there_is_none_of_is_told(
     ann: TestClient, anonymous: TestClient, path: str
 ) -> None:
@@ -173,6 +173,11 @@ def test_who_asks_for_a_page_that_there_is_none_of_is_told(
     assert "no such page" in answer.text
     assert 'href="/"' in answer.text
     assert anonymous.get(path, headers=HTML).headers["location"].startswith("/login?next=")
+
+
+def test_the_jobs_are_the_first_page(ann: TestClient) -> None:
+    answer = ann.get("/jobs", headers=HTML, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
 
 
 def test_every_page_is_there(ann: TestClient) -> None:
