@@ -143,7 +143,7 @@ class Maker:
         dice = self._dice
         (method, template), one = dice.choice(list(OPERATIONS.items()))
         call = Call(who=dice.choice(WHO), method=method, template=template,
-                    path=self._path(template) + self._query(one))
+                    path=self._path(method, template) + self._query(one))
         if one.body is not None or dice.random() < (0.5 if method == "DELETE" else 0.1):
             self._send(call, one)
         if dice.random() < 0.05:
@@ -151,9 +151,10 @@ class Maker:
                                                   "null"])
         return call
 
-    def _path(self, template: str) -> str:
+    def _path(self, method: str, template: str) -> str:
         site, dice = self._site, self._dice
-        job = dice.choice([*site.jobs, *site.jobs, site.others, "job_1_abc", "x", "%2e%2e",
+        known = site.jobs if method != "DELETE" else site.jobs[1:]  # the first alone has a dataset
+        job = dice.choice([*known, *known, site.others, "job_1_abc", "x", "%2e%2e",
                            quote("\u202e<b>"), "a" * 300])
         name = dice.choice(["cleo", "nobody", "x" * 300, quote("ä b")])
         return template.replace("{id}", job).replace("{username}", name)

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from datagen.domain.downloads import DELIMITERS, FORMS, OPTIONS, Wish
-from datagen.domain.errors import InputError, Problem
+from datagen.domain.errors import InputError, Problem, TooManyTries
+
+AT_ONCE = 6  # downloads of one user: each holds some 10 MB until all of it has gone
+_AGAIN = 5.0  # seconds
 
 
 def read_wish(query: Mapping[str, str]) -> Wish:
@@ -36,3 +45,55 @@ def whole_in(
         message = f"{name} must be a whole number from {least:,} to {most:,}."
         raise InputError(message, [Problem(path=name, message=message)])
     return int(said)
+
+
+class Download:
+    """One that is under way, until ``over``."""
+
+    def __init__(self, under_way: Counter[str], user: str) -> None:
+        self._under_way, self._user = under_way, user
+        self.is_left = True  # it ends with the block that began it
+
+    def goes_on(self) -> None:
+        """It ends with the last byte that is sent."""
+        self.is_left = False
+
+    def over(self) -> None:
+        self._under_way[self._user] -= 1
+        if not self._under_way[self._user]:
+            del self._under_way[self._user]
+
+
+class Downloads:
+    """How many every user has under way. For one event loop."""
+
+    def __init__(self) -> None:
+        self._under_way: Counter[str] = Counter()
+
+    @contextmanager
+    def begun(self, user: str) -> Iterator[Download]:
+        """One more. Raises TooManyTries."""
+        if self._under_way[user] >= AT_ONCE:
+            raise TooManyTries(f"You have {AT_ONCE} downloads under way. Wait until one of them "
+                               "has ended.", retry_after=_AGAIN)
+        self._under_way[user] += 1
+        download = Download(self._under_way, user)
+        try:
+            yield download
+        finally:
+            if download.is_left:
+                download.over()
+
+
+class Sent(StreamingResponse):
+    """Tells once it has gone, or its client has."""
+
+    def __init__(self, *args: Any, over: Callable[[], None], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._over = over
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._over()

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from datagen.api.downloads import read_wish, whole_in
+from datagen.api.downloads import Downloads, Sent, read_wish, whole_in
 from datagen.api.errors import Handler, answering, read_json
 from datagen.domain.api.description import MAX_PAGE
 from datagen.domain.errors import InputError, Problem
@@ -63,7 +63,7 @@ class _Tasks:
     """The handlers; services are called in a thread, since stores may take their time."""
 
     def __init__(self, services: Services) -> None:
-        self._services = services
+        self._services, self._downloads = services, Downloads()
 
     async def draft(self, request: Request) -> Response:
         """One inference call makes a schema."""
@@ -172,13 +172,15 @@ class _Tasks:
     async def export(self, request: Request) -> Response:
         """The dataset as an attachment; Excel and the bundle once they are prepared."""
         user, wish = _user(request), read_wish(request.query_params)
-        file = await run_in_threadpool(
-            self._services.datasets.export, user, request.path_params["id"], wish)
+        with self._downloads.begun(user.name) as download:
+            file = await run_in_threadpool(
+                self._services.datasets.export, user, request.path_params["id"], wish)
+            download.goes_on()
         headers = {"Content-Disposition": file.disposition, "Cache-Control": "no-store",
                    "X-Content-Type-Options": "nosniff"}
         if file.size is not None:
             headers["Content-Length"] = str(file.size)
-        return StreamingResponse(file.chunks, media_type=file.media_type, headers=headers)
+        return Sent(file.chunks, media_type=file.media_type, headers=headers, over=download.over)
 
     async def metrics(self, request: Request) -> Response:
         """Totals over the user's jobs; for an admin over all, and what was asked of models."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
+from threading import Semaphore
 from typing import TypeVar
 
 from datagen.domain.exports import ResultLine
@@ -16,6 +17,8 @@ T = TypeVar("T")
 
 _RECORDS = 500  # of a block without text: more would keep the garbage collector busy
 _THREADS = 2  # most of the work is polars' and waits for no other thread
+_POOL = ThreadPoolExecutor(_THREADS, thread_name_prefix="blocks")
+_AHEAD = Semaphore(_THREADS)  # of all that work through blocks, those that take a second one early
 
 
 @dataclass(frozen=True)
@@ -41,17 +44,25 @@ def blocks_of(lines: Iterable[ResultLine]) -> Iterator[Block]:
 def in_order(
     blocks: Iterable[Block], work: Callable[[Block], T]
 ) -> Generator[tuple[Block, T], None, None]:
-    """What ``work`` makes of each block, some of them at the same time, few in memory."""
-    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="blocks")
+    """What ``work`` makes of each block, some of them at the same time, few in memory.
+
+    However many are at it, two threads work and few blocks wait.
+    """
     begun: deque[tuple[Block, Future[T]]] = deque()
+    ahead = 0
     try:
         for block in blocks:
-            begun.append((block, pool.submit(work, block)))
-            if len(begun) > _THREADS:
+            begun.append((block, _POOL.submit(work, block)))
+            if not ahead and _AHEAD.acquire(blocking=False):
+                ahead = 1
+            if len(begun) > 1 + ahead:
                 first, future = begun.popleft()
                 yield first, future.result()
         while begun:
             first, future = begun.popleft()
             yield first, future.result()
     finally:
-        pool.shutdown(cancel_futures=True)
+        for _, future in begun:
+            future.cancel()
+        if ahead:
+            _AHEAD.release()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -18,9 +19,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from datagen.adapters.clock import HandClock
 from datagen.adapters.crypto import JwtSigner
 from datagen.adapters.memory import MemoryFiles, MemoryStore
+from datagen.api import downloads
 from datagen.api.tasks import task_routes
 from datagen.domain.chat import ChatCall, ChatReply, Endpoint
-from datagen.domain.errors import ModelUnreachable
+from datagen.domain.errors import ModelUnreachable, TooManyTries
 from datagen.domain.users import Session, User
 from datagen.protocol import keys
 from datagen.protocol.board import Board
@@ -531,3 +533,41 @@ def test_of_a_job_that_runs_a_part_has_to_be_asked_for(api: Api) -> None:
     assert answer.status_code == 409
     assert "can be read here yet" in answer.json()["error"]
     assert api.get(f"/api/tasks/{RUNNING}/export?partial=true", user="bob").status_code == 404
+
+
+def test_one_has_so_many_downloads_under_way_and_each_makes_room_once_it_is_over(
+    golden: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"/api/tasks/{FINISHED}/export?format=csv"
+    monkeypatch.setattr(downloads, "AT_ONCE", 1)
+    assert [golden.get(path).status_code for _ in range(3)] == [200] * 3
+    assert golden.get("/api/tasks/job_1_none/export?format=csv").status_code == 404
+    assert golden.get(path).status_code == 200
+    monkeypatch.setattr(downloads, "AT_ONCE", 0)
+    answer = golden.get(path)
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "5")
+    assert "downloads under way" in answer.json()["error"]
+
+
+async def test_a_download_whose_client_has_gone_is_over() -> None:
+    book = downloads.Downloads()
+    with book.begun("ada") as one:
+        one.goes_on()
+
+    async def gone(message: Any) -> None:
+        raise OSError("the client has gone")
+
+    sent = downloads.Sent(iter([b"x"]), over=one.over)
+    with pytest.raises(Exception, match=r"gone|unhandled|^$"):
+        await sent({"type": "http", "asgi": {"spec_version": "2.4"}}, _never, gone)
+    for _ in range(downloads.AT_ONCE):
+        with book.begun("ada") as one:
+            one.goes_on()
+    with pytest.raises(TooManyTries):
+        book.begun("ada").__enter__()
+    with book.begun("bob"):
+        pass
+
+
+async def _never() -> Any:
+    await asyncio.get_running_loop().create_future()

@@ -104,7 +104,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         does="What each column of a dataset holds, and why records failed", fails=(404, 409),
         answer=s.QUALITY),
     ("GET", "/api/tasks/{id}/export"): Operation(
-        does="The dataset as a file", is_file=True, fails=(400, 404, 409),
+        does="The dataset as a file", is_file=True, fails=(400, 404, 409, 429),
         query={name: {**s.one_of(*values), "default": values[0]}
                for name, values in OPTIONS.items()}),
     ("GET", "/api/metrics"): Operation(
