@@ -1,11 +1,13 @@
-"""What a download's query asks for; without one it is what the earlier application gave."""
+"""Downloads: what a query asks for, and how many a user has under way.
+
+Without a query it is what the earlier application gave.
+"""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.responses import StreamingResponse
@@ -47,42 +49,24 @@ def whole_in(
     return int(said)
 
 
-class Download:
-    """One that is under way, until ``over``."""
-
-    def __init__(self, under_way: Counter[str], user: str) -> None:
-        self._under_way, self._user = under_way, user
-        self.is_left = True  # it ends with the block that began it
-
-    def goes_on(self) -> None:
-        """It ends with the last byte that is sent."""
-        self.is_left = False
-
-    def over(self) -> None:
-        self._under_way[self._user] -= 1
-        if not self._under_way[self._user]:
-            del self._under_way[self._user]
-
-
 class Downloads:
     """How many every user has under way. For one event loop."""
 
     def __init__(self) -> None:
         self._under_way: Counter[str] = Counter()
 
-    @contextmanager
-    def begun(self, user: str) -> Iterator[Download]:
-        """One more. Raises TooManyTries."""
+    def begin(self, user: str) -> None:
+        """One more, until its ``end``. Raises TooManyTries."""
         if self._under_way[user] >= AT_ONCE:
             raise TooManyTries(f"You have {AT_ONCE} downloads under way. Wait until one of them "
                                "has ended.", retry_after=_AGAIN)
         self._under_way[user] += 1
-        download = Download(self._under_way, user)
-        try:
-            yield download
-        finally:
-            if download.is_left:
-                download.over()
+
+    def end(self, user: str) -> None:
+        """One less."""
+        self._under_way[user] -= 1
+        if not self._under_way[user]:
+            del self._under_way[user]
 
 
 class Sent(StreamingResponse):

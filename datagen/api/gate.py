@@ -29,8 +29,9 @@ from datagen.api.gate_rules import (
 )
 from datagen.api.headers import Networks, client_address, same_origin, token_of
 from datagen.api.policy import Policy
-from datagen.api.tabs import Pace, watched
+from datagen.api.tabs import watched
 from datagen.domain.errors import SessionEnded, StoreError
+from datagen.domain.rate import Rate
 from datagen.domain.users import Session
 from datagen.services.tokens import is_personal
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from datagen.services.tokens import PersonalTokens
 
 MAX_TABS = 100  # open at once, of one user: each costs the process about 0.7 MB
+RUNS_PER_MINUTE = 600  # of pages, for all tabs of one user: everybody's share one processor
 LOOKS_AT_ONCE = 16  # threads of the gate's own: those of handlers may all wait for a store
 
 USER_HEADER = b"x-datagen-user"
@@ -65,7 +67,7 @@ class Gate:
         self._trusted, self._policy, self._runs = trusted, policy, runs
         self._lanes = CapacityLimiter(LOOKS_AT_ONCE)
         self._tabs: Counter[str] = Counter()  # open, by user
-        self._paces: dict[str, Pace] = {}  # by user; who closes all and comes again has the same
+        self._rates: dict[str, Rate] = {}  # by user; who closes all and comes again has the same
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in {"http", "websocket"}:
@@ -101,11 +103,10 @@ class Gate:
     ) -> None:
         name = session.user.name
         self._tabs[name] += 1
-        pace = self._paces.setdefault(name, Pace())
+        rate = self._rates.setdefault(name, Rate(RUNS_PER_MINUTE))
         try:
             await watched(self.app, self._with_session(scope, session), receive, send,
-                          still=lambda: self._holds(token),
-                          wait=lambda data, now: pace.wait(self._runs(data), now))
+                          still=lambda: self._holds(token), rate=rate, runs=self._runs)
         finally:
             self._tabs[name] -= 1
             if not self._tabs[name]:

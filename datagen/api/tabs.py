@@ -9,35 +9,22 @@ from contextlib import suppress
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnected
 
+from datagen.domain.rate import Rate
+
 LOOK_EVERY = 2.0  # seconds
 # The tab itself looks every 5 s and leaves for the sign-in page; who doesn't is cut off.
 GRACE = 7.0
 _POLICY = 1008
-# What one user's tabs may ask for, all of them together: all pages share one processor.
-RUNS_PER_SECOND, RUNS_AT_ONCE = 10.0, 60.0
-
-
-class Pace:
-    """How soon the next run of a page may begin that one user's tabs ask for."""
-
-    def __init__(self) -> None:
-        self._left, self._at = RUNS_AT_ONCE, 0.0
-
-    def wait(self, runs: float, now: float) -> float:
-        """Seconds for which so much has to wait; ``now``: monotonic seconds."""
-        left = min(RUNS_AT_ONCE, self._left + (now - self._at) * RUNS_PER_SECOND)
-        self._left, self._at = left - runs, now
-        return max(0.0, -self._left / RUNS_PER_SECOND)
 
 
 async def watched(
     app: ASGIApp, scope: Scope, receive: Receive, send: Send, *,
-    still: Callable[[], Awaitable[bool]], wait: Callable[[bytes, float], float],
+    still: Callable[[], Awaitable[bool]], rate: Rate, runs: Callable[[bytes], float],
     every: float = LOOK_EVERY, grace: float = GRACE,
 ) -> None:
     """Run ``app`` on a websocket for as long as ``still`` says yes, and ``grace`` seconds more.
 
-    ``wait``: the seconds that a message has to, by its bytes and the loop's time.
+    ``rate``: of the user's tabs, all of them together; ``runs``: how much a message takes of it.
     """
     waiting: asyncio.Task[Message] | None = None
 
@@ -59,7 +46,9 @@ async def watched(
             return {"type": "websocket.disconnect", "code": _POLICY}
         message, waiting = waiting.result(), None
         if message["type"] != "websocket.disconnect":  # to open a tab costs as well
-            pause = wait(message.get("bytes") or b"", asyncio.get_running_loop().time())
+            now = asyncio.get_running_loop().time()
+            pause = rate.wait(now)
+            rate.take(now, runs(message.get("bytes") or b""))
             if pause:
                 await asyncio.wait({over}, timeout=pause)
         return message

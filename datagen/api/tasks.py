@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from starlette.concurrency import run_in_threadpool
@@ -172,15 +173,19 @@ class _Tasks:
     async def export(self, request: Request) -> Response:
         """The dataset as an attachment; Excel and the bundle once they are prepared."""
         user, wish = _user(request), read_wish(request.query_params)
-        with self._downloads.begun(user.name) as download:
+        self._downloads.begin(user.name)
+        try:
             file = await run_in_threadpool(
                 self._services.datasets.export, user, request.path_params["id"], wish)
-            download.goes_on()
+        except BaseException:
+            self._downloads.end(user.name)
+            raise
         headers = {"Content-Disposition": file.disposition, "Cache-Control": "no-store",
                    "X-Content-Type-Options": "nosniff"}
         if file.size is not None:
             headers["Content-Length"] = str(file.size)
-        return Sent(file.chunks, media_type=file.media_type, headers=headers, over=download.over)
+        return Sent(file.chunks, media_type=file.media_type, headers=headers,
+                    over=partial(self._downloads.end, user.name))
 
     async def metrics(self, request: Request) -> Response:
         """Totals over the user's jobs; for an admin over all, and what was asked of models."""

@@ -13,10 +13,10 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from datagen.domain.chat import Limits
+from datagen.domain.rate import Rate
 from datagen.engine.lateness import Lateness
 from datagen.engine.level import Level
 from datagen.engine.pace import Pace
-from datagen.engine.rate import Rate
 
 SHORTEST_HOLD, LONGEST_HOLD = 0.1, 30.0  # seconds that a refused call keeps its slot
 _WEIGHT = 0.05  # of the latest call, in the mean of what calls come to

@@ -51,7 +51,6 @@ def _rows_of(block: Block, columns: Sequence[str], wish: Wish) -> bytes:
 
 
 def _found_rows(found: Found, kinds: Mapping[str, Kind], wish: Wish) -> bytes:
-
     if not len(found.indices):
         return b""
     columns = _cells(found.columns, list(kinds.values()), safe=wish.safe)

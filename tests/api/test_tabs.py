@@ -9,12 +9,15 @@ import pytest
 from starlette.types import Message
 from starlette.websockets import WebSocketDisconnected
 
-from datagen.api.tabs import RUNS_AT_ONCE, RUNS_PER_SECOND, Pace, watched
+from datagen.api.tabs import watched
+from datagen.domain.rate import Rate
 from tests.engine.virtual_servers import virtually
 
+MUCH = 10**9  # runs a minute
 
-def at_once(data: bytes, now: float) -> float:
-    return 0.0
+
+def one(data: bytes) -> float:
+    return 1.0
 
 
 class Tab:
@@ -45,8 +48,8 @@ class Tab:
             return next(still)
 
         async with asyncio.timeout(10):
-            await watched(self.app, {}, self.receive, self.send, still=holds, wait=at_once,
-                          every=0, grace=0)
+            await watched(self.app, {}, self.receive, self.send, still=holds, every=0, grace=0,
+                          rate=Rate(MUCH), runs=one)
 
 
 async def test_a_tab_is_closed_once_its_session_does_not_hold() -> None:
@@ -64,7 +67,7 @@ async def test_who_writes_to_a_tab_that_has_gone_breaks_nothing() -> None:
         raise WebSocketDisconnected("once a close message has been sent")
 
     await watched(gone, {}, tab.receive, tab.send, still=lambda: asyncio.sleep(0, result=True),
-                  wait=at_once)
+                  rate=Rate(MUCH), runs=one)
 
 
 async def test_what_a_tab_says_gets_through_and_its_own_end_is_the_end() -> None:
@@ -87,39 +90,33 @@ async def test_a_browser_that_left_meanwhile_is_no_error() -> None:
     assert tab.seen[-1]["code"] == 1008
 
 
-async def _talk(messages: int, pace: Pace) -> float:
+async def _talk(messages: int, rate: Rate) -> float:
     """A tab that says so much at once; the loop's time at which all of it got through."""
     tab = Tab()
     tab.said += [{"type": "websocket.receive", "bytes": b"run"}] * messages
     tab.said.append({"type": "websocket.disconnect", "code": 1000})
     await watched(tab.app, {}, tab.receive, tab.send, still=lambda: asyncio.sleep(5, result=True),
-                  wait=lambda data, now: pace.wait(1.0, now))
+                  rate=rate, runs=one)
     return asyncio.get_running_loop().time()
 
 
-def test_all_tabs_of_a_user_share_one_pace_and_others_have_their_own() -> None:
+def test_all_tabs_of_a_user_share_one_rate_and_others_have_their_own() -> None:
     async def scene() -> tuple[list[float], float, float]:
         begun = asyncio.get_running_loop().time()
-        own, other = Pace(), Pace()
+        own, other = Rate(600), Rate(600)
         *many, few = await asyncio.gather(*(_talk(100, own) for _ in range(4)), _talk(20, other))
         return many, few, begun
 
     many, few, begun = virtually(scene())
     assert few == begun
-    assert max(many) - begun == pytest.approx((400 - RUNS_AT_ONCE) / RUNS_PER_SECOND, rel=0.05)
-
-
-def test_what_was_not_used_is_there_later_but_no_more_than_so_much() -> None:
-    pace = Pace()
-    assert [pace.wait(RUNS_AT_ONCE, 100.0), pace.wait(1.0, 100.0)] == [0.0, 1 / RUNS_PER_SECOND]
-    assert pace.wait(RUNS_AT_ONCE, 1_000_000.0) == 0.0
-    assert pace.wait(RUNS_PER_SECOND, 1_000_000.0) == 1.0
+    assert max(many) - begun == pytest.approx((404 - 30) / 600 * 60, rel=0.1)
 
 
 async def test_who_has_to_wait_is_cut_off_with_the_session_all_the_same() -> None:
-    tab = Tab()
+    tab, rate = Tab(), Rate(1)
+    rate.take(asyncio.get_running_loop().time(), 1_000)
     tab.said.append({"type": "websocket.receive", "bytes": b"run"})
     async with asyncio.timeout(10):
         await watched(tab.app, {}, tab.receive, tab.send, every=0, grace=0,
-                      still=lambda: asyncio.sleep(0, result=False), wait=lambda *_: 3600.0)
+                      still=lambda: asyncio.sleep(0, result=False), rate=rate, runs=one)
     assert tab.seen[-1]["type"] == "websocket.disconnect"

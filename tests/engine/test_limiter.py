@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datagen.domain.chat import Limits
+from datagen.domain.rate import MINUTE
 from datagen.engine.level import FIRST, NODE_FIRST, Level
 from datagen.engine.limiter import LONGEST_HOLD, Limiter, Party
-from datagen.engine.rate import MINUTE
 from tests.engine.virtual_servers import virtual_pace, virtually
 
 Work = Callable[[], Awaitable[None]]

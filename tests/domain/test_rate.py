@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datagen.engine.rate import MINUTE, Rate
+from datagen.domain.rate import MINUTE, Rate
 
 
 @given(per_minute=st.integers(1, 300), pauses=st.lists(st.floats(0, 90), min_size=1, max_size=60))
