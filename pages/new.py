@@ -21,7 +21,7 @@ from datagen.ui import (
 )
 from datagen.ui.paste_box import Given
 from datagen.ui.session import app, require_user
-from datagen.ui.words import code, count, duration, plain
+from datagen.ui.words import code, count, drafted_in, plain
 
 _DRAFT, _PROBLEMS = "new_draft", "new_problems"
 
@@ -101,7 +101,7 @@ def origin(draft: Draft) -> str:
         return "Read from what you gave; no model was asked."
     again = f" · drafted again {count(draft.schema_refreshes, 'time')}" \
         if draft.schema_refreshes else ""
-    return f"Drafted in {duration(draft.schema_duration_ms / 1000)}{again}."
+    return f"Drafted in {drafted_in(draft.schema_duration_ms)}{again}."
 
 
 components.title("New dataset")

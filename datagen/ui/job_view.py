@@ -11,7 +11,7 @@ from datagen.domain.jobs import JobDetails
 from datagen.domain.reasons import kind
 from datagen.services.jobs import JobView
 from datagen.ui import components
-from datagen.ui.words import count, duration, plain
+from datagen.ui.words import count, drafted_in, duration, plain
 
 
 def figures(view: JobView, now: datetime) -> None:
@@ -135,7 +135,7 @@ def details(view: JobView, asked: JobDetails) -> None:
             ("Created", components.moment(job.created_at)),
             ("Started", components.moment(job.started_at)),
             ("Finished", components.moment(job.finished_at)),
-            ("Schema drafted in", duration(job.schema_duration_ms / 1000)),
+            ("Schema drafted in", drafted_in(job.schema_duration_ms)),
             ("Drafted again",
              count(job.schema_refreshes, "time") if job.schema_refreshes else "never"),
             ("Dataset mode", "yes, with a ground-truth label" if job.dataset_mode else "no"),

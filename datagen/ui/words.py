@@ -54,6 +54,13 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
+def drafted_in(milliseconds: int) -> str:
+    """How long the model took for a schema; a dash where none was asked."""
+    if not milliseconds:
+        return "—"
+    return duration(milliseconds / 1000) if milliseconds >= 50 else "under 0.1 s"
+
+
 def ago(moment: datetime, now: datetime) -> str:
     """``just now``, ``5 min ago``, ``3 h ago``, else the number of days."""
     seconds = (now - moment).total_seconds()

@@ -4,9 +4,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from datagen.ui.words import ago, code, count, duration, plain, when
+from datagen.ui.words import ago, code, count, drafted_in, duration, plain, when
 
 NOW = datetime(2026, 11, 22, 10, 34, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("milliseconds", "text"), [
+    (0, "—"), (1, "under 0.1 s"), (49, "under 0.1 s"), (50, "0.1 s"), (1_240, "1.2 s")])
+def test_a_draft_took_no_time_only_where_no_model_was_asked(milliseconds: int, text: str) -> None:
+    assert drafted_in(milliseconds) == text
 
 
 @pytest.mark.parametrize(
