@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 
 import streamlit as st
 
-from datagen import bootstrap
+from datagen import bootstrap, log_lines
 from datagen.api.lifespan import lifespan
 from datagen.api.routes import build_middleware, build_routes
 from datagen.api.serving import be_strict
 from datagen.domain.errors import DatagenError
 from datagen.privacy import keep_private
+from datagen.ui.logs import log_as_we_do
 from datagen.ui.notices import say_broken
 from datagen.ui.runs import runs_of
 
 if __name__ == "__main__":
     keep_private()
-    logging.basicConfig(format="%(levelname)s %(message)s")
-    logging.getLogger("datagen").setLevel(logging.INFO)  # of the others, warnings
+    log_lines.begin()
+    log_as_we_do()
 
 try:
     services = bootstrap.shared()

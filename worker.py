@@ -12,7 +12,7 @@ import threading
 
 import uvloop
 
-from datagen import bootstrap, settings
+from datagen import bootstrap, log_lines, settings
 from datagen.domain.errors import SettingsError, StoreError
 from datagen.privacy import keep_private
 
@@ -61,7 +61,7 @@ def open_services() -> bootstrap.Services:
 def main() -> int:
     """The exit code: 0 after a signal, 1 when the settings don't allow a start."""
     keep_private()
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    log_lines.begin(logging.INFO)
     os.nice(5)  # on a busy machine a page comes before a record
     try:
         services = open_services()

@@ -15,6 +15,9 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.sync.client import ClientConnection, connect
 
 from datagen import bootstrap, settings
 
@@ -225,3 +228,39 @@ def test_a_flood_of_nonsense_is_a_line_in_the_log(tmp_path: Path) -> None:
                 stranger.sendall(b"nonsense\r\n\r\n")
                 assert b" 400 " in stranger.recv(100)
     assert (tmp_path / "log").read_text().count("Invalid HTTP request") == 1
+
+
+def test_what_a_tab_sends_forges_no_line_and_floods_no_log(tmp_path: Path) -> None:
+    with web(tmp_path) as port:
+        chosen = settings.load(environment_of(tmp_path, port), in_container=False)
+        with closing(bootstrap.build(chosen)) as services:
+            services.accounts.init(PASSWORD)
+            token = services.accounts.sign_in("admin", PASSWORD)[0]
+        headers = {"Cookie": f"datagen_session={token}", "Origin": f"http://127.0.0.1:{port}"}
+        with connect(f"ws://127.0.0.1:{port}/_stcore/stream", additional_headers=headers) as tab:
+            foreign, page = BackMsg(), BackMsg()
+            foreign.backend_operation_request.request_id = "x\nERROR forged " + "y" * 100_000
+            page.rerun_script.page_name = "new"
+            title = _title_of(_until_drawn(tab, page))
+            page.rerun_script.widget_states.widgets.add(id=title).int_value = 5
+            for _ in range(5):
+                tab.send(foreign.SerializeToString())
+                _until_drawn(tab, page)
+    log = (tmp_path / "log").read_text()
+    assert log.count("Rejecting backend operation request") == 1
+    assert log.count("Traceback") == 1
+    assert "\nERROR forged" not in log
+    assert len(log) < 50_000
+
+
+def _until_drawn(tab: ClientConnection, page: BackMsg) -> list[ForwardMsg]:
+    tab.send(page.SerializeToString())
+    seen: list[ForwardMsg] = []
+    while not seen or seen[-1].WhichOneof("type") != "script_finished":
+        seen.append(ForwardMsg.FromString(tab.recv(timeout=30)))
+    return seen
+
+
+def _title_of(seen: list[ForwardMsg]) -> str:
+    return next(one.delta.new_element.text_input.id for one in seen
+                if one.delta.new_element.text_input.label == "Title")

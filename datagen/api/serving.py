@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import logging
-import math
 import resource
 from typing import Any
 
@@ -16,7 +14,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 MAX_HEAD = 32 * 1024  # bytes of a request's line and headers; a cookie of ours has 0.3 KiB
 HEAD_SECONDS = 20.0  # until the headers of a request are here
 BODY_SECONDS = 60.0  # until the rest is; a mebibyte at the most
-SAID_EVERY = 60.0  # seconds
 OPEN_FILES = 8_192  # connections included; many systems allow 1,024 unless one asks for more
 
 
@@ -27,28 +24,11 @@ def be_strict() -> None:
     """
     uvicorn.Config = functools.partial(  # type: ignore[misc,assignment]  # Streamlit calls it
         uvicorn.Config, http=Impatient, h11_max_incomplete_event_size=MAX_HEAD,
-        server_header=False)
-    logging.getLogger("uvicorn.error").addFilter(Seldom())
+        server_header=False, log_config=None)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
     if soft != resource.RLIM_INFINITY and soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-
-
-class Seldom(logging.Filter):
-    """The server's own warnings, each once a minute: strangers cause as many as they like."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._said: dict[str, float] = {}  # few texts; when, in seconds
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        text = str(record.msg)
-        if record.levelno != logging.WARNING or record.created - self._said.get(
-                text, -math.inf) < SAID_EVERY:
-            return record.levelno != logging.WARNING
-        self._said[text] = record.created
-        return True
 
 
 class Impatient(H11Protocol):

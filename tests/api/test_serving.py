@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import logging
 import socket
 from collections.abc import Iterator
 
@@ -61,17 +60,6 @@ def test_neither_is_a_body(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_connection(("127.0.0.1", port)) as client:
         client.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf")
         assert ended(client) == b""
-
-
-def test_what_strangers_cause_is_in_the_log_once_a_minute() -> None:
-    seldom, told = serving.Seldom(), list[bool]()
-    for at, level, text in ((0, "WARNING", "bad"), (59, "WARNING", "bad"), (59, "ERROR", "bad"),
-                            (59, "WARNING", "other"), (61, "WARNING", "bad"),
-                            (62, "INFO", "bad"), (62, "INFO", "bad")):
-        record = logging.makeLogRecord({
-            "created": at, "levelno": logging.getLevelName(level), "msg": text})
-        told.append(seldom.filter(record))
-    assert told == [True, False, True, True, True, True, True]
 
 
 def test_who_is_quick_is_answered_and_stays(port: int) -> None:
