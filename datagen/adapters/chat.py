@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Literal
 from urllib.parse import urlsplit
 
 from datagen.adapters.chat_dialects import Form, digest, first_form
 from datagen.adapters.chat_models import Offers, all_names, places
 from datagen.adapters.chat_polled import Polled
-from datagen.adapters.chat_replies import Answer, Complaint, clean, complaint, error_of, read_reply
+from datagen.adapters.chat_replies import Answer, Complaint, complaint, error_of, read_reply
 from datagen.adapters.chat_routes import Route, Spot
+from datagen.adapters.chat_secrets import clean
 from datagen.adapters.outgoing import Got, Outgoing
 from datagen.domain.chat import AnswerForm, ChatCall, ChatReply, Endpoint, Trial
 from datagen.domain.errors import ModelError, ModelRejected, ModelUnknown
@@ -154,20 +156,20 @@ class HttpChat:
         if self._log:
             log.info("answer from %s after %.2f s: %d, %d bytes: %s", route.place,
                      self._clock.monotonic() - started, got.status, len(got.body),
-                     clean(got.body[:20_000].decode("utf-8", "replace"), route.secrets,
-                           _LOG_LIMIT))
+                     clean(got.body.decode("utf-8", "replace"), route.secrets, _LOG_LIMIT))
         return self._answer(got, route)
 
     async def _sent(
         self, endpoint: Endpoint, route: Route, body: bytes, call: ChatCall
     ) -> Got:
         """The answer to one request, in whichever form the endpoint is called."""
-        async def send(method: Literal["GET", "POST"], url: str, body: bytes | None) -> Got:
+        async def send(method: Literal["GET", "POST"], url: str, body: bytes | None,
+                       query: Mapping[str, str]) -> Got:
             return await self._out.send(method, url, own=route.is_own, who=route.who,
-                                        headers=route.headers, body=body)
+                                        headers=route.headers, body=body, query=query)
 
         if not (endpoint.polled and endpoint.dialect == "ratio1"):
-            return await send("POST", route.url, body)
+            return await send("POST", route.url, body, {})
         node = Polled(base_url=endpoint.base_url, path=endpoint.path, who=route.who, send=send,
                       clock=self._clock, timeout=self._out.timeout)
         return await node.ask(body, call.name, call.again)

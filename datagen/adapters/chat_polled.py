@@ -11,12 +11,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal
-from urllib.parse import quote
 
-from datagen.adapters.chat_replies import parse
+from datagen.adapters.chat_replies import parse, words
 from datagen.adapters.outgoing import Got
 from datagen.domain.endpoints import NODE_PATH
 from datagen.domain.errors import ModelUnreachable
@@ -24,9 +24,11 @@ from datagen.ports import Clock
 
 FIRST_LOOK, LONGEST_LOOK = 0.25, 3.0  # seconds between two looks for an answer
 MOST_TRIES = 8  # ids of one call; the next one is nobody's
+_ID = re.compile(r"[\w.:-]{1,200}", re.ASCII)
 _BROKEN = frozenset({"failed", "timeout", "error"})
 
-Send = Callable[[Literal["GET", "POST"], str, bytes | None], Awaitable[Got]]
+# method, URL, body, query
+Send = Callable[[Literal["GET", "POST"], str, bytes | None, Mapping[str, str]], Awaitable[Got]]
 
 
 class Polled:
@@ -66,13 +68,13 @@ class Polled:
         extras = asked.get("extras")
         extras = {**(extras if isinstance(extras, dict) else {}), "request_id": name}
         got = await self._send("POST", self._submit,
-                               json.dumps({**asked, "extras": extras}).encode())
+                               json.dumps({**asked, "extras": extras}).encode(), {})
         said = _inner(got)
         if "status" not in said or "error" in said or got.status != 200:
             return got  # refused: as it stands, it says why
         given = said.get("request_id")  # an older node gives ids itself
         return await self._waited(
-            said, given if isinstance(given, str) and given else name, until)
+            said, given if isinstance(given, str) and _ID.fullmatch(given) else name, until)
 
     async def _waited(self, found: dict[str, Any] | None, name: str, until: float) -> Got:
         pause = FIRST_LOOK
@@ -90,14 +92,14 @@ class Polled:
 
     async def _look(self, name: str) -> dict[str, Any] | None:
         """What the node says of an id; None = it doesn't know it. Raises ModelUnreachable."""
-        got = await self._send(
-            "GET", f"{self._status}?request_id={quote(name, safe='')}&return_full=true", None)
+        got = await self._send("GET", self._status, None,
+                               {"request_id": name, "return_full": "true"})
         said = _inner(got)
         known = isinstance(said.get("status"), str) and said.get("request_id") == name
         if known and ("result" in said or said["status"] == "pending"):
             return said
-        error = json.dumps(said.get("error") or said.get("detail") or "").lower()
-        if got.status == 404 or "not found" in error:
+        error = words(said.get("error") or said.get("detail"))
+        if got.status == 404 or "not found" in error.lower():
             return None
         raise ModelUnreachable(f"{self._who} can't say now what became of a call "
                                f"({got.status}).")
@@ -125,6 +127,11 @@ def _answer(found: dict[str, Any]) -> Got:
     result = found.get("result")
     inner = dict(result) if isinstance(result, dict) else {}
     if found.get("status") != "completed":
-        inner = {"error": str(inner.get("error") or found.get("error") or "No reason is given."),
+        why = words(inner.get("error")) or words(found.get("error"))
+        inner = {"error": why or "No reason is given.",
                  "status": str(found.get("status"))}
-    return Got(status=200, body=json.dumps({"result": inner}).encode(), retry_after=None)
+    try:
+        body = json.dumps({"result": inner}).encode()
+    except RecursionError:  # nested deeper than any record
+        body = b""
+    return Got(status=200, body=body, retry_after=None)

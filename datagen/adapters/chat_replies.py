@@ -18,6 +18,7 @@ from typing import Any
 
 import orjson
 
+from datagen.adapters.chat_secrets import MOST_READ, clean, holds_key
 from datagen.domain.chat import ChatReply
 from datagen.domain.errors import (
     ModelError,
@@ -30,15 +31,8 @@ from datagen.domain.errors import (
     ReplyUnusable,
 )
 
-MESSAGE_LIMIT = 240  # characters of a server's own words that people get to read
 _MAX_WAIT = 3600.0  # seconds; a server that asks for more is treated as asking for this
-_HIDDEN = "[hidden]"
-_SECRETS = re.compile(
-    r"(?i)(\bbearer\s+)[^\s\"',;}]+"
-    r"|(\b(?:authorization|api[_-]?key|token|password|secret)\b[\"']?\s*[:=]\s*[\"']?)"
-    r"(?!bearer\b)[^\s\"',;}]+"
-    r"|\bsk-[\w.*-]{6,}"
-)
+_MOST_TOKENS = 1_000_000  # of one call that a server is believed to have counted
 _ABOUT_FORMAT = re.compile(
     r"(?i)response[_ ]?format|json[_ ]schema|json[_ ](?:object|mode)|structured[_ ]output"
     r"|guided[_ ]json|grammar|\bschema\b"
@@ -82,17 +76,6 @@ class Complaint:
     about_schema: bool  # ... and it is this schema it can't do, not the form as such
 
 
-def clean(text: str, secrets: tuple[str, ...] = (), limit: int = MESSAGE_LIMIT) -> str:
-    """``text`` on one line, without secrets, cut at ``limit`` characters."""
-    for secret in secrets:
-        for written in {secret, json.dumps(secret)[1:-1]}:
-            if written:
-                text = text.replace(written, _HIDDEN)
-    text = _SECRETS.sub(lambda m: f"{m.group(1) or m.group(2) or ''}{_HIDDEN}", text)
-    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
-
-
 def parse(body: bytes) -> Any:
     """The body as JSON; None when it is none."""
     try:
@@ -119,7 +102,7 @@ def complaint(answer: Answer) -> Complaint | None:
         for name in ("error", "detail"):
             found = holder.get(name)
             if found:
-                texts.append(_words(found))
+                texts.append(words(found))
                 status = status or _status_in(found) or (500 if name == "error" else 0)
         if status and not texts and isinstance(holder.get("message"), str):
             texts.append(holder["message"])
@@ -131,7 +114,7 @@ def complaint(answer: Answer) -> Complaint | None:
             texts.append(_plain(answer.body))
     if not status:
         return None
-    text = "; ".join(t for t in texts if t)
+    text = "; ".join(t for t in texts if t)[: MOST_READ + 1]
     about_format = (status in {400, 422} or status >= 500) and bool(_ABOUT_FORMAT.search(text))
     return Complaint(
         status=status, text=text, about_format=about_format,
@@ -180,6 +163,9 @@ def read_reply(answer: Answer) -> ChatReply:
     text = next((t for t in texts if t.strip()), None)
     if text is None:
         raise ReplyUnusable(_why_empty(answer, data, finish), cut=finish == "length")
+    if holds_key(text, answer.secrets):
+        raise ReplyUnusable(f"The model server at {answer.place} repeated the key that it was "
+                            "called with, and no record may hold that.")
     usages = [o["usage"] for o in outputs
               if isinstance(o, dict) and isinstance(o.get("usage"), dict)]
     return ChatReply(
@@ -187,9 +173,14 @@ def read_reply(answer: Answer) -> ChatReply:
         finish_reason=finish,
         prompt_tokens=_count(usages, "prompt_tokens"),
         completion_tokens=_count(usages, "completion_tokens"),
-        model=_first(o.get(n) for o in outputs if isinstance(o, dict)
-                     for n in ("model", "MODEL_NAME")),
+        model=_model(outputs, answer.secrets),
     )
+
+
+def _model(outputs: list[Any], secrets: tuple[str, ...]) -> str | None:
+    name = _first(o.get(n) for o in outputs if isinstance(o, dict)
+                  for n in ("model", "MODEL_NAME"))
+    return name and clean(name, secrets)
 
 
 def wait_of(header: str | None, now: datetime) -> float | None:
@@ -236,7 +227,7 @@ def _content(choice: Any) -> str:
 def _count(usages: list[dict[str, Any]], name: str) -> int | None:
     for usage in usages:
         value = usage.get(name)
-        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9:
+        if type(value) is int and 0 <= value <= _MOST_TOKENS:
             return value
     return None
 
@@ -255,8 +246,8 @@ def _status_in(error: Any) -> int:
     return 0
 
 
-def _words(error: Any, depth: int = 0) -> str:
-    """All an error object says, places of a validation error included."""
+def words(error: Any, depth: int = 0) -> str:
+    """All an error object says, places of a validation error included; "" for anything else."""
     if isinstance(error, str):
         return error
     if isinstance(error, dict):
@@ -266,16 +257,16 @@ def _words(error: Any, depth: int = 0) -> str:
         items = error if isinstance(error, list) else []
     if depth > 4:  # nobody nests an error deeper; a hostile answer might
         return ""
-    said = (_words(item, depth + 1) for item in items[:20])
+    said = (words(item, depth + 1) for item in items[:20])
     return " ".join(dict.fromkeys(s for s in said if s))
 
 
 def _plain(body: bytes) -> str:
     """A body that is no JSON, as a short text; a web page gives its title only."""
-    text = body[:20_000].decode("utf-8", "replace")
+    text = body.decode("utf-8", "replace")[: MOST_READ + 1]
     if not re.match(r"\s*<", text):
         return text
-    title = re.search(r"(?is)<title[^>]*>([^<]{0,200})", text)
+    title = re.search(r"(?is)<title[^>]{0,200}>([^<]{0,200})", text)
     return title.group(1) if title else "a web page"
 
 

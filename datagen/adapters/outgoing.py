@@ -26,6 +26,7 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from datagen.adapters.wire import Connector, EndlessError
 from datagen.domain import addresses
 from datagen.domain.errors import (
     AddressForbidden,
@@ -69,10 +70,12 @@ class Outgoing:
     async def send(
         self, method: Literal["GET", "POST"], url: str, *, own: bool, who: str,
         headers: Mapping[str, str], body: bytes | None = None,
+        query: Mapping[str, str] | None = None,
     ) -> Got:
         """One exchange. Raises ModelError, whose message begins with ``who`` and hides the URL.
 
         ``own``: the address is the server's own, which nobody but its operator chose.
+        ``query``: what DataGen itself adds to it.
         """
         wrong = None if own else addresses.fault(url, self.inside)
         if wrong is not None:
@@ -80,7 +83,7 @@ class Outgoing:
         session = await self._session(own=own)
         try:
             async with session.request(
-                method, url, data=body, headers=headers, allow_redirects=False,
+                method, url, params=query, data=body, headers=headers, allow_redirects=False,
                 proxy=self._proxy(url) if own else None,
             ) as response:
                 return Got(status=response.status, body=await _bounded(response.content, who),
@@ -126,7 +129,7 @@ class Outgoing:
             timeout=aiohttp.ClientTimeout(
                 total=self.timeout, connect=CONNECT_TIMEOUT, sock_connect=CONNECT_TIMEOUT),
             # limit: the caller bounds the calls in flight
-            connector=aiohttp.TCPConnector(limit=0, ssl=self.verify, **checks),
+            connector=Connector(limit=0, ssl=self.verify, **checks),
             cookie_jar=aiohttp.DummyCookieJar(),  # calls share nothing but connections
         )
 
@@ -157,6 +160,7 @@ class Outgoing:
 
 
 _HAPPENED: tuple[tuple[type[Exception], str], ...] = (  # the first that fits
+    (EndlessError, "sends an answer without end."),
     (aiohttp.InvalidURL, "can't be called: its address is not valid."),
     (aiohttp.ClientProxyConnectionError, "can't be reached: the proxy named in the environment "
      "does not answer."),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from ipaddress import ip_network
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -51,6 +51,18 @@ async def test_an_answer_is_the_same_as_that_of_the_first_form(
         await chat.aclose()
     assert handed_in == at_once
     assert app.state.calls == 2
+
+
+async def test_a_persons_own_node_is_asked_in_that_form_too(sample_server: Start) -> None:
+    base_url, app = sample_server()
+    theirs = endpoint_of(base_url)
+    chat = HttpChat(out=Outgoing(timeout=5, inside=(ip_network("127.0.0.0/8"),)),
+                    own=Endpoint(base_url="http://127.0.0.1:9", path="/c"), clock=SystemClock())
+    try:
+        assert (await chat.complete(theirs, call_of())).text
+    finally:
+        await chat.aclose()
+    assert app.state.calls == 1
 
 
 async def test_after_a_restart_answers_that_were_paid_for_are_picked_up(
@@ -184,14 +196,16 @@ class Node:
         self.said, self.handed_in, self.looks = said, list[str](), 0
         self.clock = HandClock()
 
-    async def send(self, method: str, url: str, body: bytes | None) -> Got:
+    async def send(
+        self, method: str, url: str, body: bytes | None, query: Mapping[str, str]
+    ) -> Got:
         if method == "POST":
             assert body is not None
             name = json.loads(body)["extras"]["request_id"]
             self.handed_in.append(name)
             return _got(self.said.get("submit", {"request_id": name, "status": "pending"}))
         self.looks += 1
-        name = parse_qs(urlsplit(url).query)["request_id"][0]
+        name = query["request_id"]
         if "status" in self.said or name in self.handed_in:
             return _got({"request_id": name, **self.said.get("look", {"status": "pending"})})
         return _got({"error": f"Request ID {name} not found.", "request_id": name})
@@ -238,10 +252,40 @@ async def test_a_refusal_of_what_is_handed_in_is_the_answer() -> None:
 async def test_a_look_that_says_nothing_hands_nothing_in(answer: Got) -> None:
     node = Node()
 
-    async def send(method: str, url: str, body: bytes | None) -> Got:
+    async def send(
+        method: str, url: str, body: bytes | None, query: Mapping[str, str]
+    ) -> Got:
         assert method == "GET"
         return answer
 
     node.send = send  # type: ignore[method-assign]  # a node out of order
     with pytest.raises(ModelUnreachable, match="can't say now"):
         await node.ask()
+
+
+@pytest.mark.parametrize("given", [
+    "\ud800", "x" * 100_000, "x\r\nHost: evil", "../../x?y", "", None, [1]])
+async def test_an_id_that_is_none_is_not_asked_for(given: Any) -> None:
+    node = Node(submit={"request_id": given, "status": "pending"},
+                look={"status": "completed", "result": {"a": 1}})
+    assert json.loads((await node.ask()).body) == {"result": {"a": 1}}
+    assert node.looks == 2
+
+
+@pytest.mark.parametrize("status", ["completed", "failed"])
+@pytest.mark.parametrize("deep", ['{"a": %s}', '{"error": %s}'])
+async def test_an_answer_nested_without_end_is_none(status: str, deep: str) -> None:
+    text = deep % ("[" * 990 + "]" * 990)
+    said = f'{{"request_id": "x", "status": "{status}", "result": {text}}}'
+    node = Node()
+
+    async def send(
+        method: str, url: str, body: bytes | None, query: Mapping[str, str]
+    ) -> Got:
+        if method == "GET":
+            return _got({"error": "not found"})
+        return Got(status=200, body=said.encode(), retry_after=None)
+
+    node.send = send  # type: ignore[method-assign]  # a node out of order
+    got = await node.ask()
+    assert len(got.body) < 100

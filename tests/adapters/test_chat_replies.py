@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from datagen.adapters.chat_replies import (
-    MESSAGE_LIMIT,
     Answer,
-    clean,
     complaint,
     error_of,
     parse,
     read_reply,
     wait_of,
 )
+from datagen.adapters.chat_secrets import MESSAGE_LIMIT, clean
 from datagen.domain.errors import (
     ModelError,
     ModelFailed,
@@ -48,6 +50,10 @@ def failure(body, status=200, **more) -> ModelError:
     with pytest.raises(ModelError) as caught:
         read_reply(answer(body, status, **more))
     return caught.value
+
+
+def saying(text) -> dict[str, Any]:
+    return OUTPUT | {"choices": [{"message": {"content": text}}]}
 
 
 @pytest.mark.parametrize("body", [
@@ -180,6 +186,46 @@ def test_no_message_repeats_a_secret(text):
 def test_a_secret_at_the_cut_is_hidden_before_the_cut():
     said = str(failure("x" * (MESSAGE_LIMIT - 5) + "topsecretkey", 500, secrets=("topsecretkey",)))
     assert "tops" not in said
+
+
+LONG_KEY = "k-" + "0123456789" * 400
+
+
+@pytest.mark.parametrize("before", [0, 1, 5_000, 9_900, 9_990, 19_990])
+def test_no_part_of_a_secret_is_left_where_a_long_text_is_cut(before):
+    for body in (" " * before + LONG_KEY * 6, {"error": " " * before + LONG_KEY * 6}):
+        said = str(failure(body, 500, secrets=(LONG_KEY,)))
+        assert "k-0" not in said
+        assert "0123" not in said
+
+
+@pytest.mark.parametrize("spell", [
+    str, lambda key: key.encode().hex(), lambda key: b64encode(key.encode()).decode(),
+    lambda key: quote(key, safe="")])
+def test_a_secret_is_known_in_the_spellings_that_servers_use(spell):
+    key = "a+key/of=16&characters"
+    assert spell(key).rstrip("=") not in str(failure(f"no such key: {spell(key)}", 401,
+                                                     secrets=(key,)))
+    with pytest.raises(ReplyUnusable, match="repeated the key"):
+        read_reply(answer(saying(f"my key is {spell(key)}"), secrets=(key,)))
+
+
+def test_a_reply_may_hold_a_word_that_is_a_key_of_no_worth():
+    assert read_reply(answer(saying("EMPTY"), secrets=("EMPTY",))).text == "EMPTY"
+
+
+def test_a_long_error_is_read_in_no_time():
+    body = {"error": {"message": "model " * 170_000}}
+    started = time.process_time()
+    failure(body, 500)
+    failure("<title" * 100_000, 500)
+    assert time.process_time() - started < 0.5  # it was 2 s
+
+
+def test_no_call_comes_to_more_tokens_than_any_model_takes():
+    said = saying("x") | {"usage": {"prompt_tokens": 10**6 + 1, "completion_tokens": 10**6}}
+    reply = read_reply(answer(said))
+    assert (reply.prompt_tokens, reply.completion_tokens) == (None, 10**6)
 
 
 def test_messages_are_one_short_line():

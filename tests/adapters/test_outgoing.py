@@ -32,6 +32,7 @@ from datagen.adapters.outgoing import (
     proxy_for,
     proxy_secrets,
 )
+from datagen.adapters.wire import MOST_BYTES, MOST_INTERIM
 from datagen.domain.errors import AddressForbidden, ModelUnreachable, ReplyUnusable
 from tests.addresses import FORBIDDEN_NUMBERS, MISSPELLED, NO_PORTS
 
@@ -250,6 +251,50 @@ async def test_endless_headers_are_refused(raw: Raw) -> None:
     async with opened() as out:
         with pytest.raises(ModelUnreachable):
             await get(out, f"http://{ALLOWED}:{raw.port}/")
+
+
+@pytest.mark.parametrize("head", [
+    b"HTTP/1.1 100 Continue\r\n\r\n" * 11, b"HTTP/1.1 103 Early\r\nLink: x\r\n\r\n" * 100_000,
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;" + b"x" * MOST_BYTES,
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"0" * MOST_BYTES,
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\n \r\n" * MOST_BYTES])
+async def test_what_is_sent_beside_the_body_is_bounded_as_well(raw: Raw, head: bytes) -> None:
+    raw.answer = head
+    async with opened() as out:
+        with pytest.raises(ModelUnreachable, match="without end"):
+            await get(out, f"http://{ALLOWED}:{raw.port}/")
+
+
+async def test_a_few_interim_answers_are_passed_over(raw: Raw) -> None:
+    raw.answer = b"HTTP/1.1 102 Processing\r\n\r\n" * MOST_INTERIM + OK
+    async with opened() as out:
+        for _ in range(3):
+            assert (await get(out, f"http://{ALLOWED}:{raw.port}/")).body == b"{}"
+    assert raw.came == [ALLOWED]
+
+
+async def test_an_answer_that_nobody_asked_for_answers_nothing() -> None:
+    """It comes while the connection waits for the next question."""
+    is_read, closed = asyncio.Event(), asyncio.Queue[None]()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK)
+        await is_read.wait()
+        writer.write(OK.replace(b"{}", b"[]"))
+        await reader.read()  # until it is closed
+        writer.close()
+        closed.put_nowait(None)
+
+    server = await asyncio.start_server(serve, ALLOWED, 0)
+    url = f"http://{ALLOWED}:{server.sockets[0].getsockname()[1]}/"
+    async with server, asyncio.timeout(5):
+        async with opened() as out:
+            assert (await get(out, url)).body == b"{}"
+            is_read.set()
+            await closed.get()
+            assert (await get(out, url)).body == b"{}"
+        await closed.get()
 
 
 async def test_an_answer_that_never_ends_is_given_up(raw: Raw) -> None:
