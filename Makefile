@@ -39,6 +39,7 @@ bench: .ready-dev ## how fast the worker is, beside bare loops; ONLY=matrix meas
 lock: ## pin what the *.in files ask for, with hashes of every file the index has; UPGRADE=1 takes newer releases
 	@$(LOCK) $(if $(UPGRADE),--upgrade) requirements.in -o requirements.txt
 	@$(LOCK) $(if $(UPGRADE),--upgrade) -c requirements.txt requirements-dev.in -o requirements-dev.txt
+	@$(LOCK) $(if $(UPGRADE),--upgrade) requirements-schemathesis.in -o requirements-schemathesis.txt
 	@$(LOCK) $(if $(UPGRADE),--upgrade) --no-deps requirements-model.in -o requirements-model.txt
 	@$(MAKE) --no-print-directory licences
 
@@ -88,10 +89,11 @@ clean: ## remove what was installed and cached, never data
 	echo "$$want" >$$stamp
 
 .ready-dev: .ready .ready-npm
-	@stamp=.venv/.installed-dev; want="$$(cat requirements.txt requirements-dev.txt | cksum)"; \
+	@stamp=.venv/.installed-dev; want="$$(cat requirements.txt requirements-dev.txt requirements-schemathesis.txt | cksum)"; \
 	[ "$$(cat $$stamp 2>/dev/null)" = "$$want" ] && exit 0; \
 	echo "Installing what the checks need (once)…"; \
-	if ! $(PIP) -r requirements-dev.txt; then \
+	if ! $(PIP) -r requirements-dev.txt || ! $(PY) -m venv --clear .venv/schemathesis \
+	  || ! $(subst .venv/,.venv/schemathesis/,$(PIP)) -r requirements-schemathesis.txt; then \
 	  echo "The installation failed, see above: check the network connection, then run make again." >&2; exit 1; \
 	fi; \
 	echo "$$want" >$$stamp

@@ -20,8 +20,10 @@ CHECKED: Counter[tuple[str, int]] = Counter()  # answers by operation and status
 def named(method: str, path: str) -> tuple[str, str] | None:
     """The operation that describes this request, if one does."""
     scope = {"type": "http", "method": method, "path": path}
-    fixed_first = sorted(OPERATIONS, key=lambda key: key[1].count("{"))
-    for known, template in fixed_first:
+    is_fixed = any(path == template for _, template in OPERATIONS)
+    for known, template in OPERATIONS:
+        if is_fixed and template != path:  # as OpenAPI says: concrete paths before templated ones
+            continue
         route = Route(template, lambda _: None, methods=[known])
         if known == method and route.matches(scope)[0] is Match.FULL:
             return known, template

@@ -255,8 +255,11 @@ def check(call: Call, answer: httpx2.Response) -> None:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[tuple[Site, TestClient]]:
-    """The app with all that may be called, but neither hashing nor a mail server nor waits."""
+def opened(folder: Path, **others: str) -> Iterator[tuple[Site, TestClient]]:
+    """The app with all that may be called, but neither hashing nor a mail server nor waits.
+
+    ``others``: settings of it.
+    """
     with ExitStack() as stack:
         for target, name, value in (
             (bootstrap, "Argon2Hasher", PlainHasher), (bootstrap, "SAMPLE_LATENCY", QUICK),
@@ -266,7 +269,7 @@ def opened(folder: Path) -> Iterator[tuple[Site, TestClient]]:
             stack.enter_context(mock.patch.object(target, name, value))
         services = bootstrap.build(settings.load({
             "DATAGEN_DATA_DIR": str(folder), "DATAGEN_MOCK_INFERENCE_API": "1",
-            "DATAGEN_JOB_POLL_SECONDS": "0.1"}, in_container=False))
+            "DATAGEN_JOB_POLL_SECONDS": "0.1", **others}, in_container=False))
         stack.callback(services.close)
         app = Starlette(routes=build_routes(services, services.settings),
                         middleware=build_middleware(services, services.settings))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LISTS = ("requirements", "requirements-dev", "requirements-model")
+LISTS = ("requirements", "requirements-dev", "requirements-model", "requirements-schemathesis")
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)(?: ; [^\\]+)? \\$", re.MULTILINE)
 ASKED = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)\s+# \S", re.MULTILINE)
 # Asked for and imported by no line of ours: who uses them instead.

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from datagen.api.auth import session_of
-from datagen.api.errors import answering, read_json
+from datagen.api.errors import answering, read_json, read_names
 from datagen.api.headers import client_address
 from datagen.domain.errors import InputError, Problem
 from datagen.domain.users import Role, User
@@ -71,10 +71,8 @@ class _Admin:
 
     async def deactivate(self, request: Request) -> Response:
         """``{username}``: nobody signs in with it, and its sessions end."""
-        query = request.query_params
-        body = dict(query) if query else await read_json(request)
-        account = await run_in_threadpool(self._members.deactivate, self._admin(request),
-                                          _name(body))
+        name = _name(await read_names(request))
+        account = await run_in_threadpool(self._members.deactivate, self._admin(request), name)
         return JSONResponse({"username": account.name, "active": account.active})
 
     async def reset(self, request: Request) -> Response:

@@ -134,7 +134,18 @@ async def read_json(request: Request) -> dict[str, Any]:
         raise InputError("The request's body is not valid JSON.") from exc
     if not isinstance(value, dict):
         raise InputError("The request's body must be a JSON object.")
-    return value
+    return {name: _whole(one) for name, one in value.items()}
+
+
+async def read_names(request: Request) -> dict[str, Any]:
+    """What the query names, else the body, else nothing. Raises as `read_json` does."""
+    is_empty = "content-type" not in request.headers and not await request.body()
+    return dict(request.query_params) or ({} if is_empty else await read_json(request))
+
+
+def _whole(value: Any) -> Any:
+    """20 for 20.0, which JSON takes for the same number; anything else as it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _no_constant(name: str) -> float:

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from datagen.api.auth import session_of
-from datagen.api.errors import answering, read_json
+from datagen.api.errors import answering, read_json, read_names
 from datagen.api.headers import clear_session, client_address
 from datagen.domain.errors import InputError, Problem
 from datagen.domain.users import User
@@ -50,7 +50,7 @@ class _Own:
 
     async def end_sessions(self, request: Request) -> Response:
         """``{id}`` ends one, ``{all:true}`` every one, this one too."""
-        user, body = self._user(request), await _named(request)
+        user, body = self._user(request), await read_names(request)
         if body.get("all") in (True, "true"):
             await run_in_threadpool(self._own.end_all_sessions, user)
             response = Response(status_code=204)
@@ -75,17 +75,12 @@ class _Own:
     async def revoke_token(self, request: Request) -> Response:
         """``{id}``: it opens nothing any more."""
         await run_in_threadpool(self._tokens.revoke, self._user(request),
-                                _id(await _named(request)))
+                                _id(await read_names(request)))
         return Response(status_code=204)
 
     def _user(self, request: Request) -> User:
         return replace(session_of(request).user,
                        address=client_address(request.scope, self._trusted))
-
-
-async def _named(request: Request) -> dict[str, Any]:
-    """What the query names, else the body."""
-    return dict(request.query_params) or await read_json(request)
 
 
 def _id(body: dict[str, Any]) -> str:

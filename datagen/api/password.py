@@ -18,8 +18,8 @@ from datagen.api.forms import fields_of, form, of_forms
 from datagen.api.headers import safe_next, set_session
 from datagen.api.signin_look import card, field, slot
 from datagen.domain.errors import DatagenError, InputError
+from datagen.domain.passwords import MIN_CHOSEN, password_problems
 from datagen.domain.users import Session
-from datagen.services.accounts import MIN_CHOSEN, password_problems
 
 if TYPE_CHECKING:
     from datagen.bootstrap import Services

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from datagen.api.errors import answering, read_json
+from datagen.api.errors import answering, read_json, read_names
 from datagen.api.held import hold
 from datagen.domain.errors import InputError, Problem
 from datagen.domain.profile_requests import ProfileRequest
@@ -62,9 +62,7 @@ class _Settings:
 
     async def delete(self, request: Request) -> Response:
         """One profile, named in the query or the body; tells which open jobs stop."""
-        user, query = _user(request), request.query_params
-        body = dict(query) if query else await read_json(request)
-        profile_id = _id_of(body)
+        user, profile_id = _user(request), _id_of(await read_names(request))
         if not profile_id:
             raise _wrong("profileId", "Name the model profile to delete.")
         stopped = await run_in_threadpool(self._deleted, user, profile_id)

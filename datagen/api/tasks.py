@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from datagen.api.downloads import Downloads, Sent, read_wish, whole_in
 from datagen.api.errors import Handler, answering, read_json
@@ -32,6 +33,7 @@ from datagen.services.quality import quality_answer
 if TYPE_CHECKING:
     from datagen.bootstrap import Services
 
+_DRAFTS = frozenset({"/api/tasks/schema", "/api/tasks/confirm"})
 _INFERENCE = ("useExternalApi", "profileId", "inferenceBaseUrl", "inferencePath",
               "inferenceModel", "inferenceParams")
 
@@ -56,8 +58,16 @@ def task_routes(services: Services) -> list[Route]:
     ]
 
 
+class _Route(Route):
+    """One that takes no draft's address for a job's."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        is_other = scope["path"] in _DRAFTS and self.path not in _DRAFTS
+        return (Match.NONE, {}) if is_other else super().matches(scope)
+
+
 def _route(method: str, path: str, handler: Handler) -> Route:
-    return Route(path, answering(handler), methods=[method])
+    return _Route(path, answering(handler), methods=[method])
 
 
 class _Tasks:

@@ -16,6 +16,7 @@ from typing import Any
 
 from datagen.domain import htpasswd
 from datagen.domain.errors import Conflict, InputError, Problem
+from datagen.domain.passwords import MIN_CHOSEN, password_problems
 from datagen.domain.users import USER_NAME, Account, Role, Session, User
 from datagen.ports import Clock, Desk, HashStore, PasswordHasher, TokenSigner
 from datagen.protocol.foreign import Foreign
@@ -24,11 +25,10 @@ from datagen.services.account_records import MARKS, MUST_CHANGE, AccountRecords,
 from datagen.services.contact import Contact
 from datagen.services.patience import Patience
 from datagen.services.sessions import Sessions
-from datagen.services.signing_in import MAX_PASSWORD, SigningIn
+from datagen.services.signing_in import SigningIn
 from datagen.services.waiting import Level, Waiting
 
 ADMIN = "admin"
-MIN_CHOSEN = 8  # characters of a password that a person chooses
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 _NAME_RULE = "A user name has 3 to 64 letters (a-z), digits, dots, dashes or underscores."
@@ -271,17 +271,6 @@ def made_up(draw: Callable[[int], bytes]) -> str:
     """Four groups of five letters and digits that can be read aloud: 100 bits."""
     text = base64.b32encode(draw(15)).decode().lower()[:20]
     return "-".join(text[start:start + 5] for start in range(0, 20, 5))
-
-
-def password_problems(path: str, password: str, *, least: int = 1) -> list[Problem]:
-    """What is wrong with a password somebody wants to have."""
-    fits = least <= len(password) <= MAX_PASSWORD
-    try:
-        password.encode()
-    except UnicodeEncodeError:  # half a surrogate pair
-        fits = False
-    rule = f"A password has {least} to {MAX_PASSWORD:,} characters."
-    return [] if fits else [Problem(path=path, message=rule)]
 
 
 def _role_problems(role: str) -> list[Problem]:

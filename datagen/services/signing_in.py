@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 
 from datagen.domain.errors import SignInFailed
+from datagen.domain.passwords import MAX_PASSWORD
 from datagen.domain.users import USER_NAME, Session
 from datagen.ports import Clock, PasswordHasher, TokenSigner
 from datagen.services.account_records import ENDED_AT, AccountRecord, AccountRecords
@@ -13,7 +14,6 @@ from datagen.services.patience import Patience
 from datagen.services.sessions import SESSION_LIFE, Sessions
 from datagen.services.waiting import Level
 
-MAX_PASSWORD = 1024  # characters
 _WRONG = "The user name or the password is wrong."
 
 

@@ -61,7 +61,7 @@ def draw(user: User, job_id: str | None) -> None:
 def _details(method: str, one: Operation) -> None:
     takes = [{"Name": name, "In": "body", "Takes": said, "Needed": needed}
              for name, said, needed in fields(one.body or {})]
-    takes += [{"Name": name, "In": "query", "Takes": words(shape), "Needed": False}
+    takes += [{"Name": name, "In": "query", "Takes": words(shape), "Needed": name in one.needs}
               for name, shape in one.query.items()]
     if takes:
         components.table(takes, {"Needed": st.column_config.CheckboxColumn(width="small")})

@@ -10,9 +10,13 @@ from typing import Any
 import datagen
 from datagen.domain.api import shapes as s
 from datagen.domain.api.examples import BODIES
+from datagen.domain.api.links import links, operation_id
 from datagen.domain.api.shapes import Shape
 from datagen.domain.downloads import OPTIONS
+from datagen.domain.jobs import MAX_RECORDS
+from datagen.domain.passwords import MAX_PASSWORD, MIN_CHOSEN
 from datagen.domain.requests import MAX_TITLE
+from datagen.domain.signing_up import MAX_NAME as MAX_PERSON
 from datagen.domain.tokens import MAX_DAYS, MAX_NAME
 
 MAX_PAGE = 1_000  # records in one answer
@@ -37,6 +41,7 @@ class Operation:
     status: int = 200
     body: Shape | None = None
     query: Mapping[str, Shape] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()  # of the query
     fails: tuple[int, ...] = ()  # beside those that any may
     is_open: bool = False  # to strangers
     is_file: bool = False
@@ -65,10 +70,11 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("POST", "/api/auth/register"): Operation(
         does="Make an account; its name and password come by mail", status=201, is_open=True,
         answer=s.of({"username": s.TEXT, "message": s.TEXT}), fails=(409, 429, 502),
-        body=s.of({"name": s.text(120, 1), "email": s.text(200, 3), "country": s.text(120)})),
+        body=s.of({"name": s.text(MAX_PERSON, 1), "email": s.EMAIL,
+                   "country": s.text(MAX_PERSON, 1)})),
     ("POST", "/api/auth/register/resend"): Operation(
         does="Send a mail again that did not arrive", status=202, is_open=True, fails=(429, 502),
-        answer=s.of({"message": s.TEXT}), body=s.of({"email": s.TEXT})),
+        answer=s.of({"message": s.TEXT}), body=s.of({"email": s.EMAIL})),
     ("POST", "/api/tasks/schema"): Operation(
         does="Draft a schema: one call of the model", answer=s.DRAFT, body=s.ASKED,
         fails=(404, 409, 429, 502)),
@@ -98,8 +104,8 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("GET", "/api/tasks/{id}/records"): Operation(
         does="Some records of a finished job, in order", fails=(400, 404, 409),
         answer=s.of({"total": s.COUNT, "offset": s.COUNT, "records": s.listed(s.RECORD)}),
-        query={"offset": s.COUNT, "limit": {"type": "integer", "minimum": 1,
-                                            "maximum": MAX_PAGE, "default": 50}}),
+        query={"offset": {"type": "integer", "minimum": 0, "maximum": MAX_RECORDS, "default": 0},
+               "limit": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": 50}}),
     ("GET", "/api/tasks/{id}/quality"): Operation(
         does="What each column of a dataset holds, and why records failed", fails=(404, 409),
         answer=s.QUALITY),
@@ -116,18 +122,18 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         body=s.ASKED_SETTINGS),
     ("DELETE", "/api/user/settings"): Operation(
         does="Delete a model profile", answer=s.SETTINGS, fails=(400, 404),
-        query={"profileId": s.TEXT}),
+        query={"profileId": s.NAME}, needs=("profileId",)),
     ("POST", "/api/user/models"): Operation(
         does="The models that a server offers", fails=(404, 429, 502),
         answer=s.of({"models": s.listed(s.of({"id": s.TEXT}))}), body=s.ASKED_SERVER),
     ("POST", "/api/auth/password"): Operation(
         does="Change your password", answer=_OK, fails=(429,),
-        body=s.of({"currentPassword": s.TEXT, "newPassword": s.TEXT})),
+        body=s.of({"currentPassword": s.TEXT, "newPassword": s.text(MAX_PASSWORD, MIN_CHOSEN)})),
     ("GET", "/api/auth/sessions"): Operation(
         does="Your open sessions", answer=s.of({"sessions": s.listed(s.SESSION)})),
     ("DELETE", "/api/auth/sessions"): Operation(
         does="End one of your sessions, by its `id`, or `all`", status=204,
-        fails=(400, 404), query={"id": s.TEXT, "all": s.one_of("true")}),
+        fails=(400, 404), query={"id": s.NAME, "all": s.one_of("true")}),
     ("GET", "/api/user/tokens"): Operation(
         does="Your personal tokens", answer=s.of({"tokens": s.listed(s.TOKEN)})),
     ("POST", "/api/user/tokens"): Operation(
@@ -137,19 +143,20 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
                 "type": "integer", "minimum": 1, "maximum": MAX_DAYS})),
     ("DELETE", "/api/user/tokens"): Operation(
         does="Revoke a personal token", status=204, fails=(400, 404),
-        query={"id": s.TEXT}),
+        query={"id": s.NAME}, needs=("id",)),
     ("GET", "/api/admin/accounts"): Operation(
         does="All accounts, or those that match", query={"search": s.TEXT}, fails=_JOB,
         answer=s.of({"accounts": s.listed(s.MEMBER)})),
     ("POST", "/api/admin/accounts"): Operation(
         does="Make an account; its password is shown this once", status=201, fails=(404, 409),
-        answer=s.of({"password": s.TEXT}, **_MEMBER), body=s.of(_NAMED, role=s.ROLE)),
+        answer=s.of({"password": s.TEXT}, **_MEMBER), body=s.of({"username": s.USER_NAME},
+                                                                role=s.ROLE)),
     ("PATCH", "/api/admin/accounts"): Operation(
         does="Give an account another role", fails=(404, 409), answer=s.of(_MEMBER),
         body=s.of({**_NAMED, "role": s.ROLE})),
     ("DELETE", "/api/admin/accounts"): Operation(
-        does="Deactivate an account", fails=(400, 404, 409), query=_NAMED,
-        answer=s.of({**_NAMED, "active": s.FLAG})),
+        does="Deactivate an account", fails=(400, 404, 409), query={"username": s.NAME},
+        needs=("username",), answer=s.of({**_NAMED, "active": s.FLAG})),
     ("POST", "/api/admin/accounts/{username}/reset"): Operation(
         does="Give an account a new password, shown this once", fails=(404, 409),
         answer=s.of({**_NAMED, "password": s.TEXT})),
@@ -160,7 +167,8 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         does="The settings in force here, secrets masked", fails=_JOB,
         answer=s.of({"settings": s.listed(s.SETTING)})),
     ("GET", "/api/admin/audit"): Operation(
-        does="The latest of the audit log", fails=(400, 404), query={"limit": s.COUNT},
+        does="The latest of the audit log", fails=(400, 404), query={
+            "limit": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE}},
         answer=s.of({"events": s.listed(s.EVENT)})),
 }
 
@@ -198,14 +206,17 @@ def openapi() -> dict[str, Any]:
 
 def _described(method: str, path: str, one: Operation) -> dict[str, Any]:
     found: dict[str, Any] = {
+        "operationId": operation_id(method, path),
         "summary": one.does,
         "responses": {str(status): _answer(status, one) for status in statuses(method, one)},
         "parameters": [
             {"name": name, "in": "path", "required": True, "schema": s.TEXT}
             for name in re.findall(r"{(\w+)}", path)
-        ] + [{"name": name, "in": "query", "schema": shape}
+        ] + [{"name": name, "in": "query", "schema": shape, "required": name in one.needs}
              for name, shape in one.query.items()],
     }
+    if onward := links((method, path), OPERATIONS):
+        found["responses"][str(one.status)]["links"] = onward
     if one.is_open:
         found["security"] = []
     if one.body is not None:

@@ -19,7 +19,8 @@ BODIES: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("POST", "/api/auth/register"): {"name": "Ada", "email": "ada@example.com",
                                      "country": "Romania"},
     ("POST", "/api/auth/register/resend"): {"email": "ada@example.com"},
-    ("POST", "/api/auth/password"): {"currentPassword": "…", "newPassword": "…"},
+    ("POST", "/api/auth/password"): {"currentPassword": "…",
+                                     "newPassword": "a longer one"},
     ("POST", "/api/tasks/schema"): {
         "title": "Support tickets", "totalRecords": 20, "description": "A support ticket",
         "instructions": "Vary product, mood and length."},

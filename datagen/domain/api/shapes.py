@@ -14,6 +14,7 @@ from datagen.domain.requests import (
     MAX_INSTRUCTIONS,
     MAX_TITLE,
 )
+from datagen.domain.signing_up import EMAIL_PATTERN, MAX_EMAIL
 
 Shape = Mapping[str, Any]
 
@@ -54,6 +55,10 @@ def one_of(*values: str) -> Shape:
     return {"type": "string", "enum": list(values)}
 
 
+EMAIL: Shape = {"type": "string", "maxLength": MAX_EMAIL,
+                "pattern": rf"^\s*{EMAIL_PATTERN}\s*$"}
+NAME: Shape = text(200, 1)  # of a thing there is
+USER_NAME: Shape = {"type": "string", "pattern": r"^\s*[A-Za-z0-9._-]{3,64}\s*$"}
 FAILURE = of({"error": TEXT}, details=listed(of({"path": TEXT, "message": TEXT})),
              canResend=FLAG)
 STATUS, ENDED = one_of("queued", "running", "succeeded", "failed"), one_of("succeeded", "failed")
