@@ -84,8 +84,8 @@ class Site:
         ada = User(name="ada", role="user")
         self.tokens = {"read": services.tokens.create(ada, "reads", "read").text,
                        "run": services.tokens.create(ada, "runs", "run").text}
-        self.jobs = [self._finished(ada), self._confirmed(ada)]
-        self.others = self._confirmed(User(name="ben", role="user"))
+        self.jobs = [self._finished(ada), self.confirmed(ada)]
+        self.others = self.confirmed(User(name="ben", role="user"))
         self.profile, self.token_id, self.session_id, self.draft = "", "", "", ""
         for name in self.passwords:
             self.sign_in(name)
@@ -99,11 +99,11 @@ class Site:
             title="Tickets", total_records=2, description="A ticket", instructions="Vary.")))
         return drafts.sign(user, draft)
 
-    def _confirmed(self, user: User) -> str:
+    def confirmed(self, user: User) -> str:
         return self.services.jobs.confirm(user, self._draft(user))
 
     def _finished(self, user: User) -> str:
-        job_id, jobs = self._confirmed(user), self.services.jobs
+        job_id, jobs = self.confirmed(user), self.services.jobs
 
         async def work() -> None:
             stop = asyncio.Event()

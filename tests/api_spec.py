@@ -23,6 +23,7 @@ from pathlib import Path
 import uvicorn
 
 from datagen.domain.api.description import openapi
+from datagen.domain.users import User
 from tests.api_fuzz import PASSWORD, Site, opened
 
 PROGRAM = Path(__file__).parent.parent / ".venv" / "schemathesis" / "bin" / "schemathesis"
@@ -83,9 +84,12 @@ def judge(
     site: Site, origin: str, who: str, *, seconds: int, seed: int, more: Sequence[str] = ()
 ) -> Outcome:
     """Have ``who`` call everything for so long; ``more``: further options of Schemathesis."""
+    jobs = site.jobs if who in {"ada", "read", "run"} else [
+        site.confirmed(User(name=who, role="user")) for _ in range(3)]
     with tempfile.TemporaryDirectory() as folder:
         files = {"openapi.json": json.dumps(openapi()), "people.json": json.dumps(_people(site)),
-                 "schemathesis.toml": f"dictionaries.jobs.values = {json.dumps(site.jobs)}\n"
+                 "schemathesis.toml":
+                     f"dictionaries.jobs.values = {json.dumps([*jobs, site.others])}\n"
                  + (_SIGNED_IN % who if who != "stranger" else "") + _CONFIG}
         for name, text in files.items():
             (Path(folder) / name).write_text(text)

@@ -54,8 +54,8 @@ def test_who_may_not_and_what_does_not_fit_is_noticed(
 
 def test_thousands_of_calls_are_answered_as_described(tmp_path: Path) -> None:
     seed = random.SystemRandom().randrange(10**6)  # another one each time; a failure names it
-    seen = fuzz(tmp_path, seed, seconds=15, most=2_500)
-    assert seen.total() > 300  # on however busy a machine
+    seen = fuzz(tmp_path, seed, seconds=8, most=2_500)
+    assert seen.total() > 200  # on however busy a machine
 
 
 @pytest.mark.deep

@@ -153,7 +153,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
                                                                 role=s.ROLE)),
     ("PATCH", "/api/admin/accounts"): Operation(
         does="Give an account another role", fails=(404, 409), answer=s.of(_MEMBER),
-        body=s.of({**_NAMED, "role": s.ROLE})),
+        body=s.of({"username": s.NAME, "role": s.ROLE})),
     ("DELETE", "/api/admin/accounts"): Operation(
         does="Deactivate an account", fails=(400, 404, 409), query={"username": s.NAME},
         needs=("username",), answer=s.of({**_NAMED, "active": s.FLAG})),
