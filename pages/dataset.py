@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from datagen.domain.errors import Conflict, NotThere, StoreError
+from datagen.domain.errors import Conflict, NotThere, StoreError, TooWide
 from datagen.services.datasets import Column, ColumnProfile, Page
 from datagen.ui import components, downloads, pages, table
 from datagen.ui.session import app, require_user
@@ -27,6 +27,11 @@ try:
         first, known = services.patience.ask(("dataset", user, job_id), read)
 except NotThere:
     components.back_to_jobs("There is no such dataset among yours.")
+    st.stop()
+except TooWide as exc:
+    components.title(job.title)
+    st.info(str(exc), icon=":material/view_column:")
+    downloads.box(view)
     st.stop()
 except Conflict:
     st.info("This dataset isn't finished yet; its table appears here when it is.",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
@@ -25,7 +25,7 @@ from datagen.services.answers import (
     draft_answer,
     job_answer,
     peer_answers,
-    record_answer,
+    record_page,
     round_answer,
 )
 from datagen.services.quality import quality_answer
@@ -171,8 +171,9 @@ class _Tasks:
         found = await run_in_threadpool(self._services.datasets.records, user, job_id,
                                         offset=offset, limit=limit)
         view = await run_in_threadpool(self._services.jobs.known, user, job_id)
-        return JSONResponse({"total": (view.offered or view.job).total_generated,
-                             "offset": offset, "records": [record_answer(one) for one in found]})
+        total = (view.offered or view.job).total_generated
+        return StreamingResponse(record_page(found, total=total, offset=offset),
+                                 media_type="application/json")
 
     async def quality(self, request: Request) -> Response:
         """What each column holds, and why records failed."""

@@ -10,6 +10,7 @@
     ├── NotAllowed           403  signed in, but not for this
     ├── NotThere             404  does not exist, or belongs to somebody else
     ├── Conflict             409  the state of things forbids it
+    │   └── TooWide          409  a dataset has more columns than a table can have
     ├── TooManyTries         429  wait first; ``retry_after`` seconds
     ├── MailRefused          502  a mail did not leave; it can be sent again
     ├── MailNotConfigured    503  this DataGen sends no mail
@@ -86,6 +87,10 @@ class NotThere(DatagenError):
 
 class Conflict(DatagenError):
     """The state of things forbids it; the message says what would help."""
+
+
+class TooWide(Conflict):
+    """A dataset has more columns than a table, or a page, can have."""
 
 
 class TooManyTries(DatagenError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from datagen.domain.errors import Conflict
+from datagen.domain.errors import TooWide
 
 MAX_COLUMNS = 16_384  # more are nobody's table
 
@@ -33,7 +33,7 @@ def spread_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
 def spread_columns(schema: Mapping[str, Any], records: Iterable[Mapping[str, Any]]) -> list[str]:
     """The paths of the schema, then others in the order they first appear.
 
-    Raises Conflict for more than MAX_COLUMNS.
+    Raises TooWide for more than MAX_COLUMNS.
     """
     names = dict.fromkeys(_leaves(schema, ""))
     for record in records:
@@ -43,10 +43,10 @@ def spread_columns(schema: Mapping[str, Any], records: Iterable[Mapping[str, Any
 
 
 def check_columns(number: int) -> None:
-    """Raises Conflict where that many make no table."""
+    """Raises TooWide where that many make no table."""
     if number > MAX_COLUMNS:
-        raise Conflict(f"Spread out, this dataset has more than {MAX_COLUMNS:,} columns. "
-                       "Take it with nested values as JSON.")
+        raise TooWide(f"This dataset has more than {MAX_COLUMNS:,} columns, which no table holds. "
+                      "Take it as JSON or JSON lines.")
 
 
 def _leaves(schema: Mapping[str, Any], under: str) -> dict[str, Any]:

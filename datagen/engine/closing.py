@@ -29,7 +29,13 @@ from datagen.engine.shelf import Shelf, written
 from datagen.engine.stillness import Stillness
 from datagen.ports import Clock, FileStore
 from datagen.protocol.fields import dumps
-from datagen.protocol.manifests import Manifest, check_edition, manifest_record, measured
+from datagen.protocol.manifests import (
+    MAX_KEYS,
+    Manifest,
+    check_edition,
+    manifest_record,
+    measured,
+)
 
 _LOG = logging.getLogger(__name__)
 LAST_PARTS = 60.0  # seconds that a cancelled job waits for what its other peers have
@@ -175,13 +181,21 @@ class _Counts:
     failed: int = 0
     last_error: str | None = None
     keys: dict[str, None] = field(default_factory=dict)  # of good records, as they appeared
+    letters: int = 0  # of all these together
+
+    @property
+    def told(self) -> tuple[str, ...] | None:
+        """The keys; None where they are too many to be told."""
+        return tuple(self.keys) if self.letters <= MAX_KEYS else None
 
     def add(self, line: ResultLine) -> None:
         """One more record."""
         if line.ok and line.data is not None:
             self.ok += 1
-            if not line.data.keys() <= self.keys.keys():
-                self.keys.update(dict.fromkeys(line.data))
+            if self.letters <= MAX_KEYS and not line.data.keys() <= self.keys.keys():
+                new = [key for key in line.data if key not in self.keys]
+                self.keys.update(dict.fromkeys(new))
+                self.letters += sum(map(len, new))
         else:
             self.failed += 1
             self.last_error = line.error or self.last_error
@@ -218,7 +232,7 @@ def _stored(
                 digest.update(content)
                 with disk_faults(cache):
                     stream.write(content)
-        keys = tuple(counts.keys)
+        keys = counts.told
         if alone:
             sha256, size = measured(files, alone)
             return Manifest(cid=alone, sha256=sha256, keys=keys, size=size)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from datagen.domain.exports import ResultLine
@@ -14,6 +16,7 @@ from datagen.protocol.words import asked_record
 from datagen.services.drafts import Draft
 from datagen.services.views import JobView
 
+_BLOCK = 64 * 1024  # bytes of a long answer that leave together
 _INTERNAL = frozenset({"inc", "rev"})
 _OURS = frozenset({  # the earlier application's peers don't say
     "inFlight", "underWay", "allowed", "calls", "attempts", "tokens", "waitingMs", "workingMs",
@@ -53,6 +56,20 @@ def record_answer(line: ResultLine) -> dict[str, Any]:
         return {"index": line.i, "ok": True, "data": line.data}
     return without_none({"index": line.i, "ok": False, "error": line.error or "",
                          "raw": line.raw})
+
+
+def record_page(lines: Iterable[ResultLine], *, total: int, offset: int) -> Iterator[bytes]:
+    """Some of a job's records as JSON, as they are read: together they may be large."""
+    held = bytearray(f'{{"total":{total},"offset":{offset},"records":['.encode())
+    comma = b""
+    for line in lines:
+        held += comma + json.dumps(record_answer(line), ensure_ascii=False, allow_nan=False,
+                                   separators=(",", ":")).encode()
+        comma = b","
+        if len(held) >= _BLOCK:
+            yield bytes(held)
+            held.clear()
+    yield bytes(held + b"]}")
 
 
 def details_answer(details: JobDetails) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import orjson
 from datagen.domain.cells import by_column
 from datagen.domain.errors import StoreError, StoreFull
 from datagen.domain.exports import ResultLine
+from datagen.domain.spread import check_columns
 from datagen.services.blocks import Block, in_order
 from datagen.services.columns import META, VERSION, free_name, tidy
 from datagen.services.kinds import (
@@ -44,7 +45,7 @@ def build(path: Path, blocks: Blocks, schema: Mapping[str, Any], fingerprint: st
     """Write the good records to ``path``, whole or not at all.
 
     Constant memory; reads them once where the schema and the first records tell what each
-    column holds, else again. Raises StoreError, StoreFull.
+    column holds, else again. Raises StoreError, StoreFull, TooWide.
     """
     unfinished: Path | None = None
     try:
@@ -108,11 +109,12 @@ class Layout:
                 return
 
     def look(self, batch: Sequence[ResultLine]) -> None:
-        """At some more records."""
+        """At some more records. Raises TooWide."""
         for line in batch:
             for name in line.data or ():
                 if name not in self.columns:
                     self.columns[name] = Seen(None)
+            check_columns(len(self.columns))
         for name, seen in self.columns.items():
             seen.look([(line.data or {}).get(name) for line in batch])
 

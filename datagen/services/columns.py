@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from datagen.domain.errors import StoreError
 from datagen.domain.exports import ResultLine
+from datagen.domain.spread import check_columns
 from datagen.services.kinds import Kind, properties_of
 
 if TYPE_CHECKING:  # heavy libraries are loaded by the first dataset that is looked at
@@ -66,10 +67,14 @@ class Table:
 
 
 def columns_in_order(schema: Mapping[str, Any], lines: Iterable[ResultLine]) -> list[str]:
-    """The schema's properties, then other keys in the order they first appear."""
+    """The schema's properties, then other keys in the order they first appear.
+
+    Raises TooWide for more than MAX_COLUMNS.
+    """
     names = dict.fromkeys(properties_of(schema))
     for line in lines:
         names.update(dict.fromkeys(line.data or ()))
+        check_columns(len(names))
     return list(names)
 
 

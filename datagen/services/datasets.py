@@ -148,10 +148,9 @@ class Datasets:
 
     def records(
         self, user: User, job_id: str, *, offset: int, limit: int
-    ) -> tuple[ResultLine, ...]:
+    ) -> Iterator[ResultLine]:
         """At most ``limit`` records' outcomes in index order, after the first ``offset``."""
-        lines = self._reader.records(user, job_id).lines()
-        return tuple(islice(lines, offset, offset + limit))
+        return islice(self._reader.records(user, job_id).lines(), offset, offset + limit)
 
     def failures(self, user: User, job_id: str, *, limit: int = 50) -> tuple[Failure, ...]:
         """The first failed records, at most ``limit``, whatever their reason."""

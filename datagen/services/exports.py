@@ -199,6 +199,7 @@ class Exports:
     def _streamed(self, records: Records, wish: Wish) -> Iterator[bytes]:
         if wish.form == "parquet":
             records.check()
+            records.names()  # raises what no table can hold, before anything has left
             return early(lambda: self._table(records))
         return _texts(_Source(records, wish, None))
 

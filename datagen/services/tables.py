@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
-from datagen.domain.errors import InputError, Problem
+from datagen.domain.errors import InputError, Problem, TooWide
 from datagen.services.columns import INDEX, Column, Table
 from datagen.services.kinds import Kind
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # heavy libraries are loaded by the first dataset that is loo
     import polars as pl
 
 MAX_PAGE = 1_000  # rows
+MAX_SHOWN = 1_000  # columns: each is looked at by itself, for some milliseconds
 BINS = 12
 TOP = 20  # most frequent texts a profile names; as many can be filtered by
 _TOP_WIDTH = 200  # characters of such a text
@@ -98,10 +99,11 @@ def page(
 ) -> Page:
     """Rows ``offset`` to ``offset + limit`` of what search and filters leave, in order.
 
-    Empty cells sort last. Raises InputError for a column or value that does not fit.
+    Empty cells sort last. Raises InputError for a column or value that does not fit, TooWide.
     """
     import polars as pl
 
+    _check_shown(table)
     if offset < 0 or not 1 <= limit <= MAX_PAGE:
         raise InputError(f"A page has from 1 to {MAX_PAGE} rows and starts at 0 or later.")
     rows = table.scan()
@@ -148,8 +150,15 @@ def _matching(
 
 
 def profile(table: Table) -> tuple[ColumnProfile, ...]:
-    """What each column holds, in the columns' order."""
+    """What each column holds, in the columns' order. Raises TooWide."""
+    _check_shown(table)
     return tuple(_profile(table, column, f"c{n}") for n, column in enumerate(table.columns))
+
+
+def _check_shown(table: Table) -> None:
+    if len(table.columns) > MAX_SHOWN:
+        raise TooWide(f"This dataset has {len(table.columns):,} columns: more than can be shown "
+                      "here. Its downloads have them all.")
 
 
 def index_label(table: Table) -> str:

@@ -21,6 +21,7 @@ from datagen.domain.errors import NotThere, StoreError
 from datagen.domain.exports import ResultLine
 from datagen.domain.folds import Case
 from datagen.domain.jobs import Edition, Job, Part, PeerState, shares
+from datagen.engine import closing
 from datagen.engine.closing import LAST_PARTS, Closing, make_edition
 from datagen.engine.journal import failed_line, ok_line
 from datagen.engine.shelf import PATIENCE, TRIES, Shelf
@@ -192,6 +193,14 @@ class TestEdition:
         record = json.loads(three.common.open(edition.manifest_cid).read())
         assert (record["job"], record["round"], record["by"], record["ok"], record["failed"]) == (
             three.job.id, 0, "a", 9, 0)
+
+    def test_the_fields_of_records_are_told_unless_they_are_too_many(
+        self, three: Peers, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        three.all_made()
+        assert read_manifest(three.common, make(three)).keys == ("by",)
+        monkeypatch.setattr(closing, "MAX_KEYS", 1)
+        assert read_manifest(three.common, make(three)).keys is None
 
     def test_of_a_job_with_one_file_that_file_is_the_dataset(self, tmp_path: Path) -> None:
         alone = Peers(tmp_path, job_of(total=3, peers=("a",), creator="a"))

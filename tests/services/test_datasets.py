@@ -19,14 +19,16 @@ from job_world import ANN, BOB, World, line
 from pyarrow import parquet
 
 from datagen.domain.downloads import Wish
-from datagen.domain.errors import Conflict, InputError, NotThere, StoreError
+from datagen.domain.errors import Conflict, InputError, NotThere, StoreError, TooWide
 from datagen.domain.jobs import Part
+from datagen.domain.spread import MAX_COLUMNS
 from datagen.protocol import lines
 from datagen.services import building
 from datagen.services import columns as columnar
+from datagen.services.answers import record_page
 from datagen.services.blocks import blocks_of
 from datagen.services.datasets import Filter, ResultLine
-from datagen.services.tables import TOP
+from datagen.services.tables import MAX_SHOWN, TOP
 from tests.editions import sealed
 
 TYPES: Mapping[str, Any] = {
@@ -672,3 +674,47 @@ def test_a_file_of_it_that_is_not_here_yet_fails_before_the_first_record(tmp_pat
         world.report(job_id, peer=peer, ok=1, parts=(part,), finished_at=world.clock.now())
     with pytest.raises(StoreError):
         world.datasets.lines(ANN, job_id)
+
+
+def wide(world: World, columns: int, records: int = 2) -> str:
+    """Records that have no field in common, so many fields in all."""
+    each = columns // records
+    return world.dataset([{f"c{n}_{i}": i for i in range(each)} for n in range(records)],
+                         schema={"type": "object"})
+
+
+@pytest.mark.parametrize("ask", [
+    lambda datasets, job: datasets.page(ANN, job),
+    lambda datasets, job: datasets.profile(ANN, job)])
+def test_more_columns_than_can_be_looked_at_are_said_to_be_so(world: World, ask: Any) -> None:
+    job_id = wide(world, MAX_SHOWN + 2)
+    with pytest.raises(TooWide, match="more than can be shown"):
+        ask(world.datasets, job_id)
+    table = b"".join(world.datasets.export(ANN, job_id, Wish(form="csv")).chunks)
+    assert table.split(b"\n")[0].count(b",") == MAX_SHOWN + 1
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "xlsx", "bundle"])
+def test_more_columns_than_any_table_has_are_downloads_of_json_only(
+    world: World, form: Any
+) -> None:
+    job_id = wide(world, MAX_COLUMNS + 2)
+    with pytest.raises(TooWide, match="Take it as JSON"):  # before anything has left
+        world.datasets.export(ANN, job_id, Wish(form=form))
+    for plain in ("json", "jsonl"):
+        assert b"".join(world.datasets.export(ANN, job_id, Wish(form=plain)).chunks)
+
+
+def test_a_page_of_large_records_leaves_as_it_is_read() -> None:
+    read: list[int] = []
+
+    def lines() -> Iterator[ResultLine]:
+        for i in range(10):
+            read.append(i)
+            yield ResultLine(i=i, ok=True, data={"a": "x" * 100_000})
+
+    answer = record_page(lines(), total=10, offset=0)
+    first = next(answer)
+    assert read == [0]
+    said = json.loads(first + b"".join(answer))
+    assert [one["index"] for one in said["records"]] == list(range(10))
