@@ -1,4 +1,4 @@
-"""Downloads: what a query asks for, and how many a user has under way.
+"""Downloads: what a query asks for, how many there are at once, what they may hold.
 
 Without a query it is what the earlier application gave.
 """
@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 
+from anyio import CapacityLimiter, to_thread
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from datagen.domain.downloads import DELIMITERS, FORMS, OPTIONS, Wish
 from datagen.domain.errors import InputError, Problem, TooManyTries
 
-AT_ONCE = 6  # downloads of one user: each holds some 10 MB until all of it has gone
+AT_ONCE = 6  # downloads of one user: each holds some 2 MB until all of it has gone
+OF_ALL = 60  # over all users, except that everybody may have one
+LANES = 12  # threads that read datasets: those of other handlers are not for what takes long
 _AGAIN = 5.0  # seconds
+_PIECE = 128 * 1024  # bytes handed to the server at once; the rest waits until they are taken
 
 
 def read_wish(query: Mapping[str, str]) -> Wish:
@@ -53,13 +57,20 @@ class Downloads:
     """How many every user has under way. For one event loop."""
 
     def __init__(self) -> None:
+        self.lanes = CapacityLimiter(LANES)
         self._under_way: Counter[str] = Counter()
 
     def begin(self, user: str) -> None:
-        """One more, until its ``end``. Raises TooManyTries."""
-        if self._under_way[user] >= AT_ONCE:
-            raise TooManyTries(f"You have {AT_ONCE} downloads under way. Wait until one of them "
-                               "has ended.", retry_after=_AGAIN)
+        """One more, until its ``end``. Raises TooManyTries.
+
+        Where many have downloads, each has fewer; who has none can always begin one.
+        """
+        own = self._under_way[user]
+        share = min(AT_ONCE, max(1, OF_ALL // max(1, len(self._under_way))))
+        if own >= share:
+            raise TooManyTries(f"You have {own} download{'s' * (own != 1)} under way, as many as "
+                               "one may now. Wait until one of them has ended.",
+                               retry_after=_AGAIN)
         self._under_way[user] += 1
 
     def end(self, user: str) -> None:
@@ -72,8 +83,10 @@ class Downloads:
 class Sent(StreamingResponse):
     """Tells once it has gone, or its client has."""
 
-    def __init__(self, *args: Any, over: Callable[[], None], **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(self, chunks: Iterator[bytes], *, over: Callable[[], None],
+                 lanes: CapacityLimiter, **options: Any) -> None:
+        """``lanes``: the threads that make the ``chunks``."""
+        super().__init__(pieces(chunks, lanes), **options)
         self._over = over
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,3 +94,10 @@ class Sent(StreamingResponse):
             await super().__call__(scope, receive, send)
         finally:
             self._over()
+
+
+async def pieces(chunks: Iterator[bytes], lanes: CapacityLimiter) -> AsyncIterator[bytes]:
+    """The chunks, made in ``lanes``, as the client takes them."""
+    while (chunk := await to_thread.run_sync(next, chunks, None, limiter=lanes)) is not None:
+        for at in range(0, len(chunk), _PIECE):
+            yield chunk[at:at + _PIECE]

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
+from anyio import to_thread
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
-from datagen.api.downloads import Downloads, Sent, read_wish, whole_in
+from datagen.api.downloads import Downloads, Sent, pieces, read_wish, whole_in
 from datagen.api.errors import Handler, answering, read_json
+from datagen.api.turns import Turns
 from datagen.domain.api.description import MAX_PAGE
+from datagen.domain.downloads import Wish
 from datagen.domain.errors import InputError, Problem
 from datagen.domain.jobs import MAX_RECORDS, Inference
 from datagen.domain.requests import DraftRequest, check
@@ -32,8 +37,10 @@ from datagen.services.quality import quality_answer
 
 if TYPE_CHECKING:
     from datagen.bootstrap import Services
+    from datagen.services.datasets import Export
 
 _DRAFTS = frozenset({"/api/tasks/schema", "/api/tasks/confirm"})
+_LOOK_EVERY = 0.5  # seconds between two looks at a file that is being prepared
 _INFERENCE = ("useExternalApi", "profileId", "inferenceBaseUrl", "inferencePath",
               "inferenceModel", "inferenceParams")
 
@@ -74,7 +81,7 @@ class _Tasks:
     """The handlers; services are called in a thread, since stores may take their time."""
 
     def __init__(self, services: Services) -> None:
-        self._services, self._downloads = services, Downloads()
+        self._services, self._downloads, self._turns = services, Downloads(), Turns()
 
     async def draft(self, request: Request) -> Response:
         """One inference call makes a schema."""
@@ -168,26 +175,30 @@ class _Tasks:
         user, job_id, query = _user(request), request.path_params["id"], request.query_params
         offset = whole_in(query, "offset", 0, most=MAX_RECORDS)
         limit = whole_in(query, "limit", 50, least=1, most=MAX_PAGE)
-        found = await run_in_threadpool(self._services.datasets.records, user, job_id,
-                                        offset=offset, limit=limit)
-        view = await run_in_threadpool(self._services.jobs.known, user, job_id)
-        total = (view.offered or view.job).total_generated
-        return StreamingResponse(record_page(found, total=total, offset=offset),
-                                 media_type="application/json")
+        jobs, datasets = self._services.jobs, self._services.datasets
+
+        def begun() -> Iterator[bytes]:
+            found = datasets.records(user, job_id, offset=offset, limit=limit)
+            view = jobs.known(user, job_id)
+            page = record_page(found, offset=offset,
+                               total=(view.offered or view.job).total_generated)
+            return chain([next(page)], page)  # what comes before them is read to its first part
+
+        page = await self._turns.run(user.name, begun)
+        return StreamingResponse(pieces(page, self._turns.lanes), media_type="application/json")
 
     async def quality(self, request: Request) -> Response:
         """What each column holds, and why records failed."""
         user, job_id = _user(request), request.path_params["id"]
-        return JSONResponse(await run_in_threadpool(
-            quality_answer, self._services.datasets, user, job_id))
+        return JSONResponse(await self._turns.run(
+            user.name, quality_answer, self._services.datasets, user, job_id))
 
     async def export(self, request: Request) -> Response:
         """The dataset as an attachment; Excel and the bundle once they are prepared."""
         user, wish = _user(request), read_wish(request.query_params)
         self._downloads.begin(user.name)
         try:
-            file = await run_in_threadpool(
-                self._services.datasets.export, user, request.path_params["id"], wish)
+            file = await self._file(request, wish)
         except BaseException:
             self._downloads.end(user.name)
             raise
@@ -196,7 +207,21 @@ class _Tasks:
         if file.size is not None:
             headers["Content-Length"] = str(file.size)
         return Sent(file.chunks, media_type=file.media_type, headers=headers,
-                    over=partial(self._downloads.end, user.name))
+                    over=partial(self._downloads.end, user.name), lanes=self._downloads.lanes)
+
+    async def _file(self, request: Request, wish: Wish) -> Export:
+        """Once it is there, if it is one that has to be prepared; nobody's thread waits for it."""
+        user, job_id, datasets = _user(request), request.path_params["id"], self._services.datasets
+        lanes, pause = self._downloads.lanes, 0.01
+        preparation = await to_thread.run_sync(datasets.prepare, user, job_id, wish, limiter=lanes)
+        while preparation is not None and not preparation.over.is_set():
+            if await request.is_disconnected():
+                raise ClientDisconnect
+            pause = min(2 * pause, _LOOK_EVERY)
+            await asyncio.sleep(pause)
+        if preparation is not None and preparation.error is not None:
+            raise preparation.error
+        return await to_thread.run_sync(datasets.export, user, job_id, wish, limiter=lanes)
 
     async def metrics(self, request: Request) -> Response:
         """Totals over the user's jobs; for an admin over all, and what was asked of models."""

@@ -41,10 +41,10 @@ def blocks(stream: BinaryIO, *, size: int = BLOCK, first: int = BLOCK) -> Iterat
             continue
         last = read.rfind(b"\n") + 1
         fits = not too_long and len(rest) + end <= MAX_LINE
-        whole = rest + read[:last] if fits else read[end:last]
-        rest, too_long = read[last:], False
-        if whole:
-            yield whole
+        whole = [rest + read[:last] if fits else read[end:last]]
+        rest, read, too_long = read[last:], b"", False
+        if whole[0]:
+            yield whole.pop()  # whoever takes it may take long: nothing of it stays here
     if rest:
         yield rest
 

@@ -18,7 +18,7 @@ T = TypeVar("T")
 _RECORDS = 500  # of a block without text: more would keep the garbage collector busy
 _THREADS = 2  # most of the work is polars' and waits for no other thread
 _POOL = ThreadPoolExecutor(_THREADS, thread_name_prefix="blocks")
-_AHEAD = Semaphore(_THREADS)  # of all that work through blocks, those that take a second one early
+_AHEAD = Semaphore(_THREADS)  # of all who are at it, those whose next two blocks are begun early
 
 
 @dataclass(frozen=True)
@@ -41,28 +41,32 @@ def blocks_of(lines: Iterable[ResultLine]) -> Iterator[Block]:
         yield Block(own=some)
 
 
-def in_order(
-    blocks: Iterable[Block], work: Callable[[Block], T]
-) -> Generator[tuple[Block, T], None, None]:
+def in_order(blocks: Iterable[Block], work: Callable[[Block], T]) -> Generator[T, None, None]:
     """What ``work`` makes of each block, some of them at the same time, few in memory.
 
-    However many are at it, two threads work and few blocks wait.
+    However many are at it, two threads work; of most there is nothing in memory but what was
+    yielded last, since a client may take as long over it as it likes.
     """
-    begun: deque[tuple[Block, Future[T]]] = deque()
-    ahead = 0
+    begun: deque[Future[T]] = deque()
+    source, ahead = iter(blocks), 0
     try:
-        for block in blocks:
-            begun.append((block, _POOL.submit(work, block)))
+        while submitted := _submitted(source, work):
+            begun.append(submitted)
             if not ahead and _AHEAD.acquire(blocking=False):
-                ahead = 1
-            if len(begun) > 1 + ahead:
-                first, future = begun.popleft()
-                yield first, future.result()
+                ahead = 2
+            if len(begun) > ahead:
+                yield begun.popleft().result()
         while begun:
-            first, future = begun.popleft()
-            yield first, future.result()
+            yield begun.popleft().result()
     finally:
-        for _, future in begun:
+        for future in begun:
             future.cancel()
         if ahead:
             _AHEAD.release()
+
+
+def _submitted(source: Iterator[Block], work: Callable[[Block], T]) -> Future[T] | None:
+    """The work on the next block, which is held by nobody else; None after the last."""
+    for block in source:
+        return _POOL.submit(work, block)
+    return None

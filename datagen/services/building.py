@@ -150,7 +150,7 @@ def _write(out: Any, layout: Layout, blocks: Iterator[Block], fingerprint: str) 
     form = pa.schema(fields, metadata={META: json.dumps(said).encode()})
     pattern, group = Pattern(kinds), list[pa.Table]()
     with pq.ParquetWriter(out, form) as writer, \
-            contextlib.closing(in_order(blocks, lambda b: _rows(b, kinds, pattern))) as found:
+            contextlib.closing(in_order(blocks, lambda b: (b, _rows(b, kinds, pattern)))) as found:
         for block, made in found:
             if made is None:
                 continue

@@ -85,8 +85,8 @@ class Exports:
         key = hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
         table = columnar.path_of(self._cache, records.job.id)
         path = table.with_name(f"{table.stem}.{key}.{wish.ending}")
-        return self._preparations.ask(path, self._whole(partial(self._make, records, wish),
-                                                        records.job.id))
+        make = self._whole(partial(self._make, records, wish), records.job.id)
+        return self._preparations.ask(path, make, owner=records.user.name)
 
     def _whole(self, make: Make, job_id: str) -> Make:
         """The same, so that its file appears when it is whole, and not of a deleted job."""

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TypeAlias
 
 from datagen.domain.errors import Conflict, DatagenError, StoreError
+from datagen.services.locks import Locks
 
-AT_ONCE = 2  # made together; others wait for their turn
-MAX_WAITING = 16
+AT_ONCE = 2  # made together, one of each user; others wait for their turn
+OF_ONE = 6  # of one user, those that wait included
+MAX_WAITING = 60  # of all
 _PATIENCE = 3_600.0  # seconds somebody waits for one
 
 Make: TypeAlias = Callable[[Path, Callable[[float], None]], None]  # fills a file, tells how far
@@ -22,6 +24,7 @@ class Preparation:
     """A file on its way; read from any thread."""
 
     path: Path
+    owner: str
     share: float = 0.0  # of the work that is done, 0-1
     error: DatagenError | None = None
     over: threading.Event = field(default_factory=threading.Event)
@@ -43,21 +46,25 @@ class Preparations:
         self._lock = threading.Lock()
         self._running: dict[Path, Preparation] = {}
         self._turns = threading.Semaphore(AT_ONCE)
+        self._own = Locks()  # by user
 
-    def ask(self, path: Path, make: Make) -> Preparation:
+    def ask(self, path: Path, make: Make, *, owner: str) -> Preparation:
         """The file at ``path``, begun now unless it is there or on its way.
 
-        Raises Conflict while too many others wait.
+        ``owner``: the user who waits for it. Raises Conflict while too many others wait.
         """
         with self._lock:
             known = self._running.get(path)
             if known is not None:
                 return known
-            preparation = Preparation(path=path)
+            preparation = Preparation(path=path, owner=owner)
             if path.exists():
                 preparation.share = 1.0
                 preparation.over.set()
                 return preparation
+            if sum(one.owner == owner for one in self._running.values()) >= OF_ONE:
+                raise Conflict(f"{OF_ONE} files are being prepared for you. Wait until one of "
+                               "them is ready.")
             if len(self._running) >= MAX_WAITING:
                 raise Conflict("Many files are being prepared right now. Try again in a minute.")
             self._running[path] = preparation
@@ -75,7 +82,7 @@ class Preparations:
 
     def _run(self, preparation: Preparation, make: Make) -> None:
         try:
-            with self._turns:
+            with self._own.of(preparation.owner), self._turns:
                 make(preparation.path, preparation.told)
             preparation.share = 1.0
         except DatagenError as exc:

@@ -32,6 +32,7 @@ def csv_blocks(
     layout = Layout(schema)
     layout.look(good := first.good())
     known = layout.kinds() if good else {}
+    del first, good
     kinds: dict[str, Kind] = {name: known.get(name, "text") for name in columns}
     pattern = Pattern(kinds) if len(columns) > 1 else None  # a lone empty cell is quoted
 
@@ -40,7 +41,7 @@ def csv_blocks(
         return _rows_of(block, columns, wish) if found is None else _found_rows(found, kinds, wish)
 
     with closing(in_order(blocks, rows)) as made:
-        for _, text in made:
+        for text in made:
             if text:
                 yield text
 

@@ -561,7 +561,7 @@ async def test_a_download_whose_client_has_gone_is_over() -> None:
     async def gone(message: Any) -> None:
         raise OSError("the client has gone")
 
-    sent = downloads.Sent(iter([b"x"]), over=lambda: under_way.end("ada"))
+    sent = downloads.Sent(iter([b"x"]), over=lambda: under_way.end("ada"), lanes=under_way.lanes)
     with pytest.raises(ClientDisconnect):
         await sent({"type": "http", "asgi": {"spec_version": "2.4"}}, _never, gone)
     under_way.begin("ada")

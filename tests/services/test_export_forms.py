@@ -28,7 +28,7 @@ from datagen.domain.jobs import Part, Share
 from datagen.engine.journal import Journal, failed_line, folder_of, ok_line
 from datagen.services import columns as columnar
 from datagen.services import workbook
-from datagen.services.preparing import MAX_WAITING, Preparations
+from datagen.services.preparing import MAX_WAITING, OF_ONE, Preparation, Preparations
 
 SCHEMA: Mapping[str, Any] = {
     "type": "object",
@@ -398,16 +398,39 @@ def test_those_who_ask_for_the_same_file_wait_for_the_same_work(tmp_path: Path) 
         made.append(path)
         path.write_bytes(b"x")
 
-    one, two = (preparations.ask(tmp_path / "a", make) for _ in range(2))
+    def asked(name: str, owner: str = "ann") -> Preparation:
+        return preparations.ask(tmp_path / name, make, owner=owner)
+
+    one, two = asked("a"), asked("a")
     assert one is two
-    others = [preparations.ask(tmp_path / f"{n}", make) for n in range(MAX_WAITING - 1)]
+    own = [asked(f"own {n}") for n in range(OF_ONE - 1)]
+    with pytest.raises(Conflict, match="prepared for you"):
+        asked("more")
+    others = [asked(f"{n}", f"user{n}") for n in range(MAX_WAITING - OF_ONE)]
     with pytest.raises(Conflict, match="in a minute"):
-        preparations.ask(tmp_path / "more", make)
+        asked("more", "bob")
     go.set()
-    for preparation in (one, *others):
+    for preparation in (one, *own, *others):
         assert preparations.wait(preparation).read_bytes() == b"x"
     assert made.count(tmp_path / "a") == 1
-    assert preparations.ask(tmp_path / "a", make).is_ready
+    assert asked("a").is_ready
+
+
+def test_one_who_has_many_files_made_leaves_a_turn_to_others(tmp_path: Path) -> None:
+    preparations, go = Preparations(), threading.Event()
+
+    def slow(path: Path, told: Callable[[float], None]) -> None:
+        go.wait(30)
+
+    def quick(path: Path, told: Callable[[float], None]) -> None:
+        path.write_bytes(b"x")
+
+    for n in range(OF_ONE):
+        preparations.ask(tmp_path / f"{n}", slow, owner="ann")
+    try:
+        assert preparations.ask(tmp_path / "b", quick, owner="bob").over.wait(10)
+    finally:
+        go.set()
 
 
 def test_a_fault_in_the_making_is_told_and_the_next_try_begins_anew(tmp_path: Path) -> None:
@@ -418,4 +441,4 @@ def test_a_fault_in_the_making_is_told_and_the_next_try_begins_anew(tmp_path: Pa
 
     for _ in range(2):
         with pytest.raises(StoreError, match="ZeroDivisionError"):
-            preparations.wait(preparations.ask(tmp_path / "a", broken))
+            preparations.wait(preparations.ask(tmp_path / "a", broken, owner="ann"))

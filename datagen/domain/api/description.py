@@ -102,12 +102,12 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         does="Close a job too few of whose peers can be reached", answer=_ACCEPTED, status=202,
         fails=(404, 409)),
     ("GET", "/api/tasks/{id}/records"): Operation(
-        does="Some records of a finished job, in order", fails=(400, 404, 409),
+        does="Some records of a finished job, in order", fails=(400, 404, 409, 429),
         answer=s.of({"total": s.COUNT, "offset": s.COUNT, "records": s.listed(s.RECORD)}),
         query={"offset": {"type": "integer", "minimum": 0, "maximum": MAX_RECORDS, "default": 0},
                "limit": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": 50}}),
     ("GET", "/api/tasks/{id}/quality"): Operation(
-        does="What each column of a dataset holds, and why records failed", fails=(404, 409),
+        does="What each column of a dataset holds, and why records failed", fails=(404, 409, 429),
         answer=s.QUALITY),
     ("GET", "/api/tasks/{id}/export"): Operation(
         does="The dataset as a file", is_file=True, fails=(400, 404, 409, 429),
