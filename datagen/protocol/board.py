@@ -73,7 +73,6 @@ class Board(Fields):
         super().__init__(store, seal=seal, foreign=foreign, said=said)
         self._ours: set[str] = set()  # ids of jobs that were seen with our seal
         self._decoded: dict[str, Job] = {}  # by stored text, as of the last ``jobs()``
-        self._pulses: dict[tuple[str, str], Beat] = {}  # likewise, of ``beats()``
 
     def jobs(self) -> dict[str, Job]:
         """All readable jobs by id; those of other applications are left out.
@@ -208,19 +207,7 @@ class Board(Fields):
 
     def beats(self) -> dict[str, Beat]:
         """The last sign of life of every peer, by peer id."""
-        before, after = self._pulses, {}
-
-        def load(peer: str, text: str) -> Beat:
-            beat = before.get((peer, text))
-            if beat is None:
-                self._check(keys.PEERS, peer, text)
-                beat = _load_beat(peer, text)
-            after[peer, text] = beat
-            return beat
-
-        found = dict(self._readable(keys.PEERS, load))
-        self._pulses = after
-        return found
+        return self._newest_of_ours(keys.PEERS, _load_beat)
 
     def earlier_profiles(self, username: str) -> Profiles:
         """The user's model profiles in the earlier application's form, its keys included."""
@@ -235,13 +222,8 @@ class Board(Fields):
 
     def kept_profiles(self, username: str) -> dict[str, Profiles]:
         """The user's model profiles as each replica knows them, by peer id."""
-        hkey = keys.user_profiles(username)
-
-        def load(peer: str, text: str) -> Profiles:
-            self._check(hkey, peer, text)
-            return load_kept(username, text)
-
-        return dict(self._readable(hkey, load))
+        return self._newest_of_ours(
+            keys.user_profiles(username), lambda _, text: load_kept(username, text))
 
     def keep_profiles(
         self, username: str, peer_id: str, record: Mapping[str, Any]
@@ -259,11 +241,7 @@ class Board(Fields):
 
     def usages(self) -> dict[str, Usage]:
         """What every peer counted on each of its disks, by field."""
-        def load(field: str, text: str) -> Usage:
-            self._check(keys.METRICS, field, text)
-            return load_usage_of(field, text)
-
-        return dict(self._readable(keys.METRICS, load))
+        return self._newest_of_ours(keys.METRICS, load_usage_of)
 
     def metrics_baseline(self) -> Totals:
         """What the earlier application counted over all its jobs."""
@@ -271,11 +249,11 @@ class Board(Fields):
 
     def sealed(self, hkey: str, load: Callable[[str], T]) -> dict[str, T]:
         """What our processes wrote into a hash, by field."""
-        def checked(field: str, text: str) -> T:
-            self._check(hkey, field, text)
-            return load(text)
+        return self._newest_of_ours(hkey, lambda _, text: load(text))
 
-        return dict(self._readable(hkey, checked))
+    def last_text(self, hkey: str, field: str) -> str | None:
+        """What this peer last said there, from our own disk."""
+        return self._last(hkey, field, str)
 
     def put_record(
         self, hkey: str, field: str, record: Mapping[str, Any], *, is_repeated: bool

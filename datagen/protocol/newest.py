@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from datagen.domain.editions import Word
-from datagen.domain.jobs import PeerState
+from datagen.protocol.fields import load_object, whole
 
-Marked = TypeVar("Marked", PeerState, Word)
+
+class HasMark(Protocol):
+    """What says which of two versions is newer."""
+
+    @property
+    def inc(self) -> int:
+        """The start of the worker that wrote it."""
+    @property
+    def rev(self) -> int:
+        """The number of the write in that start."""
+
+
+T = TypeVar("T")
+Marked = TypeVar("Marked", bound=HasMark)
 MAX_SEEN = 500  # hashes of which the newest that was seen is remembered
 
 
@@ -17,11 +29,26 @@ MAX_SEEN = 500  # hashes of which the newest that was seen is remembered
 class _Seen:
     text: str
     sure: bool
-    value: Any  # a PeerState or a Word
+    value: Any  # has a mark
 
     @property
     def mark(self) -> tuple[int, int]:
         return self.value.inc, self.value.rev
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version(Generic[T]):
+    """A value and the mark that its field carries."""
+
+    inc: int
+    rev: int
+    value: T
+
+
+def version_of(text: str, value: T) -> Version[T]:
+    """Raises ValueError."""
+    record = load_object(text)
+    return Version(inc=whole(record, "inc", 0), rev=whole(record, "rev", 0), value=value)
 
 
 class Newest:

@@ -17,7 +17,7 @@ from datagen.domain.errors import StoreError, StoreUnconfirmed
 from datagen.ports import HashStore
 from datagen.protocol.fields import dumps
 from datagen.protocol.foreign import Foreign
-from datagen.protocol.newest import Marked, Newest
+from datagen.protocol.newest import Marked, Newest, Version, version_of
 from datagen.protocol.said import Place, Said
 from datagen.protocol.seal import Seal
 
@@ -44,7 +44,7 @@ class Fields:
         self._ended = False
         self._revs = itertools.count(1)
         self._alone = False  # no other node confirmed the last write
-        self._seen = Newest()
+        self._seen, self._kept = Newest(), Newest()
 
     @property
     def is_alone(self) -> bool:
@@ -130,6 +130,20 @@ class Fields:
     ) -> dict[str, Marked]:
         return self._seen.of(hkey, self._store.hgetall(hkey), load,
                              partial(self._foreign.ignored, hkey), sure=sure)
+
+    def _newest_of_ours(self, hkey: str, load: Callable[[str, str], T]) -> dict[str, T]:
+        """What our processes wrote, by field, as the newest that was seen of each.
+
+        Nothing is newer because it is there now: who can write our keys can write again what
+        once stood there, seal and all, or take it away.
+        """
+        def version(field: str, text: str) -> Version[T]:
+            self._check(hkey, field, text)
+            return version_of(text, load(field, text))
+
+        found = self._kept.of(hkey, self._store.hgetall(hkey), version,
+                              partial(self._foreign.ignored, hkey))
+        return {field: one.value for field, one in found.items()}
 
     def _readable(
         self, hkey: str, load: Callable[[str, str], T]

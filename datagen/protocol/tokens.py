@@ -35,9 +35,9 @@ class TokenBook:
     def of(self, username: str) -> tuple[Token, ...]:
         """All of a user's, newest first, ended ones too."""
         hkey = keys.user_tokens(username)
-        pending = self._handed.pending(hkey).values()
-        return merged([*self._board.sealed(hkey, load_tokens).values(),
-                       *(load_tokens(text) for text in pending)])
+        last = self._board.last_text(hkey, self._peer_id)
+        own = [*self._handed.pending(hkey).values(), *([last] if last else [])]
+        return merged([*self._board.sealed(hkey, load_tokens).values(), *map(load_tokens, own)])
 
     def put(self, username: str, tokens: Sequence[Token]) -> None:
         """This is what this replica knows from now on."""

@@ -113,6 +113,27 @@ def test_what_a_neighbour_says_ends_no_session(three: tuple[Peer, Peer, Peer]) -
     assert a.knows() == ""
 
 
+def test_signs_of_life_that_are_shown_again_are_none(three: tuple[Peer, Peer, Peer]) -> None:
+    """A neighbour that keeps what a peer said can't make it seem alive, nor unsay what it said."""
+    a, b, _ = three
+    shown = []
+    for _ in range(2):
+        a.say(b)
+        shown.append(b.node.hgetall(keys.PEERS)["a"])
+        b.hear()
+    heard_at = b.heard_at()
+    for text in shown * 3:
+        b.clock.advance(30)
+        b.node.hset(keys.PEERS, "a", text)
+        b.hear()
+    b.node.hset(keys.PEERS, "a", None)
+    b.hear()
+    assert b.heard_at() == heard_at is not None
+    a.say(b)
+    b.hear()
+    assert b.heard_at() != heard_at
+
+
 _ACTS = st.lists(st.tuples(
     st.sampled_from(("end", "say", "hear", "restart", "wait")),
     st.sampled_from(range(3)), st.sets(st.sampled_from(range(3))), st.sampled_from("0123456789"),

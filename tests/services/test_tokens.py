@@ -15,6 +15,7 @@ from datagen.protocol import keys
 from datagen.protocol.audit import AuditBook
 from datagen.protocol.board import Board
 from datagen.protocol.handed import Handed
+from datagen.protocol.said import Said
 from datagen.protocol.seal import Seal
 from datagen.protocol.tokens import TokenBook
 from datagen.services.audit import Audit
@@ -28,11 +29,16 @@ class Replica:
     """One of several over one store."""
 
     def __init__(self, store: MemoryStore, clock: HandClock, peer_id: str) -> None:
-        self.clock, self.desk = clock, MemoryStore()
+        self.store, self.clock, self.desk, self.peer_id = store, clock, MemoryStore(), peer_id
         self.account: Account | None = Account(
             name="ada", role="admin", active=True, created_at=clock.now(), updated_at=clock.now())
+        self.restart()
+
+    def restart(self) -> None:
+        """Another process on the same disk."""
+        store, clock, peer_id = self.store, self.clock, self.peer_id
         patience = Patience(None, clock=clock)
-        board = Board(store, seal=Seal("pepper"))
+        board = Board(store, seal=Seal("pepper"), said=Said(desk=self.desk, clock=clock))
         self.handed = Handed(board=board, desk=self.desk)
         self.tokens = PersonalTokens(
             book=TokenBook(board=board, handed=self.handed, peer_id=peer_id),
@@ -173,6 +179,30 @@ def test_what_a_neighbour_writes_lets_nobody_in(world: World) -> None:
     forged = next(iter(world.here.handed.pending(keys.user_tokens("ada")).values()))
     world.store.hset(keys.user_tokens("ada"), "neighbour", forged)
     assert not world.there.opens(made.text)
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+@pytest.mark.parametrize("is_taken_away", [False, True])
+def test_a_token_that_was_revoked_stays_so_whatever_a_neighbour_puts_back(
+    world: World, *, is_restarted: bool, is_taken_away: bool
+) -> None:
+    hkey, here = keys.user_tokens("ada"), world.here
+    made = here.tokens.create(ADA, "nightly", "read")
+    here.handed.tell()
+    before = world.store.hgetall(hkey)["here"]
+    here.tokens.revoke(ADA, made.token.id)
+    here.handed.tell()
+    world.clock.advance(FRESH)
+    assert not here.opens(made.text)
+    if is_taken_away:
+        world.store.hset(hkey, "here", None)
+        here.tokens.create(ADA, "another", "read")  # which writes down what is known
+        here.handed.tell()
+    world.store.hset(hkey, "here", before)
+    if is_restarted:
+        here.restart()
+    world.clock.advance(FRESH)
+    assert not here.opens(made.text)
 
 
 def test_a_store_that_fails_leaves_those_in_that_were_known(world: World) -> None:
