@@ -15,7 +15,7 @@ from datagen.domain.errors import DatagenError
 from datagen.privacy import keep_private
 from datagen.ui.logs import log_as_we_do
 from datagen.ui.notices import say_broken
-from datagen.ui.runs import runs_of
+from datagen.ui.runs import READER
 
 if __name__ == "__main__":
     keep_private()
@@ -30,7 +30,7 @@ except DatagenError as exc:
 app = st.App(
     "datagen/ui/shell.py",
     routes=build_routes(services, services.settings),
-    middleware=build_middleware(services, services.settings, runs=runs_of),
+    middleware=build_middleware(services, services.settings, reader=READER),
     lifespan=lifespan,
     on_script_error=say_broken,
 )

@@ -48,18 +48,20 @@ with st.container(horizontal=True, vertical_alignment="center",
         components.title(view.job.title)
         job_actions.rename_button(view)
     with st.container(horizontal=True, width="content"):
-        if view.job.is_over:
-            job_actions.delete_button(view)
-            job_actions.retry_button(view)
-        elif view.not_closed:
-            job_actions.close_button(view)
-        else:
-            job_actions.cancel_button(view)
-        job_actions.again_button(view)
-        has_rows = bool(view.offered and view.offered.total_ok)
-        if has_rows and st.button("Open table", icon=":material/table_chart:"):
-            st.switch_page(pages.DATASET, query_params={"id": job_id})
+        with st.container(horizontal=True, width="content"):  # the box after it stays in its place
+            if view.job.is_over:
+                job_actions.delete_button(view)
+                job_actions.retry_button(view)
+            elif view.not_closed:
+                job_actions.close_button(view)
+            else:
+                job_actions.cancel_button(view)
+            job_actions.again_button(view)
+            has_rows = bool(view.offered and view.offered.total_ok)
+            if has_rows and st.button("Open table", icon=":material/table_chart:"):
+                st.switch_page(pages.DATASET, query_params={"id": job_id})
         downloads.box(view)
+job_actions.question(view)
 
 
 def live(view: JobView) -> bool:

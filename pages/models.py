@@ -41,6 +41,8 @@ def draw_form(old: Profile | None) -> None:
         model_actions.try_out(user, request, path=request.path, dialect=request.dialect)
     if lists:
         model_actions.list_models(user, request)
+    model_actions.show_trial(request.id)
+    model_actions.take_models()
 
 
 def draw_list() -> None:
@@ -59,6 +61,7 @@ def draw_list() -> None:
         model_actions.use(user, None)
     for profile in known.all:
         act(profile, model_cards.card(profile, active=profile.id == known.active_id))
+        model_actions.show_trial(profile.id)
     if not known.all:
         components.quiet("Connect a model of your own: a server that speaks OpenAI's API, such as "
                          "vLLM, llama.cpp, Ollama or LM Studio, or a Ratio1 node.")

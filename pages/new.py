@@ -18,12 +18,13 @@ from datagen.ui import (
     pages,
     paste_box,
     schema_editor,
+    slow,
 )
 from datagen.ui.paste_box import Given
 from datagen.ui.session import app, require_user
 from datagen.ui.words import code, count, drafted_in, plain
 
-_DRAFT, _PROBLEMS = "new_draft", "new_problems"
+_DRAFT, _PROBLEMS, _CALL = "new_draft", "new_problems", "draft"
 
 user = require_user()
 services = app()
@@ -31,24 +32,34 @@ dataset_form.prepare(services.settings.ui_preset)
 draft: Draft | None = st.session_state.get(_DRAFT)
 
 
-def make_draft(request: DraftRequest, previous: Draft | None) -> None:
-    """One call to the model; what the form holds stays whatever comes back."""
+def ask(request: DraftRequest, previous: Draft | None) -> None:
+    """Begin the one call to the model."""
     st.session_state[_PROBLEMS] = ()
+
+    def call() -> Draft:
+        token = services.drafts.sign(user, previous) if previous else None
+        return asyncio.run(services.drafts.draft(user, replace(request, previous_token=token)))
+
+    slow.begin(_CALL, call)
+
+
+def take_draft() -> None:
+    """What the call came to; what the form holds stays whatever comes back."""
     try:
-        with st.spinner("The model drafts a schema …", show_time=True):
-            token = services.drafts.sign(user, previous) if previous else None
-            made = asyncio.run(
-                services.drafts.draft(user, replace(request, previous_token=token))
-            )
+        made = slow.outcome(_CALL, "The model drafts a schema …")
     except InputError as exc:
         st.session_state[_PROBLEMS] = exc.problems
+        slow.done(_CALL)
         st.rerun()
     except ModelError as exc:
+        slow.done(_CALL)
         st.error(f"{plain(str(exc))} {plain(exc.advice)}", icon=":material/error:")
     except DatagenError as exc:
+        slow.done(_CALL)
         st.error(plain(str(exc)), icon=":material/error:")
     else:
-        begin(made)
+        if made is not None:
+            begin(made)
 
 
 def begin(made: Draft) -> None:
@@ -56,6 +67,7 @@ def begin(made: Draft) -> None:
     st.session_state[_PROBLEMS] = ()
     schema_editor.load(made.schema, anew=_DRAFT not in st.session_state)
     st.session_state[_DRAFT] = made
+    slow.done(_CALL)  # the draft that it came to, or one that took its place
     st.rerun()
 
 
@@ -91,6 +103,7 @@ def create(request: DraftRequest, current: Draft) -> None:
         st.error(plain(str(exc)), icon=":material/error:")
         return
     del st.session_state[_DRAFT]
+    slow.done(_CALL)
     dataset_form.clear()
     st.switch_page(pages.JOB, query_params={"id": job_id})
 
@@ -112,8 +125,10 @@ with (st.container(border=True) if draft is None
       else st.expander("What you asked for", icon=":material/edit_note:")):
     request = dataset_form.draw(services.settings, st.session_state.get(_PROBLEMS, ()))
     request = model_choice.draw(user, request)
-    if draft is None and st.button("Draft schema", type="primary", icon=":material/draw:"):
-        make_draft(request, None)
+    if draft is None:
+        if st.button("Draft schema", type="primary", icon=":material/draw:"):
+            ask(request, None)
+        take_draft()
 if given := paste_box.draw(again=draft is not None):
     use_given(request, given)
 
@@ -138,6 +153,7 @@ else:
         if confirmed:
             create(request, draft)
         if anew:
-            make_draft(request, draft)
+            ask(request, draft)
+        take_draft()
         if ready:
             schema_editor.outlook()

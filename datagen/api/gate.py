@@ -7,7 +7,6 @@ to everybody is one list (gate_rules.py).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -32,6 +31,7 @@ from datagen.api.policy import Policy
 from datagen.api.tabs import watched
 from datagen.domain.errors import SessionEnded, StoreError
 from datagen.domain.rate import Rate
+from datagen.domain.turns import Reader
 from datagen.domain.users import Session
 from datagen.services.tokens import is_personal
 
@@ -59,12 +59,11 @@ class Gate:
 
     def __init__(
         self, app: ASGIApp, *, accounts: Accounts, tokens: PersonalTokens, audit: Audit,
-        trusted: Networks, policy: Policy, runs: Callable[[bytes], float],
+        trusted: Networks, policy: Policy, reader: Reader,
     ) -> None:
-        """``runs``: how much of a page a tab's message asks to run; 1 = all of it."""
         self.app = app
         self._accounts, self._tokens, self._audit = accounts, tokens, audit
-        self._trusted, self._policy, self._runs = trusted, policy, runs
+        self._trusted, self._policy, self._reader = trusted, policy, reader
         self._lanes = CapacityLimiter(LOOKS_AT_ONCE)
         self._tabs: Counter[str] = Counter()  # open, by user
         self._rates: dict[str, Rate] = {}  # by user; who closes all and comes again has the same
@@ -106,7 +105,7 @@ class Gate:
         rate = self._rates.setdefault(name, Rate(RUNS_PER_MINUTE))
         try:
             await watched(self.app, self._with_session(scope, session), receive, send,
-                          still=lambda: self._holds(token), rate=rate, runs=self._runs)
+                          still=lambda: self._holds(token), rate=rate, reader=self._reader)
         finally:
             self._tabs[name] -= 1
             if not self._tabs[name]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from starlette.middleware import Middleware
@@ -24,6 +24,7 @@ from datagen.api.signin import SignIn
 from datagen.api.signup import signup_routes
 from datagen.api.tasks import task_routes
 from datagen.domain.api.description import openapi
+from datagen.domain.turns import DEAF, Reader
 
 if TYPE_CHECKING:
     from datagen.bootstrap import Services
@@ -61,15 +62,12 @@ def build_routes(services: Services, settings: Settings) -> list[Route]:
 
 
 def build_middleware(
-    services: Services, settings: Settings, *, runs: Callable[[bytes], float] = lambda _: 1.0,
+    services: Services, settings: Settings, *, reader: Reader = DEAF,
 ) -> list[Middleware]:
-    """What stands in front of every route, Streamlit's included.
-
-    ``runs``: how much of a page a tab's message asks to run; 1 = all of it.
-    """
+    """What stands in front of every route, Streamlit's included."""
     return [Middleware(Gate, accounts=services.accounts, tokens=services.tokens,
                        audit=services.audit, trusted=settings.trusted_proxies,
-                       policy=Policy(settings.trusted_proxies), runs=runs)]
+                       policy=Policy(settings.trusted_proxies), reader=reader)]
 
 
 def _health(services: Services, settings: Settings) -> Handler:

@@ -45,6 +45,11 @@ def prose(text: str) -> None:
     st.html(f'<div class="dg-text">{html.escape(text)}</div>')
 
 
+def busy(text: str) -> None:
+    """Something that takes a while is under way; ``text`` is our own or a number."""
+    st.html(f'<div class="dg-busy" role="status">{html.escape(text)}</div>')
+
+
 def status_badge(view: JobView) -> None:
     """The job's status as a word, a colour and an icon."""
     label, color, icon = _badge(view)

@@ -147,10 +147,13 @@ def _prepared(job_id: str, wish: Wish, kind: _Kind) -> None:
 
 def _watched(known: dict[str, Preparation], url: str, kind: _Kind) -> None:
     preparation = known[url]
+    ticks = not preparation.over.is_set()
 
-    @st.fragment(run_every=None if preparation.over.is_set() else _WATCH)
+    @st.fragment(run_every=_WATCH if ticks else None)
     def watch() -> None:
         require_user()
+        if ticks and preparation.over.is_set():
+            st.rerun()  # a page without this clock
         if preparation.error is not None:
             st.error(plain(str(preparation.error)))
             if st.button("Try again", key=f"again_{kind.name}"):

@@ -15,25 +15,41 @@ from datagen.ui.session import app, require_user
 from datagen.ui.words import count, plain
 
 _DELETED = "job_actions.deleted"  # title of the job that was just deleted
+_ASKED = "job_actions.asked"  # the job and the question that stands over its page
+
+
+def question(view: JobView) -> None:
+    """What is being asked, at every run: a page that is drawn anew takes no question away."""
+    asked = st.session_state.get(_ASKED)
+    if asked and asked[0] == view.job.id:
+        _QUESTIONS[asked[1]](view)
+
+
+def _ask(view: JobView, question: str) -> None:
+    st.session_state[_ASKED] = (view.job.id, question)
+
+
+def _nothing_asked() -> None:
+    st.session_state.pop(_ASKED, None)
 
 
 def cancel_button(view: JobView) -> None:
     """For a job that is open and was not cancelled yet."""
     if st.button("Cancel", icon=":material/stop_circle:", disabled=view.is_ending):
-        ask_to_cancel(view)
+        _ask(view, "cancel")
 
 
 def retry_button(view: JobView) -> None:
     """For a job that is over with fewer good records than it should have."""
     if view.retryable and st.button(_other_records(view), icon=":material/replay:"):
-        ask_to_retry(view)
+        _ask(view, "retry")
 
 
 def close_button(view: JobView) -> None:
     """For a job that is complete and has too few peers left to end by itself."""
     if view.not_closed and st.button("Close", icon=":material/task_alt:",
                                      disabled=view.is_closing):
-        ask_to_close(view)
+        _ask(view, "close")
 
 
 def again_button(view: JobView) -> None:
@@ -46,13 +62,13 @@ def again_button(view: JobView) -> None:
 def rename_button(view: JobView) -> None:
     """For any job."""
     if st.button("Rename", icon=":material/edit:", type="tertiary"):
-        ask_for_title(view)
+        _ask(view, "rename")
 
 
 def delete_button(view: JobView) -> None:
     """For a job that is over."""
     if st.button("Delete", icon=":material/delete:", type="tertiary"):
-        ask_to_delete(view)
+        _ask(view, "delete")
 
 
 def say_deleted() -> None:
@@ -62,7 +78,7 @@ def say_deleted() -> None:
         st.toast(f"**{plain(title)}** was deleted.", icon=":material/delete:")
 
 
-@st.dialog("Rename this job")
+@st.dialog("Rename this job", on_dismiss=_nothing_asked)
 def ask_for_title(view: JobView) -> None:
     """The question for a job's new title."""
     user = require_user()  # a dialog runs without the page
@@ -78,10 +94,11 @@ def ask_for_title(view: JobView) -> None:
             st.error(plain(str(exc)), icon=":material/error:")
             return
     if confirmed or declined:
+        _nothing_asked()
         st.rerun()
 
 
-@st.dialog("Cancel this job?")
+@st.dialog("Cancel this job?", on_dismiss=_nothing_asked)
 def ask_to_cancel(view: JobView) -> None:
     """The question before a job is cancelled."""
     user = require_user()  # a dialog runs without the page
@@ -94,7 +111,7 @@ def ask_to_cancel(view: JobView) -> None:
             icon=":material/stop_circle:", no="Let it run")
 
 
-@st.dialog("Generate the other records?")
+@st.dialog("Generate the other records?", on_dismiss=_nothing_asked)
 def ask_to_retry(view: JobView) -> None:
     """The question before a job's next round."""
     user = require_user()  # a dialog runs without the page
@@ -107,7 +124,7 @@ def ask_to_retry(view: JobView) -> None:
             icon=":material/replay:", no="Leave it so")
 
 
-@st.dialog("Close this job as it is?")
+@st.dialog("Close this job as it is?", on_dismiss=_nothing_asked)
 def ask_to_close(view: JobView) -> None:
     """The question before a job ends without most of its peers."""
     user = require_user()  # a dialog runs without the page
@@ -135,6 +152,7 @@ def _follow(act: Callable[[], None], *, yes: str, icon: str, no: str) -> None:
             st.error(plain(str(exc)), icon=":material/cloud_off:")
             return
     if confirmed or declined:
+        _nothing_asked()
         st.rerun()
 
 
@@ -147,7 +165,7 @@ def _other_records(view: JobView) -> str:
     return f"Generate the other {view.retryable:,} records"
 
 
-@st.dialog("Delete this job?")
+@st.dialog("Delete this job?", on_dismiss=_nothing_asked)
 def ask_to_delete(view: JobView) -> None:
     """The question before a job is deleted."""
     user = require_user()  # a dialog runs without the page
@@ -168,7 +186,13 @@ def ask_to_delete(view: JobView) -> None:
         except DatagenError as exc:
             st.error(plain(str(exc)), icon=":material/cloud_off:")
             return
+        _nothing_asked()
         st.session_state[_DELETED] = view.job.title
         st.switch_page(pages.JOBS)
     if no:
+        _nothing_asked()
         st.rerun()
+
+
+_QUESTIONS = {"rename": ask_for_title, "cancel": ask_to_cancel, "retry": ask_to_retry,
+              "close": ask_to_close, "delete": ask_to_delete}

@@ -13,10 +13,10 @@ from datagen.domain.profile_requests import ProfileRequest
 from datagen.domain.profiles import Profile, Profiles, without
 from datagen.domain.users import User
 from datagen.services.profile_use import jobs_that_stop
-from datagen.ui import model_cards, model_form
+from datagen.ui import model_cards, model_form, slow
 from datagen.ui.session import app
 
-_PROBLEMS = "models_problems"
+_PROBLEMS, _LIST = "models_problems", "models"
 
 
 def problems() -> Sequence[Problem]:
@@ -33,36 +33,58 @@ def forget_problems() -> None:
 def edit(profile: Profile | None) -> None:
     """Open the form for this one, or for a new one."""
     forget_problems()
+    for call in (_LIST, _trial_of(profile.id if profile else None)):
+        slow.done(call)  # of a form that was left
     model_form.open_for(profile)
     st.rerun()
 
 
 def try_out(user: User, request: ProfileRequest, *, path: str | None, dialect: str | None) -> None:
-    """One small call, and what came of it."""
+    """Begin one small call."""
     speaks = dialect or dialect_for(path or app().settings.endpoint.path)
+    profiles = app().profiles
+    slow.begin(_trial_of(request.id),
+               lambda: (asyncio.run(profiles.try_out(user, request)), speaks))
+
+
+def show_trial(profile_id: str | None) -> None:
+    """What the small call came to; nothing where none was begun."""
+    name = _trial_of(profile_id)
     try:
-        with st.spinner("Asking the model for a few words …", show_time=True):
-            found = asyncio.run(app().profiles.try_out(user, request))
+        found = slow.outcome(name, "Asking the model for a few words …")
     except InputError as exc:
+        slow.done(name)
         _tell(exc)
     except DatagenError as exc:
+        slow.done(name)
         model_cards.failure(exc)
     else:
-        model_cards.trial(found, speaks=speaks)
+        if found is not None:
+            slow.done(name)
+            model_cards.trial(found[0], speaks=found[1])
 
 
 def list_models(user: User, request: ProfileRequest) -> None:
+    """Begin asking the server for its models."""
+    profiles = app().profiles
+    slow.begin(_LIST, lambda: asyncio.run(profiles.models(user, request)))
+
+
+def take_models() -> None:
     """The models of the server become choices of the form."""
     try:
-        with st.spinner("Asking which models there are …"):
-            names = asyncio.run(app().profiles.models(user, request))
+        names = slow.outcome(_LIST, "Asking which models there are …")
     except InputError as exc:
+        slow.done(_LIST)
         _tell(exc)
     except DatagenError as exc:
+        slow.done(_LIST)
         model_cards.failure(exc)
     else:
-        model_form.offer(names)
-        st.rerun()
+        if names is not None:
+            model_form.offer(names)
+            slow.done(_LIST)
+            st.rerun()
 
 
 def save(user: User, request: ProfileRequest, now: Profiles) -> None:
@@ -102,6 +124,10 @@ def delete(user: User, profile: Profile, now: Profiles) -> None:
         model_cards.failure(exc)
     else:
         model_cards.ask_to_delete(profile, stopping)
+
+
+def _trial_of(profile_id: str | None) -> str:
+    return f"trial of {profile_id or 'a new one'}"
 
 
 def _tell(exc: InputError) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -67,7 +68,8 @@ def draw(page: Page) -> None:
     frame = page.frame.copy()
     frame[page.index] += 1  # people count from 1
     config: dict[str, Any] = {
-        page.index: st.column_config.NumberColumn("#", width="small", pinned=True)
+        page.index: st.column_config.NumberColumn("#", width=70, format="localized",
+                                                  pinned=True)
     }
     for column in page.columns:
         config[column.name] = _column(column)
@@ -97,7 +99,7 @@ def profiles(items: Sequence[ColumnProfile]) -> None:
             "Filled": item.filled_share * 100,
             "Distinct": item.distinct,
             "Least": _span(item.low if item.low is not None else item.shortest, item),
-            "Mean": item.mean,
+            "Mean": None if item.mean is None else round(item.mean, 2),
             "Most": _span(item.high if item.high is not None else item.longest, item),
             "Spread": [bin_.count for bin_ in item.bins] or None,
             "Most frequent": _frequent(item),
@@ -111,7 +113,7 @@ def profiles(items: Sequence[ColumnProfile]) -> None:
         "Filled": st.column_config.ProgressColumn(min_value=0, max_value=100, format="%.0f%%"),
         "Distinct": st.column_config.NumberColumn(format="localized"),
         "Least": st.column_config.TextColumn(width=130),
-        "Mean": st.column_config.NumberColumn(format="%.2f", width="small"),
+        "Mean": st.column_config.NumberColumn(format="localized", width="small"),
         "Most": st.column_config.TextColumn(width=130),
         "Spread": st.column_config.BarChartColumn(help="How the numbers are spread"),
         "Most frequent": st.column_config.ListColumn(width="large"),
@@ -195,7 +197,9 @@ def _span(value: object, item: ColumnProfile) -> str | None:
         return f"{value:,.2f}"
     if isinstance(value, int):
         return f"{value:,}"
-    return components.moment(value) if item.kind == "datetime" else str(value)
+    if isinstance(value, datetime):  # as in the rows, and in the files
+        return f"{value.day} {value:%b %Y, %H:%M}"
+    return str(value)
 
 
 def _frequent(item: ColumnProfile) -> list[str]:
@@ -203,4 +207,4 @@ def _frequent(item: ColumnProfile) -> list[str]:
         return [f"true {item.true_share:.0%}", f"false {1 - item.true_share:.0%}"]
     if item.distinct == item.filled or item.kind == "json":
         return []  # every value once: no value stands out
-    return [f"{top.value[:60]} ×{top.count}" for top in item.top[:_NAMED]]
+    return [f"{top.value[:60]} ×{top.count:,}" for top in item.top[:_NAMED]]

@@ -17,6 +17,7 @@ from datagen.api import gate
 from datagen.api.gate import Gate
 from datagen.api.gate_rules import MAX_BODY, MAX_SIGN_IN, PAGES
 from datagen.api.policy import Policy
+from datagen.domain.turns import Reader
 from datagen.protocol import keys
 from datagen.protocol.fields import to_iso
 from datagen.services.contact import CUT_OFF_AFTER
@@ -30,7 +31,7 @@ STREAM = "ws://localhost:8501/_stcore/stream"
 
 def gate_of(site: Any, app: Any) -> Gate:
     return Gate(app, accounts=site.accounts, tokens=site.tokens, audit=site.audit, trusted=(),
-                policy=Policy(()), runs=lambda _: 1.0)
+                policy=Policy(()), reader=Reader())
 
 
 def test_a_stranger_is_led_to_the_form_and_back(anonymous: TestClient) -> None:

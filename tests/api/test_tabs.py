@@ -11,13 +11,10 @@ from starlette.websockets import WebSocketDisconnected
 
 from datagen.api.tabs import watched
 from datagen.domain.rate import Rate
+from datagen.domain.turns import Asked, Reader, Told
 from tests.engine.virtual_servers import virtually
 
 MUCH = 10**9  # runs a minute
-
-
-def one(data: bytes) -> float:
-    return 1.0
 
 
 class Tab:
@@ -49,7 +46,7 @@ class Tab:
 
         async with asyncio.timeout(10):
             await watched(self.app, {}, self.receive, self.send, still=holds, every=0, grace=0,
-                          rate=Rate(MUCH), runs=one)
+                          rate=Rate(MUCH), reader=Reader())
 
 
 async def test_a_tab_is_closed_once_its_session_does_not_hold() -> None:
@@ -67,7 +64,7 @@ async def test_who_writes_to_a_tab_that_has_gone_breaks_nothing() -> None:
         raise WebSocketDisconnected("once a close message has been sent")
 
     await watched(gone, {}, tab.receive, tab.send, still=lambda: asyncio.sleep(0, result=True),
-                  rate=Rate(MUCH), runs=one)
+                  rate=Rate(MUCH), reader=Reader())
 
 
 async def test_what_a_tab_says_gets_through_and_its_own_end_is_the_end() -> None:
@@ -96,7 +93,7 @@ async def _talk(messages: int, rate: Rate) -> float:
     tab.said += [{"type": "websocket.receive", "bytes": b"run"}] * messages
     tab.said.append({"type": "websocket.disconnect", "code": 1000})
     await watched(tab.app, {}, tab.receive, tab.send, still=lambda: asyncio.sleep(5, result=True),
-                  rate=rate, runs=one)
+                  rate=rate, reader=Reader())
     return asyncio.get_running_loop().time()
 
 
@@ -118,5 +115,76 @@ async def test_who_has_to_wait_is_cut_off_with_the_session_all_the_same() -> Non
     tab.said.append({"type": "websocket.receive", "bytes": b"run"})
     async with asyncio.timeout(10):
         await watched(tab.app, {}, tab.receive, tab.send, every=0, grace=0,
-                      still=lambda: asyncio.sleep(0, result=False), rate=rate, runs=one)
+                      still=lambda: asyncio.sleep(0, result=False), rate=rate, reader=Reader())
     assert tab.seen[-1]["type"] == "websocket.disconnect"
+
+
+class Clicks(Tab):
+    """A tab whose messages are ``press a`` (on page a) or ``run a``, and a page that tells runs."""
+
+    def __init__(self, *clicks: str, leads_to: str = "a", ends: bool = True) -> None:
+        super().__init__()
+        self.said += [{"type": "websocket.receive", "bytes": click.encode()} for click in clicks]
+        self.said.append({"type": "websocket.disconnect", "code": 1000})
+        self._leads_to, self._ends = leads_to, ends
+        self.at: dict[str, float] = {}  # the loop's time at which each message got through
+        self.loop = asyncio.get_running_loop()
+
+    async def app(self, scope: Any, receive: Any, send: Any) -> None:
+        tasks = []
+        while (message := await receive())["type"] != "websocket.disconnect":
+            click = message.get("bytes", b"").decode()
+            self.at[click] = self.loop.time() - self.begun
+            if click.startswith("press"):
+                tasks.append(asyncio.create_task(self._draw(send)))
+        for task in tasks:
+            task.cancel()
+
+    async def _draw(self, send: Any) -> None:
+        await asyncio.sleep(1)
+        await send({"type": "websocket.send", "bytes": f"begin {self._leads_to}".encode()})
+        await asyncio.sleep(1)
+        if self._ends:
+            await send({"type": "websocket.send", "bytes": b"end"})
+
+    async def seen_at(self) -> dict[str, float]:
+        self.begun = self.loop.time()
+        await watched(self.app, {}, self.receive, self.send, rate=Rate(MUCH),
+                      still=lambda: asyncio.sleep(5, result=True),
+                      reader=Reader(asked=_asked, told=_told))
+        return self.at
+
+
+def _asked(message: bytes) -> Asked:
+    kind, _, page = message.decode().partition(" ")
+    return Asked(by_hand=kind != "part", first=kind == "press", page=page)
+
+
+def _told(message: bytes) -> Told | None:
+    kind, _, page = message.decode().partition(" ")
+    return Told(ends=kind == "end", page=page)
+
+
+def clicked(*clicks: str, leads_to: str = "a", ends: bool = True) -> dict[str, float]:
+    async def scene() -> dict[str, float]:
+        return await Clicks(*clicks, leads_to=leads_to, ends=ends).seen_at()
+
+    return {click: round(at) for click, at in virtually(scene()).items() if click}
+
+
+def test_a_click_waits_until_what_a_press_asked_for_is_done() -> None:
+    assert clicked("press a", "run a") == {"press a": 0, "run a": 2}
+    assert clicked("run a", "press a") == {"run a": 0, "press a": 0}
+
+
+def test_a_part_that_is_drawn_by_itself_waits_for_nobody() -> None:
+    assert clicked("press a", "part a") == {"press a": 0, "part a": 0}
+
+
+def test_a_click_on_a_page_that_the_press_left_comes_too_late() -> None:
+    assert clicked("press a", "run a", leads_to="b") == {"press a": 0}
+    assert clicked("press a", "run c", leads_to="b") == {"press a": 0, "run c": 2}
+
+
+def test_a_page_that_takes_very_long_holds_nobody_up_for_good() -> None:
+    assert clicked("press a", "run a", ends=False) == {"press a": 0, "run a": 5}
