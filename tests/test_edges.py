@@ -82,6 +82,13 @@ def test_a_header_of_any_bytes_is_read(one: str, two: str, three: str) -> None:
     assert said == "unknown" or ":" in said or said.replace(".", "").isdigit()
 
 
+def test_who_a_request_is_from_is_an_address_and_no_text_behind_one() -> None:
+    for said in ("fe80::1%<b>x</b>", "fe80::1%eth0, 127.0.0.1", "x"):
+        raw = [(b"x-forwarded-for", said.encode())]
+        assert client_address({"type": "http", "client": ("127.0.0.1", 1), "headers": raw},
+                              [ip_network("127.0.0.0/8")]) == "unknown"
+
+
 @given(ASCII.map("/{}".format) | st.text(max_size=60) | st.sampled_from([
     "//evil.test", "/\\evil.test", "/\t/evil.test", "/%2f/evil.test", "/..//evil.test",
     "///evil.test", "/login?next=/", "/x\r\nSet-Cookie: a=b", "http://evil.test", "/a?b=//evil"]))

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from datagen.api.auth import session_of
+from datagen.api.downloads import whole_in
 from datagen.api.errors import answering, read_json, read_names
 from datagen.api.headers import client_address
 from datagen.domain.errors import InputError, Problem
@@ -97,10 +98,8 @@ class _Admin:
     async def audit(self, request: Request) -> Response:
         """``{events:[{at,what,who,about,address,times,peer}]}``, newest first."""
         must_be_admin(self._admin(request))
-        limit = request.query_params.get("limit", "200")
-        if not (limit.isascii() and limit.isdigit() and 1 <= int(limit) <= MAX_EVENTS):
-            raise _wrong("limit", f"limit must be from 1 to {MAX_EVENTS:,}.")
-        found = await run_in_threadpool(self._services.audit.latest, int(limit))
+        limit = whole_in(request.query_params, "limit", 200, least=1, most=MAX_EVENTS)
+        found = await run_in_threadpool(self._services.audit.latest, limit)
         return JSONResponse({"events": [event_answer(one) for one in found]})
 
     def _admin(self, request: Request) -> User:

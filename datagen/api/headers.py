@@ -101,11 +101,18 @@ def client_address(scope: Scope, trusted: Networks) -> str:
     hops = [hop.strip() for line in said for hop in line.split(",")]
     while hops and _is_in(address, trusted):
         address = hops.pop()
-        try:
-            ipaddress.ip_address(address)
-        except ValueError:
+        if not _is_plain(address):
             return "unknown"
     return address
+
+
+def _is_plain(address: str) -> bool:
+    """Whether it is an address and nothing else: behind ``%`` any text may stand."""
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return "%" not in address
 
 
 def _is_in(address: str, networks: Networks) -> bool:

@@ -76,7 +76,14 @@ class Marked:
 
 def read(text: str, name: str) -> Marked:
     """The one document in ``text``. Raises InputError with file, line and column."""
-    loader = _Loader(text)
+    try:
+        loader = _Loader(text)
+    except yaml.reader.ReaderError as exc:
+        before = text[:exc.position]
+        raise InputError(
+            f"{name}:{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}: The "
+            f"character U+{ord(text[exc.position]):04X} can't stand in YAML as it is. Take it out, "
+            "or write it as an escape between double quotes.") from exc
     try:
         root = loader.get_single_node()
         if root is None:

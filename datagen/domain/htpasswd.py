@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 MIN_COST, MAX_COST = 4, 13  # of bcrypt; 13 is about half a second for each attempt to sign in
 MAX_LINES = 20_000  # of one file
 
-_BCRYPT = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
+_BCRYPT = re.compile(r"\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
 _NAME = re.compile(r"[a-z0-9._-]{3,64}")
 _KINDS = (  # what a password field starts with, and what people call that kind
     ("$apr1$", "apr1 (MD5)"), ("$1$", "crypt (MD5)"), ("$5$", "crypt (SHA-256)"),

@@ -32,8 +32,9 @@ _NUMBER_WORDS = r"(?:\d+|one|two|three|four|five|six|seven|eight|nine|ten)"
 _MANY = re.compile(
     rf"\blist of\b|\b{_NUMBER_WORDS} to {_NUMBER_WORDS}\b[\w\s-]*\b(?:words|items)\b", re.IGNORECASE
 )
-_RANGE = re.compile(r"(-?\d+(?:\.\d+)?)\s*(?:to|-|–|and)\s*(-?\d+(?:\.\d+)?)")
-_AT_MOST = re.compile(r"(?:at most|up to|max(?:imum)?)\s*(\d+)\s*char", re.IGNORECASE)
+_NUMBER = r"(-?\d{1,15}(?:\.\d{1,15})?)(?!\.?\d)"  # with more digits it is no limit of anything
+_RANGE = re.compile(rf"(?<![\d.]){_NUMBER}\s*(?:to|-|–|and)\s*{_NUMBER}")
+_AT_MOST = re.compile(r"(?:at most|up to|max(?:imum)?)\s*(\d{1,9})\s*char", re.IGNORECASE)
 _CHOICES = re.compile(
     r"(\w[\w '/-]{0,30}(?:,\s*\w[\w '/-]{0,30})*),?\s+or\s+(\w[\w '/-]{0,30})"
 )
@@ -165,7 +166,8 @@ def _ranged(hint: str, name: str, numbers: re.Match[str]) -> Field | None:
     """A field whose hint says "5 to 900"; None where that counts words or digits."""
     low, high = float(numbers[1]), float(numbers[2])
     if re.search(r"\bchar", hint):
-        return {"type": "string", "minLength": max(0, int(low)), "maxLength": int(high)}
+        return None if high < 0 else {
+            "type": "string", "minLength": max(0, int(low)), "maxLength": int(high)}
     if re.search(r"\b(words?|sentences?|lines?|digits?|letters?)\b", hint):
         return None
     if "." in numbers.group(0) or (_meant(name) or {}).get("type") == "number":

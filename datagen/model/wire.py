@@ -56,7 +56,7 @@ def _messages(items: Any) -> tuple[Message, ...]:
     for item in items:
         if not isinstance(item, Mapping) or not isinstance(item.get("content"), str):
             raise BadRequest("messages: every content must be a string.")
-        if item.get("role") not in {"system", "user", "assistant", "tool"} or not item["content"]:
+        if item.get("role") not in ("system", "user", "assistant", "tool") or not item["content"]:
             raise BadRequest("messages: every message needs a role and a content.")
     return tuple(
         Message(role="user" if item["role"] == "tool" else item["role"], content=item["content"])

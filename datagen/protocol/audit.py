@@ -101,7 +101,7 @@ def _record(event: Event) -> dict[str, Any]:
 
 def _load(record: dict[str, Any]) -> Event:
     what = record.get("what")
-    if what not in WHATS:
+    if not isinstance(what, str) or what not in WHATS:
         raise ValueError("not an event")
     return Event(
         at=from_iso(record.get("at")), what=cast("What", what), who=text_of(record, "who", 200),

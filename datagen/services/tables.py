@@ -23,6 +23,7 @@ TOP = 20  # most frequent texts a profile names; as many can be filtered by
 _TOP_WIDTH = 200  # characters of such a text
 _PATTERN = 200  # characters of a search that become a pattern
 _EXACT_ROWS = 1_000_000  # up to here distinct values are counted, beyond estimated
+_MOST = 2**63  # a column's whole numbers are below
 _TEXT: frozenset[Kind] = frozenset({"text", "json"})
 
 
@@ -240,8 +241,8 @@ def _fitting(kind: Kind, name: str, value: Any) -> Any:
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
     if kind == "date" and isinstance(value, date) and not isinstance(value, datetime):
         return value
-    if kind in {"integer", "number"} and isinstance(value, int | float) \
-            and not isinstance(value, bool):
+    if kind in {"integer", "number"} and (
+            isinstance(value, float) or (type(value) is int and -_MOST <= value < _MOST)):
         return value
     if isinstance(value, bool if kind == "boolean" else str if kind in _TEXT else ()):
         return value

@@ -248,6 +248,7 @@ async def test_a_refusal_of_what_is_handed_in_is_the_answer() -> None:
 @pytest.mark.parametrize("answer", [
     Got(status=500, body=b"{}", retry_after=None),
     Got(status=200, body=b"<html>", retry_after=None),
+    Got(status=200, body=b'{"error":' + b"[" * 1_000 + b"]" * 1_000 + b"}", retry_after=None),
     _got([1, 2]), _got({"request_id": "another's", "status": "completed", "result": {}})])
 async def test_a_look_that_says_nothing_hands_nothing_in(answer: Got) -> None:
     node = Node()

@@ -176,3 +176,8 @@ def test_json_is_yaml_with_the_same_meaning(value: Any) -> None:
 def test_any_text_is_read_or_refused(text: str) -> None:
     with suppress(InputError):
         marks.read(text, "x")
+
+
+def test_a_character_that_yaml_forbids_is_told_with_its_place() -> None:
+    with pytest.raises(InputError, match=r"^x:2:4: The character U\+000F can't stand"):
+        marks.read("a: b\nc: \x0f", "x")

@@ -85,3 +85,7 @@ def test_any_text_is_read(text: str) -> None:
     entries, refusals = htpasswd.parse(text)
     assert all(htpasswd.cost(entry.bcrypt) for entry in entries)
     assert all(refusal.reason for refusal in refusals)
+
+
+def test_a_cost_in_digits_that_bcrypt_does_not_read_is_no_cost() -> None:
+    assert "damaged" in refused(f"ann:{GOOD.replace('$05$', '$٠٥$')}").reason

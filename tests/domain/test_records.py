@@ -206,6 +206,7 @@ def test_the_raw_reply_is_kept_up_to_its_bound() -> None:
 
 def test_reasons_are_one_printable_line() -> None:
     assert reason(GOOD | {"kind": "\x1b[31m\n\u2028x"}).isprintable()
+    assert reason(GOOD | {"turned \u202e around": 1, "\u200b": 2}).isprintable()
 
 
 def test_a_schema_that_points_outside_is_never_followed() -> None:

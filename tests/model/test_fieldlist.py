@@ -73,3 +73,11 @@ def test_any_text_gives_fields_with_names_and_types(text):
         assert field["name"] == fieldlist.snake(field["name"]) or "." in field["name"]
         assert field["type"]
     fieldlist.classes(text)
+
+
+@pytest.mark.parametrize("text", [
+    f"a (5 to {'9' * 400})", f"a ({'9' * 400} to 5)", f"a (up to {'9' * 5_000} characters)",
+    f"a (5 to {'9' * 400} characters)", f"a (1.5 to 2.{'5' * 400})", "a (-5 to -2 characters)"])
+def test_a_number_that_limits_nothing_is_passed_over(text):
+    field = listed(f"Fields: {text}; name")
+    assert not {"minimum", "maximum", "minLength", "maxLength"} & set(next(iter(field.values())))

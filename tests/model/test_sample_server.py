@@ -90,6 +90,7 @@ def test_calls_are_counted_and_remembered(sample_server: Start) -> None:
     b'{"messages": [{"role": "user", "content": "x"}], "max_tokens": "many"}',
     b'{"messages": [{"role": "user", "content": "x"}], "response_format": {"type": "xml"}}',
     b'{"messages": [{"role": "user", "content": "x"}], "response_format": 5}',
+    b'{"messages": [{"role": [], "content": "x"}]}',
 ])
 def test_what_is_no_chat_call_is_a_400(sample_server: Start, body: bytes) -> None:
     base, _ = sample_server()

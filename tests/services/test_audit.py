@@ -137,3 +137,10 @@ def test_what_a_neighbour_writes_is_not_shown(world: World) -> None:
     world.store.hset(keys.audit("there"), "0", json.dumps({"number": 0, "events": [
         {"at": "2026-01-01T00:00:00.000Z", "what": "signed in", "who": "eve"}]}))
     assert world.here.audit.latest() == []
+
+
+@pytest.mark.parametrize("what", [["signed in"], {}, None, 5, "x"])
+def test_an_event_of_no_kind_is_refused_whatever_stands_for_it(what: object) -> None:
+    with pytest.raises(ValueError, match="not an event"):
+        protocol.load_page(json.dumps({"number": 0, "events": [
+            {"at": "2026-01-01T00:00:00.000Z", "what": what, "who": "ada"}]}))

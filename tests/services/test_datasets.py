@@ -313,6 +313,7 @@ def test_filters_keep_what_fits(
 @pytest.mark.parametrize("wishes", [
     {"sort": "nothing"}, {"filters": {"nothing": Filter()}}, {"offset": -1}, {"limit": 0},
     {"limit": 10**6}, {"filters": {"age": Filter(low="x")}},
+    {"filters": {"age": Filter(low=2**63)}}, {"filters": {"age": Filter(high=-2**63 - 1)}},
     {"filters": {"name": Filter(values=frozenset({1}))}},
     {"filters": {"active": Filter(values=frozenset({1}))}},
     {"filters": {"born": Filter(low="1990-01-01")}},

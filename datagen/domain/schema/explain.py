@@ -84,7 +84,9 @@ def shown(value: Any, *, plain: bool = False, most: int = 80) -> str:
 
 def shown_text(text: str, most: int) -> str:
     """One printable line of at most ``most`` characters."""
-    line = re.sub(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+", " ", text)
+    if not text.isprintable():  # marks that turn the line around, too
+        text = "".join(char if char.isprintable() else " " for char in text)
+    line = re.sub(" +", " ", text)
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 

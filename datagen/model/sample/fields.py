@@ -16,7 +16,7 @@ from datagen.model.sample.values import usual_span
 _WORD_NUMBERS = {word: number for number, word in enumerate((
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
     "eleven", "twelve"))}
-_NUMBER = rf"(\d+(?:\.\d+)?|{'|'.join(_WORD_NUMBERS)})"
+_NUMBER = rf"(\d{{1,15}}(?:\.\d{{1,15}})?(?!\.?\d)|{'|'.join(_WORD_NUMBERS)})"
 _RANGE = re.compile(rf"\b{_NUMBER}\s*(?:to|-|–|and)\s*{_NUMBER}\b", re.IGNORECASE)
 _AT_MOST = re.compile(rf"\b(?:at most|up to|max(?:imum)?)\s+{_NUMBER}\b", re.IGNORECASE)
 _AT_LEAST = re.compile(rf"\b(?:at least|min(?:imum)?)\s+{_NUMBER}\b", re.IGNORECASE)
