@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LISTS = ("requirements", "requirements-dev", "requirements-model", "requirements-schemathesis")
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)(?: ; [^\\]+)? \\$", re.MULTILINE)
-ASKED = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)\s+# \S", re.MULTILINE)
+ASKED = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)\s+(?:; .+ )?# \S", re.MULTILINE)
 # Asked for and imported by no line of ours: who uses them instead.
 FOR_OTHERS = {
     "rfc3339-validator": "jsonschema", "rfc3986-validator": "jsonschema", "fqdn": "jsonschema",
