@@ -20,7 +20,6 @@ import orjson
 
 from datagen.adapters.chat_secrets import MOST_READ, clean, holds_key
 from datagen.domain.chat import ChatReply
-from datagen.domain.depth import is_deeper
 from datagen.domain.errors import (
     ModelError,
     ModelFailed,
@@ -34,7 +33,6 @@ from datagen.domain.errors import (
 
 _MAX_WAIT = 3600.0  # seconds; a server that asks for more is treated as asking for this
 _MOST_TOKENS = 1_000_000  # of one call that a server is believed to have counted
-_DEEPEST = 100  # brackets inside one another; an answer has ten
 _ABOUT_FORMAT = re.compile(
     r"(?i)response[_ ]?format|json[_ ]schema|json[_ ](?:object|mode)|structured[_ ]output"
     r"|guided[_ ]json|grammar|\bschema\b"
@@ -79,13 +77,11 @@ class Complaint:
 
 
 def parse(body: bytes) -> Any:
-    """The body as JSON; None when it is none, or nests so deeply that who writes it would break."""
+    """The body as JSON; None when it is none."""
     try:
-        data = orjson.loads(body)
+        return orjson.loads(body)
     except ValueError:  # it is stricter about marks, halves of characters and numbers
-        data = _leniently(body)
-    brackets = body.count(b"{") + body.count(b"[")
-    return None if brackets > _DEEPEST and is_deeper(data, _DEEPEST) else data
+        return _leniently(body)
 
 
 def _leniently(body: bytes) -> Any:

@@ -105,13 +105,14 @@ def polled(data: bytes) -> None:
     said = value(data)
     answers = iter(said if isinstance(said, list) else [said])
 
-    async def send(method: str, url: str, body: bytes | None) -> Got:
+    async def send(
+        method: str, url: str, body: bytes | None, query: Mapping[str, str]
+    ) -> Got:
         answer = next(answers, None)
-        asked = url.rpartition("request_id=")[2].partition("&")[0]
         if isinstance(answer, dict) and method == "GET":
             inner = answer.get("result")
             holder = inner if isinstance(inner, dict) and "request_id" in inner else answer
-            holder["request_id"] = asked
+            holder["request_id"] = query["request_id"]
         try:
             written = json.dumps(answer).encode()
         except RecursionError:
