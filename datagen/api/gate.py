@@ -19,8 +19,8 @@ from datagen.api.gate_rules import (
     OPEN,
     body_limit,
     bounded,
-    exported,
     is_unused,
+    noted,
     refusal,
     stranger,
     turned_away,
@@ -183,15 +183,15 @@ class Gate:
             return True
 
     def _noting(self, scope: Scope, session: Session | None, send: Send) -> Send:
-        """Puts into the audit log who got a dataset."""
-        job_id = exported(scope)
-        if job_id is None or session is None:
+        """Puts into the audit log who got a dataset, or deleted it."""
+        what = noted(scope)
+        if what is None or session is None:
             return send
 
         async def noting(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] == 200:
+            if message["type"] == "http.response.start" and message["status"] < 300:
                 user = scope["state"]["session"].user
-                await to_thread.run_sync(self._audit.note, "dataset exported", user, job_id)
+                await to_thread.run_sync(self._audit.note, what[0], user, what[1])
             await send(message)
 
         return noting

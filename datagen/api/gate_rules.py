@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
 from starlette.datastructures import Headers
@@ -27,6 +28,7 @@ from datagen.api.headers import (
 from datagen.api.signin import trouble_page
 from datagen.api.signin_look import card
 from datagen.domain.api import scopes
+from datagen.domain.audit import What
 from datagen.domain.errors import CutOff, StoreError
 from datagen.domain.users import Session
 
@@ -58,7 +60,11 @@ UNUSED = ("/_stcore/upload_file", "/_stcore/metrics", "/_stcore/agent",
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # What is left to somebody whose password was made for them.
 FIRST = frozenset({"/password", "/api/auth/password", "/api/auth/logout", "/api/auth/me"})
-_EXPORT = re.compile(r"/api/tasks/([^/]{1,200})/export")
+_JOB = re.compile(r"/api/tasks/([^/]{1,200})(|/export|/records)")
+_NOTED: Mapping[tuple[str, str], What] = {
+    ("GET", "/export"): "dataset exported", ("GET", "/records"): "records read",
+    ("DELETE", ""): "dataset deleted",
+}
 
 
 def is_api(path: str) -> bool:
@@ -134,10 +140,11 @@ def _nowhere() -> Response:
                 status=404)
 
 
-def exported(scope: Scope) -> str | None:
-    """The job whose dataset is asked for; None = none is."""
-    found = _EXPORT.fullmatch(scope["path"]) if scope["method"] == "GET" else None
-    return found[1] if found else None
+def noted(scope: Scope) -> tuple[What, str] | None:
+    """What the audit log says of a call that comes to its end, and of which job; None = nothing."""
+    found = _JOB.fullmatch(scope["path"])
+    what = _NOTED.get((scope["method"], found[2])) if found else None
+    return (what, found[1]) if found and what else None
 
 
 def asked_for(scope: Scope) -> str:

@@ -9,9 +9,13 @@ from typing import Literal, get_args
 What = Literal[
     "signed in", "sign-in failed", "signed out", "sessions ended", "signed up",
     "password changed", "password reset", "account created", "account deactivated",
-    "role changed", "token created", "token revoked", "dataset exported",
+    "role changed", "token created", "token revoked", "dataset exported", "records read",
+    "dataset deleted",
 ]
 WHATS: frozenset[str] = frozenset(get_args(What))
+# What admins alone do: whatever others do, it does not push these out.
+OF_ADMINS: frozenset[What] = frozenset({
+    "password reset", "account created", "account deactivated", "role changed"})
 NOBODY = "(no such account)"  # what was typed there may be a password
 
 

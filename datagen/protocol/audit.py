@@ -1,7 +1,7 @@
 """The audit log: events on the desk, and each peer's last ones in pages in the store.
 
-A page is one field that the peer's worker writes; the pages form a ring. So the log has a
-bound, and however much happens, it costs one write in a while.
+A page is one field that the peer's worker writes; the pages form two rings, one for what admins
+did. So the log has a bound, and however much happens, it costs two writes in a while.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, cast
 
-from datagen.domain.audit import WHATS, Event, What
+from datagen.domain.audit import OF_ADMINS, WHATS, Event, What
 from datagen.ports import Desk
 from datagen.protocol import keys
 from datagen.protocol.board import Board
@@ -28,7 +28,9 @@ from datagen.protocol.fields import (
 )
 
 _LOG = logging.getLogger(__name__)
-PAGES, PER_PAGE = 10, 50  # of one peer: its last 450 to 500 events
+PAGES, PER_PAGE = 10, 50  # of a peer's ring: its last 450 to 500 events
+COUNTED = "counted "  # a key on the desk that begins so is of a note whose count may grow
+_RINGS = ("", "admins ")  # what the names of their pages begin with
 MAX_NOTES = 1_000  # that wait on the desk; older ones are dropped
 
 
@@ -41,7 +43,7 @@ class AuditBook:
     ) -> None:
         self._board, self._desk = board, desk
         self._peer_id, self._new_id = peer_id, new_id
-        self._page: tuple[int, tuple[Event, ...]] | None = None  # the worker's: number, events
+        self._pages: dict[str, tuple[int, tuple[Event, ...]]] = {}  # the worker's: number, events
 
     def note(self, event: Event, key: str | None = None) -> None:
         """Leave it for the worker; under a ``key``, in place of what that has."""
@@ -63,20 +65,27 @@ class AuditBook:
 
     def publish(self, noted: dict[str, Event]) -> None:
         """Write these to the store, and take them from the desk; the worker alone does."""
-        number, before = self._page or self._last_page()
-        events = (*before, *noted.values())
+        for ring in _RINGS:
+            own = {key: event for key, event in noted.items()
+                   if (event.what in OF_ADMINS) == bool(ring)}
+            if own:
+                self._publish(ring, own.values())
+            for key in own:
+                self._desk.drop(keys.DESK_AUDIT, key)
+
+    def _publish(self, ring: str, noted: Iterable[Event]) -> None:
+        number, before = self._pages.get(ring) or self._last_page(ring)
+        events = (*before, *noted)
         while True:
             page, events = events[:PER_PAGE], events[PER_PAGE:]
             self._board.put_record(
-                keys.audit(self._peer_id), str(number % PAGES),
+                keys.audit(self._peer_id), f"{ring}{number % PAGES}",
                 {"number": number, "events": [_record(event) for event in page]},
                 is_repeated=True)
-            self._page = (number, page)
+            self._pages[ring] = (number, page)
             if not events:
                 break
             number += 1
-        for key in noted:
-            self._desk.drop(keys.DESK_AUDIT, key)
 
     def of(self, peers: Iterable[str]) -> list[Event]:
         """What these peers told, and what waits here."""
@@ -86,9 +95,11 @@ class AuditBook:
                 found += (replace(event, peer=peer) for event in events)
         return found
 
-    def _last_page(self) -> tuple[int, tuple[Event, ...]]:
-        pages = self._board.sealed(keys.audit(self._peer_id), load_page).values()
-        return max(pages, key=lambda page: page[0], default=(0, ()))
+    def _last_page(self, ring: str) -> tuple[int, tuple[Event, ...]]:
+        pages = self._board.sealed(keys.audit(self._peer_id), load_page).items()
+        own = [page for field, page in pages
+               if field.startswith(ring) and field[len(ring):].isdecimal()]
+        return max(own, key=lambda page: page[0], default=(0, ()))
 
 
 def _record(event: Event) -> dict[str, Any]:

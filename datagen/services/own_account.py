@@ -31,7 +31,12 @@ class OwnAccount:
                 if not isinstance(value, str)])
         name, address = f"password of {user.name}", user.address or ""
         self._delays.begin(name, address, None)
-        token, session = self._accounts.change_password(user, current, new)
+        try:
+            token, session = self._accounts.change_password(user, current, new)
+        except InputError as exc:
+            if any(one.path == "currentPassword" for one in exc.problems):
+                self._audit.failed(user.name, address)  # a guess, as at the sign-in
+            raise
         self._delays.succeeded(name, address, None)
         self._audit.note("password changed", user)
         return token, session

@@ -181,6 +181,7 @@ def ask_to_delete(view: JobView) -> None:
     if yes:
         try:
             app().jobs.delete(user, view.job.id)
+            app().audit.note("dataset deleted", user, view.job.id)
         except NotThere:
             pass  # somebody was quicker, in another tab
         except DatagenError as exc:

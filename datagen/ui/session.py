@@ -55,9 +55,10 @@ def _holds(said: Mapping[str, object]) -> bool:
     return app().accounts.session_alive(session, name, until)
 
 
-def sign_out() -> None:
+def sign_out(user: User) -> None:
     """End the session everywhere on this replica and leave."""
     token = st.context.cookies.get(COOKIE)
     if token:
         app().accounts.sign_out(token)
+        app().audit.note("signed out", user)
     st.logout()

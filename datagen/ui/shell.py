@@ -45,7 +45,7 @@ if choice == "Account":
 if choice == "API":
     st.switch_page(pages.API)
 if choice == "Sign out":
-    session.sign_out()
+    session.sign_out(user)
     st.stop()
 
 notices.watch(user)

@@ -98,9 +98,14 @@ def test_a_script_is_told_the_path_of_what_is_wrong(ann: TestClient) -> None:
         assert answer.json()["details"][0]["path"] == path
 
 
-def test_who_guesses_the_current_password_waits(ann: TestClient) -> None:
+def test_who_guesses_the_current_password_waits_and_is_in_the_audit_log(
+    site: Any, ann: TestClient
+) -> None:
+    assert form(ann, newPassword="short").status_code == 400  # no guess
     answers = [form(ann, currentPassword=f"guess {n}").status_code for n in range(6)]
     assert answers == [400] * 5 + [429]
+    event, = (one for one in site.audit.latest() if one.what == "sign-in failed")
+    assert (event.who, event.times) == ("ann", 5)
 
 
 def test_a_foreign_page_changes_no_password(ann: TestClient) -> None:

@@ -20,6 +20,8 @@ from datagen.services.audit import SPAN, Audit
 from datagen.services.patience import Patience
 
 ADA = User(name="ada", role="admin", address="192.0.2.1")
+BEN = User(name="ben", role="user", address="192.0.2.2")
+CAT = User(name="cat", role="user", address="192.0.2.3")
 
 
 class Replica:
@@ -106,6 +108,44 @@ def test_the_store_holds_the_last_events_in_a_ring_whatever_restarts(world: Worl
     assert names == [f"u{n:04}" for n in range(1_200 - len(names), 1_200)]
 
 
+def test_what_one_does_again_and_again_is_counted(world: World) -> None:
+    for number in range(1_000):
+        world.here.audit.note("dataset exported", BEN, "job_1")
+        if number == 500:
+            world.here.audit.publish()  # the first is told at once, the count once it is complete
+            assert [event.times for event in world.there.audit.latest()] == [1]
+    assert sorted(event.times for event in world.here.audit.latest()) == [1, 999]
+    world.clock.advance(SPAN + 31)
+    world.here.audit.publish()
+    assert sorted(event.times for event in world.there.audit.latest()) == [1, 999]
+
+
+def test_one_user_pushes_out_neither_what_others_did_nor_what_admins_did(world: World) -> None:
+    world.here.audit.note("role changed", ADA, "ben (user)")
+    world.here.audit.note("token created", CAT, "mine")
+    for number in range(20_000):
+        world.here.audit.note("dataset exported", BEN, f"job_{number}")
+        world.here.audit.note("token created", BEN, f"{number}")
+        if number % 1_000 == 0:
+            world.clock.advance(31)
+            world.here.audit.publish()
+    told = {(event.who, event.what) for event in world.there.audit.latest()}
+    assert told >= {("ada", "role changed"), ("cat", "token created"), ("ben", "dataset exported")}
+    events = world.here.audit.latest()
+    assert len(events) < 150
+    assert sum(event.times for event in events if event.who == "ben") == 40_000
+
+
+def test_whatever_users_do_the_acts_of_admins_stay(world: World) -> None:
+    world.here.audit.note("account created", ADA, "ben (user)")
+    for number in range(2_000):
+        world.here.audit.note("signed in", User(name=f"u{number}", role="user"))
+        if number % 100 == 0:
+            world.clock.advance(31)
+            world.here.audit.publish()
+    assert "account created" in {event.what for event in world.there.audit.latest()}
+
+
 def test_nothing_is_published_twice_after_a_restart(world: World) -> None:
     world.here.audit.note("signed in", ADA)
     world.here.audit.publish()
@@ -127,8 +167,8 @@ def test_without_a_worker_the_desk_stays_bounded(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(protocol, "MAX_NOTES", 10)
-    for _ in range(25):
-        world.here.audit.note("signed in", ADA)
+    for number in range(25):
+        world.here.audit.note("role changed", ADA, f"u{number}")
     assert len(world.here.audit.latest()) == 10
     assert len(world.here.desk.notes(keys.DESK_AUDIT)) == 10
 

@@ -144,6 +144,9 @@ def test_a_deleted_job_is_on_no_page_from_then_on(world: World) -> None:
 
     click(asked("ask_to_delete", job_id), "Delete for good")
 
+    event = world.services.audit.latest()[0]
+    assert (event.what, event.who, event.about) == ("dataset deleted", "ada", job_id)
+
     assert world.services.jobs.list(ADA) == ()
     assert "Tickets" not in texts(world.open("jobs"))
     for page in ("job", "dataset"):

@@ -286,3 +286,27 @@ def test_every_fragment_asks_for_the_session() -> None:
                 first = "".join(map(ast.unparse, node.body[:2]))
                 assert "require_user()" in first or "is_alive()" in first, (file.name, node.name)
     assert found >= 3
+
+
+def test_who_signs_out_on_a_page_or_takes_or_deletes_a_dataset_is_in_the_audit_log(
+    world: World, client: TestClient
+) -> None:
+    job_id, token = world.finish(), token_of(world)
+    headers = {"authorization": f"Bearer {token}"}
+    for path in ("export?format=csv", "records", "records?offset=3"):
+        assert client.get(f"/api/tasks/{job_id}/{path}", headers=headers).status_code == 200
+    assert client.get("/api/tasks/job_1_none/records", headers=headers).status_code == 404
+    assert client.delete(f"/api/tasks/{job_id}", headers=headers).status_code == 204
+    with client.websocket_connect(STREAM, headers={**cookie(token), "origin": ORIGIN}) as socket:
+        menu = next(m.delta.new_element.menu_button.id for m in rerun(socket)
+                    if m.delta.new_element.menu_button.id)
+        message = BackMsg()
+        state = message.rerun_script.widget_states.widgets.add(id=menu)
+        state.string_trigger_value.data = "Sign out"
+        socket.send_bytes(message.SerializeToString())
+        answers(socket)
+    events = world.services.audit.latest()
+    assert {(one.what, one.about, one.times) for one in events} == {
+        ("dataset exported", job_id, 1), ("records read", job_id, 1),
+        ("dataset deleted", job_id, 1), ("signed out", "", 1)}
+    assert len(events) == 5
