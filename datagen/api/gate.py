@@ -6,7 +6,9 @@ to everybody is one list (gate_rules.py).
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -28,7 +30,7 @@ from datagen.api.gate_rules import (
 )
 from datagen.api.headers import Networks, client_address, same_origin, token_of
 from datagen.api.policy import Policy
-from datagen.api.tabs import watched
+from datagen.api.tabs import LOOK_EVERY, watched
 from datagen.domain.errors import SessionEnded, StoreError
 from datagen.domain.rate import Rate
 from datagen.domain.turns import Reader
@@ -52,6 +54,10 @@ ADDRESS_HEADER = b"x-datagen-address"
 _TRUSTED_PREFIX = b"x-datagen-"  # ours alone: a client's copy never gets through
 
 _POLICY = 1008  # websocket close code; before the handshake it becomes a 403
+
+
+class _AnswerCut(Exception):  # noqa: N818 - no error: what was asked for is refused by now
+    """The session of an answer that is under way has ended."""
 
 
 class Gate:
@@ -139,7 +145,10 @@ class Gate:
         if is_unused(path):
             await failure(404, "There is no such address here.")(scope, receive, send)
             return
-        await self._answer(scope, receive, self._noting(scope, session, send))
+        if token is not None and session is not None:
+            send = self._while_it_holds(token, self._noting(scope, session, send))
+        with suppress(_AnswerCut):
+            await self._answer(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         limit = body_limit(scope["path"])
@@ -182,10 +191,27 @@ class Gate:
         except StoreError:
             return True
 
-    def _noting(self, scope: Scope, session: Session | None, send: Send) -> Send:
+    def _while_it_holds(self, token: str, send: Send) -> Send:
+        """Cuts off an answer that outlives its session: a client may take days over a download."""
+        now = asyncio.get_running_loop().time
+        looked = now()
+
+        async def sending(message: Message) -> None:
+            nonlocal looked
+            if message["type"] == "http.response.start":
+                looked = now()  # what ends the session, as a new password does, is answered
+            elif now() - looked >= LOOK_EVERY:
+                if not await self._holds(token):
+                    raise _AnswerCut  # the server closes the connection of half an answer
+                looked = now()
+            await send(message)
+
+        return sending
+
+    def _noting(self, scope: Scope, session: Session, send: Send) -> Send:
         """Puts into the audit log who got a dataset, or deleted it."""
         what = noted(scope)
-        if what is None or session is None:
+        if what is None:
             return send
 
         async def noting(message: Message) -> None:

@@ -18,6 +18,7 @@ from datagen.api.gate import Gate
 from datagen.api.gate_rules import MAX_BODY, MAX_SIGN_IN, PAGES
 from datagen.api.policy import Policy
 from datagen.domain.turns import Reader
+from datagen.domain.users import User
 from datagen.protocol import keys
 from datagen.protocol.fields import to_iso
 from datagen.services.contact import CUT_OFF_AFTER
@@ -328,3 +329,37 @@ async def test_who_comes_in_waits_for_nobody_whose_answer_waits_for_a_store(site
     with fail_after(10):
         await gate_of(site, app)(scope, None, None)  # type: ignore[arg-type]  # never used
     assert passed == ["ann"]
+
+
+@pytest.mark.parametrize("kind", ["session", "personal"])
+async def test_a_download_is_cut_off_once_its_session_or_token_has_ended(
+    site: Any, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(gate, "LOOK_EVERY", 0.0)
+    token, ann = site.token, User(name="ann", role="user")
+    if kind == "personal":
+        made = site.tokens.create(ann, "mine", "read", 1)
+        token = made.text
+    sent: list[Any] = []
+
+    async def download(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for number in range(4):
+            await send({"type": "http.response.body", "body": b"x", "more_body": True})
+            if number == 1 and kind == "session":
+                site.accounts.sign_out(token)
+            if number == 1 and kind == "personal":
+                site.tokens.revoke(ann, made.token.id)
+
+    async def keep(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/api/tasks/j/export", "query_string": b"",
+             "scheme": "http", "client": ("127.0.0.1", 5),
+             "headers": [(b"host", b"a"), (b"authorization", f"Bearer {token}".encode())]}
+    await gate_of(site, download)(scope, _nothing, keep)
+    assert [one.get("body") for one in sent] == [None, b"x", b"x"]
+
+
+async def _nothing() -> Any:
+    await asyncio.sleep(0)
