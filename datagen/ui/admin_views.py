@@ -49,7 +49,7 @@ def settings(user: User) -> None:
     only_set = st.toggle("Only what was set", value=False)
     rows: list[dict[str, object]] = [
         {"Variable": one.name, "Value": one.value or "—",
-         "Set": not one.is_default, "Meaning": one.doc}
+         "Set": not one.is_default, "Meaning": one.doc[:1].upper() + one.doc[1:]}
         for one in app().settings.in_force if not only_set or not one.is_default]
     if not rows:
         st.info("Nothing was set: every value is the default.", icon=":material/info:")

@@ -127,10 +127,15 @@ def since(made: datetime) -> str | None:
 
 
 def table(rows: Sequence[dict[str, object]], config: Mapping[str, Any], most: int = 48) -> None:
-    """A small table as high as its rows, of which at most ``most`` are seen at once."""
+    """A small table as high as its rows, of which at most ``most`` are seen at once.
+
+    Whole numbers get separators, where ``config`` says nothing else.
+    """
     names = dict.fromkeys(name for row in rows for name in row)
     columns = pa.table({name: [row.get(name) for row in rows] for name in names})
-    st.dataframe(columns, hide_index=True, placeholder="", column_config=dict(config),
+    whole = {column.name: st.column_config.NumberColumn(format="localized")
+             for column in columns.schema if pa.types.is_integer(column.type)}
+    st.dataframe(columns, hide_index=True, placeholder="", column_config=whole | dict(config),
                  height=table_height(min(len(rows), most)))
 
 

@@ -15,6 +15,7 @@ from datagen.ui.session import app
 from datagen.ui.words import duration
 
 _ESTIMATED = "Of these tokens: from lengths, since the model server did not say."
+IN_FLIGHT = 12  # records that are seen at once; what is below them stays in sight
 STILL_AFTER = 30.0  # seconds without progress that are worth a word
 
 
@@ -31,7 +32,8 @@ def in_flight(view: JobView, now: datetime) -> None:
     if not rows:
         components.quiet("No record is waiting for an answer.")
         return
-    components.table(rows, {"Seconds": st.column_config.NumberColumn(format="%.0f")})
+    components.table(rows, {"Seconds": st.column_config.NumberColumn(format="%.0f")},
+                     most=IN_FLIGHT)
     components.quiet("As the workers last told.")
 
 
@@ -65,7 +67,6 @@ def peers(view: JobView) -> None:
         "Done": st.column_config.ProgressColumn(min_value=0, max_value=100, format="%.0f%%"),
         "Sign of life": st.column_config.TextColumn(width=150),
         "Note": st.column_config.TextColumn(width="large"),
-        "Tokens": st.column_config.NumberColumn(format="localized"),
         "Estimated": st.column_config.NumberColumn(format="localized", help=_ESTIMATED),
     })
     if view.round:

@@ -100,7 +100,7 @@ def converted(view: JobView) -> None:
         return
     st.markdown("#### Values converted")
     components.table([{"Field": name, "Values": number} for name, number in totals.most_common()],
-           {"Values": st.column_config.NumberColumn(format="localized")}, most=10)
+                     {}, most=10)
     components.quiet("The model wrote them in another form, such as a number between quotes. "
                      "Nothing was lost.")
 

@@ -34,8 +34,8 @@ def totals(said: Mapping[str, Any]) -> None:
         "Jobs": f"{said['totalJobs']:,}",
         "Running or waiting": f"{said['activeJobs']:,}",
         "Failed or cancelled": f"{said['failedJobs']:,}",
-        "Records asked for": f"{said['totalRecordsRequested']:,}",
         "Records made": f"{said['totalRecordsGenerated']:,}",
+        "Records asked for": f"{said['totalRecordsRequested']:,}",
     })
     latest = said["lastJobAt"]
     parts = [f"The latest job began on {components.moment(datetime.fromisoformat(latest))}"

@@ -26,9 +26,10 @@ def draw(user: User) -> None:
                      "your model profiles or administration.")
     if _FRESH in st.session_state:
         _show(st.session_state[_FRESH])
-    for token in app().tokens.list(user):
+    tokens = app().tokens.list(user)
+    for token in tokens:
         _row(user, token)
-    _form(user)
+    _form(user, len(tokens))
 
 
 def _show(text: str) -> None:
@@ -70,9 +71,10 @@ def _revoke(token: Token) -> None:
             st.rerun()
 
 
-def _form(user: User) -> None:
+def _form(user: User, made: int) -> None:
     with st.form("new_token", border=True):
-        name = st.text_input("Name", max_chars=MAX_NAME, placeholder="nightly export")
+        name = st.text_input("Name", max_chars=MAX_NAME, placeholder="nightly export",
+                             key=f"token_name_{made}")  # empty again once it made one
         left, right = st.columns(2)
         scope = left.selectbox("May", list(_SCOPES), format_func=_SCOPES.__getitem__)
         days = right.selectbox("Works for", list(_LIVES), index=1, format_func=_LIVES.__getitem__)
