@@ -71,10 +71,10 @@ def _revoke(token: Token) -> None:
             st.rerun()
 
 
-def _form(user: User, made: int) -> None:
+def _form(user: User, tokens: int) -> None:
     with st.form("new_token", border=True):
         name = st.text_input("Name", max_chars=MAX_NAME, placeholder="nightly export",
-                             key=f"token_name_{made}")  # empty again once it made one
+                             key=f"token_name_{tokens}")  # empty again once it made one
         left, right = st.columns(2)
         scope = left.selectbox("May", list(_SCOPES), format_func=_SCOPES.__getitem__)
         days = right.selectbox("Works for", list(_LIVES), index=1, format_func=_LIVES.__getitem__)
