@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)  # of the corpus; what breaks the rule goes beside it
     asked, options = parser.parse_known_args()
     logging.disable()
-    with atheris.instrument_imports(include=["datagen"]):
+    with atheris.instrument_imports(include=["datagen", "tests.guided.maze"]):
         part = import_module(asked.module)
     from tests.guided.change import changed
 

@@ -55,7 +55,7 @@ def by_atheris(target: Target, *, seconds: float, seed: int) -> Outcome:
         done = subprocess.run(
             [sys.executable, "-m", "tests.guided.atheris_child", target.judge.__module__,
              target.name, str(seconds), name, f"-seed={seed}", f"-timeout={SLOW}",
-             "-max_len=8192", "-rss_limit_mb=4096", f"-artifact_prefix={name}/"],
+             "-max_len=8192", "-len_control=0", "-rss_limit_mb=4096", f"-artifact_prefix={name}/"],
             capture_output=True, timeout=seconds + 120, check=False)
         said = done.stdout.decode("utf-8", "replace")
         runs = _DONE.search(said)

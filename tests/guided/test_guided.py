@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.guided.drive import by_hypothesis, drive
+from tests.guided.maze import maze
 from tests.guided.targets import TARGETS
 
 _SECONDS = 5  # that each target is driven for by ``make deep``
@@ -95,6 +96,23 @@ def test_a_target_notices_a_planted_fault(name: str, monkeypatch: pytest.MonkeyP
     outcome = by_hypothesis(TARGETS[name], seed=1, most=400)
     assert outcome.fault
     assert outcome.found is not None
+
+
+def test_where_there_is_no_atheris_hypothesis_drives_the_same(
+    monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.guided.drive.has_atheris", lambda: False)
+    assert "said" in drive(maze, seconds=0, seed=1).fault
+    held = drive(TARGETS["query"], seconds=0, seed=1)
+    assert (held.fault, held.runs > 1_000) == ("", True)
+
+
+@pytest.mark.deep
+def test_the_driver_that_is_here_tells_what_broke_the_rule() -> None:
+    outcome = drive(maze, seconds=20, seed=1)
+    assert "RuntimeError: said" in outcome.fault
+    assert outcome.found is not None
+    assert outcome.found.startswith(b"nobody")
 
 
 @pytest.mark.deep
