@@ -198,6 +198,7 @@ class PeerState:
     parts: tuple[Part, ...] = ()  # what it stored, of any share; at most MAX_PARTS
     effort: Effort | None = None
     owner: str | None = None  # ours: whose job it works on; None = the earlier application
+    unsealed: bool = False  # ours: it works by an entry without our mark, as others may write it
     inc: int = 0  # as read: the start of the worker that wrote it; 0 = the earlier application
     rev: int = 0  # as read: grows at every write of one start
 
@@ -234,10 +235,12 @@ def heard(job: Job, states: Mapping[str, PeerState]) -> dict[str, PeerState]:
     """What the job's own peers say of it, in its order.
 
     Who is none of them isn't heard, nor what was said of a job of that id with another owner:
-    one of the two is forged.
+    one of the two is forged. Nor what was done for an entry without our mark, where the job has
+    one: it may have asked for anything.
     """
     return {peer: states[peer] for peer in job.peers
-            if peer in states and states[peer].owner in {None, job.owner}}
+            if peer in states and states[peer].owner in {None, job.owner}
+            and not (job.inc and states[peer].unsealed)}
 
 
 def job_id(created_at: datetime, draft_id: str) -> str:

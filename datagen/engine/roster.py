@@ -22,6 +22,7 @@ from datagen.engine.handover import HandedOver
 from datagen.engine.hearing import Hearing
 from datagen.engine.helping import share_to_help
 from datagen.engine.journal import JOURNAL, folder_of
+from datagen.engine.outbox import discard
 from datagen.engine.removal import Removal
 from datagen.engine.repeating import Repeating
 from datagen.engine.shelf import Shelf
@@ -111,6 +112,7 @@ class Roster:
         listed = dict(jobs)
         found: list[Due] = []
         still_open: dict[str, int] = {}
+        astray: set[str] = set()  # that are worked on by an entry that is not ours
         for job in self._in_need(jobs, {*asked, *created, *running, *gone, *self._open}):
             if job.id in gone:  # a store brought it back, or a peer that has not heard of it
                 if job.peers != (self._peer_id,):
@@ -125,6 +127,8 @@ class Roster:
                 self._settle(case, is_running=job.id in running)
                 continue
             still_open[job.id] = case.round
+            if self._is_astray(job):
+                astray.add(job.id)
             helped = self._to_help(case)  # at every look, or nobody would seem stuck
             due = None if job.id in running else self._due(case, helped)
             if due is not None:
@@ -137,7 +141,8 @@ class Roster:
         self._sweep.look(jobs, running)
         self._open = set(still_open)
         known = {*jobs, *gone, *wanted_away(asked)}  # others it may be about to hear of again
-        over = {job_id for job_id in running if job_id in known and job_id not in still_open}
+        over = {job_id for job_id in running if job_id in astray or (
+            job_id in known and job_id not in still_open)}
         return Survey(due=found, open=still_open, over=over)
 
     def _in_need(self, jobs: Mapping[str, Job], stirred: Collection[str]) -> Iterator[Job]:
@@ -202,8 +207,10 @@ class Roster:
         if me not in job.peers:
             return None
         said = self._hearing.own_state(job.id)
-        if said is not None and said.owner not in {None, job.owner}:
-            return None  # we work, or worked, for somebody else: this entry is forged
+        if said is not None and _is_forged(job, said):
+            return None
+        if self._is_astray(job):
+            said = self._begun_anew(job)
         of: str | None = me
         if self._is_done(case, said):
             of = None if case.asked.ends(case.round) else helped
@@ -211,6 +218,20 @@ class Roster:
             return None
         return Due(job=job, of=of, case=case, before=said,
                    share=shares(job.total_records, job.peers)[of])
+
+    def _is_astray(self, job: Job) -> bool:
+        """Whether we work, or worked, by an entry of that id without the mark that it bears."""
+        said = self._hearing.own_state(job.id)
+        return bool(job.inc) and said is not None and said.unsealed
+
+    def _begun_anew(self, job: Job) -> PeerState:
+        """Nothing that such an entry asked for becomes a part of the job."""
+        discard(folder_of(self._cache, job.id, self._peer_id))
+        state = PeerState(peer_id=self._peer_id, owner=job.owner,
+                          share=shares(job.total_records, job.peers)[self._peer_id],
+                          last_update_at=self._clock.now())
+        self._board.report(job.id, state)
+        return state
 
     def _is_done(self, case: Case, said: PeerState | None) -> bool:
         """Whether this peer did its own share of the round, and its file can be had."""
@@ -241,3 +262,10 @@ class Roster:
             return
         self._removal.clear_disk(job.id)
         self._removal.finish_if_due(job, case.asked, self._clock.now())
+
+
+def _is_forged(job: Job, said: PeerState) -> bool:
+    """Whether a job's entry is not the one that we work, or worked, for."""
+    is_another = said.owner not in {None, job.owner}
+    has_lost_its_mark = not job.inc and said.owner is not None and not said.unsealed
+    return is_another or has_lost_its_mark

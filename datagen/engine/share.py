@@ -109,9 +109,9 @@ async def work(shop: Workshop, task: Assignment, stop: asyncio.Event) -> None:
     journal = await pace.aside(Journal, folder, task.share, due)
     try:
         tally = Tally(
-            peer_id=me, owner=task.job.owner, share=_own_share(task, me), journal=journal,
-            clock=pace.clock, before=task.before, begun=task.details is not None,
-            of=None if is_first else task.of, number=task.number,
+            peer_id=me, owner=task.job.owner, unsealed=not task.job.inc,
+            share=_own_share(task, me), journal=journal, clock=pace.clock, before=task.before,
+            begun=task.details is not None, of=None if is_first else task.of, number=task.number,
         )
         task.orders.moved = lambda: tally.moved
         stock = Stock(
@@ -294,6 +294,7 @@ def _report_upload(shop: Workshop, task: Assignment, done: Upload) -> None:
         generated_failed=done.failed, started_at=started_at or done.finished_at,
         last_update_at=shop.pace.clock.now(), finished_at=done.finished_at,
         result_cid=done.result_cid, errors_cid=done.errors_cid, owner=task.job.owner,
+        unsealed=not task.job.inc,
         parts=(Part(start=task.share.start, end=task.share.end, cid=done.result_cid,
                     ok=done.ok, failed=done.failed),),
     ))

@@ -40,6 +40,7 @@ class Tally:
         *,
         peer_id: str,
         owner: str,
+        unsealed: bool = False,
         share: Share,
         journal: Journal,
         clock: Clock,
@@ -48,12 +49,15 @@ class Tally:
         of: str | None = None,
         number: int = 0,
     ) -> None:
-        """``share``: this peer's; ``before``: what it said of the job when it last did.
+        """``unsealed``: the job's entry bears no mark of ours.
+
+        ``share``: this peer's; ``before``: what it said of the job when it last did.
 
         ``begun``: False for a share that is ended without a start; ``of`` and ``number``: the
         peer whose share the journal is of, and the round; None = this peer's, the first.
         """
         self._peer_id, self._owner, self._share = peer_id, owner, share
+        self._unsealed = unsealed
         self._before, self._of, self._round = before, of, number
         self.parts: tuple[Part, ...] = before.parts if before else ()
         self._journal, self._clock = journal, clock
@@ -125,6 +129,7 @@ class Tally:
             trouble=clip(" ".join(self._troubles.values())) or None,
             parts=self.parts,
             owner=self._owner,
+            unsealed=self._unsealed,
         )
 
     def _longest_waits(self, now: datetime) -> tuple[InFlight, ...]:

@@ -179,6 +179,7 @@ def peer_record(state: PeerState) -> dict[str, Any]:
             "failed": state.effort.failed,
         },
         "owner": state.owner,
+        "unsealed": state.unsealed or None,
         "inc": state.inc,
         "rev": state.rev,
     })
@@ -225,6 +226,7 @@ def load_peer(text: str) -> PeerState:
         parts=tuple(map(_load_part, objects(record, "parts")[:MAX_PARTS])),
         effort=None if record.get("effort") is None else _load_effort(record["effort"]),
         owner=None if record.get("owner") is None else id_of(record, "owner", USER_NAME),
+        unsealed=record.get("unsealed") is True,
         inc=whole(record, "inc", 0),
         rev=whole(record, "rev", 0),
     )

@@ -17,7 +17,7 @@ from datagen.services.drafts import Draft
 from datagen.services.views import JobView
 
 _BLOCK = 64 * 1024  # bytes of a long answer that leave together
-_INTERNAL = frozenset({"inc", "rev"})
+_INTERNAL = frozenset({"inc", "rev", "unsealed"})
 _OURS = frozenset({  # the earlier application's peers don't say
     "inFlight", "underWay", "allowed", "calls", "attempts", "tokens", "waitingMs", "workingMs",
 })

@@ -277,14 +277,14 @@ class Generation:
             state = replace(state, result_cid=None, errors_cid=None)
         self._board.report(job.id, replace(
             state, trouble=clip(f"{problem} DataGen keeps trying."), in_flight=(),
-            last_update_at=self._pace.clock.now(), owner=job.owner,
+            last_update_at=self._pace.clock.now(), owner=job.owner, unsealed=not job.inc,
         ))
 
     def _report_empty(self, job: Job, share: Share) -> None:
         now = self._pace.clock.now()
         self._board.report(job.id, PeerState(
             peer_id=self._settings.peer_id, share=share, started_at=now, last_update_at=now,
-            finished_at=now, owner=job.owner,
+            finished_at=now, owner=job.owner, unsealed=not job.inc,
         ))
 
 

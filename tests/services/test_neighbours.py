@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -11,7 +12,7 @@ import pytest
 from datagen.adapters.memory import MemoryFiles
 from datagen.domain.downloads import Wish
 from datagen.domain.errors import DatagenError, StoreError
-from datagen.domain.jobs import Job
+from datagen.domain.jobs import Job, Share
 from datagen.domain.users import User
 from datagen.protocol import keys
 from datagen.protocol.board import Board
@@ -254,3 +255,47 @@ async def test_a_forged_word_gets_no_seal_from_us(works: Works) -> None:
 
     assert "there yet" in told()["trouble"]
     assert "resultCid" not in told()
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+async def test_work_for_an_entry_that_turns_out_forged_is_thrown_away(
+    works: Works, *, is_restarted: bool
+) -> None:
+    """A neighbour was quicker than the creator's word, which comes during the work, or later."""
+    made = works.hand_over(total=30)
+    works.store.drop(keys.DESK_JOBS, "draft-1")  # it is made elsewhere
+    works.forged(made, owner=made.owner, totalRecords=1_000)
+
+    def is_begun() -> bool:
+        return bool(works.models) and len(works.models[0].calls) > 10
+
+    if is_restarted:
+        await works.live(is_begun)
+    told = False
+
+    def is_over() -> bool:
+        nonlocal told
+        if is_begun() and not told:
+            said = works.store.hgetall(keys.job_peers(made.id))["local"]
+            assert json.loads(said)["range"] == {"start": 0, "end": 1_000}
+            Board(works.store, seal=SEAL).publish(replace(made, inc=1))
+            told = True
+        return told and works.is_quiet(made)
+
+    await works.live(is_over)
+
+    assert works.end(made)["ok"] == 30
+    assert works.board.states(made.id)["local"].share == Share(start=0, end=30)
+
+
+async def test_an_entry_that_lost_its_mark_is_not_worked_by(works: Works) -> None:
+    job = works.hand_over(total=30)
+    await works.live(lambda: len(works.models[0].calls) > 10 and bool(
+        works.board.states(job.id)))
+    works.forged(works.board.job(job.id) or job, owner=job.owner, totalRecords=1_000)
+    works.store.drop(keys.DESK_CREATED, job.id)  # it was made elsewhere
+    looked = works.clock.monotonic() + 200
+
+    await works.live(lambda: works.clock.monotonic() > looked)
+
+    assert works.models[1].calls == []
