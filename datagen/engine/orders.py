@@ -11,8 +11,11 @@ from datagen.domain.asked import NOTHING, Asked
 class Orders:
     """What a share is told while it is worked on."""
 
-    def __init__(self, asked: Asked, number: int = 0, *, begun: float = 0.0) -> None:
+    def __init__(
+        self, asked: Asked, number: int = 0, *, begun: float = 0.0, owner: str = ""
+    ) -> None:
         """``number``: the round it is worked on in; ``begun``: monotonic seconds."""
+        self.begun, self.owner = begun, owner
         self.asked, self.round = NOTHING, number
         self.over = False  # the round has ended, whoever ended it: nothing of it counts any more
         self.halt = asyncio.Event()  # begin no more records: it is ended, or the worker stops

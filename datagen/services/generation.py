@@ -186,16 +186,17 @@ class Generation:
         for job_id, orders in places.in_hand.items():
             if job_id in survey.over or survey.open.get(job_id, orders.round) != orders.round:
                 orders.drop()
-        left_out = 0
-        for due in survey.due:
+        left_out: list[str] = []  # whose they are
+        waiting = [due for due in survey.due if places.may_try(due.job.id)]
+        for due in places.fairly(waiting, lambda due: due.job.owner):
             if shift.stop.is_set():
                 break
-            if places.may_try(due.job.id):
-                if due.is_ended or places.has_room:
-                    await self._take_up(shift, due)
-                else:
-                    left_out += 1
-        places.make_room(left_out)
+            if due.is_ended or places.has_room:
+                await self._take_up(shift, due)
+            else:
+                left_out.append(due.job.owner)
+        places.make_room(len(left_out))
+        places.make_way(set(left_out))
         pause = self._settings.job_poll_seconds
         if not places.has_room:
             pause = max(pause, BUSY_POLL)
@@ -225,7 +226,8 @@ class Generation:
             await self._pace.aside(self._report_empty, job, due.share)
             shift.wake.set()
             return
-        orders = Orders(due.case.asked, due.case.round, begun=self._pace.clock.monotonic())
+        orders = Orders(due.case.asked, due.case.round, begun=self._pace.clock.monotonic(),
+                        owner=job.owner)
         shift.places.take(job.id, orders)
         shift.group.create_task(self._work(shift, due, orders))
 

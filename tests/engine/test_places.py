@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from datagen.adapters.clock import HandClock
 from datagen.domain.asked import NOTHING
 from datagen.engine.orders import Orders
-from datagen.engine.places import SPARE, STILL_AFTER, Places
+from datagen.engine.places import SPARE, STILL_AFTER, TURN, Places
 from tests.engine.workbench import hand_pace
 
 
@@ -19,8 +19,8 @@ class Bench:
         self.places = Places(most, hand_pace(self.clock))
         self.moved: dict[str, float] = {}
 
-    def take(self, job_id: str) -> Orders:
-        orders = Orders(NOTHING, begun=self.clock.monotonic())
+    def take(self, job_id: str, owner: str = "ada") -> Orders:
+        orders = Orders(NOTHING, begun=self.clock.monotonic(), owner=owner)
         self.places.take(job_id, orders)
         self.moves(job_id)
         orders.moved = lambda: self.moved[job_id]
@@ -111,3 +111,44 @@ def test_there_are_never_more_in_hand_than_places_and_spare_ones(
             bench.clock.advance(number)
             bench.places.make_room(1)
         assert len(bench.places.in_hand) <= most + SPARE
+
+
+def test_who_has_the_fewest_comes_first_and_each_ones_own_in_their_turn(bench: Bench) -> None:
+    bench.take("a0", "ada")
+    waiting = ["a1", "a2", "a3", "b1", "b2", "c1"]
+    assert list(bench.places.fairly(waiting, lambda job_id: job_id[0].replace("a", "ada"))) == [
+        "b1", "c1", "a1", "b2", "a2", "a3"]
+
+
+@given(st.lists(st.sampled_from("abc")))
+def test_of_one_user_nothing_changes_and_nobody_is_left_out(owners: list[str]) -> None:
+    places, waiting = Bench(2).places, list(enumerate(owners))
+    found = list(places.fairly(waiting, lambda one: one[1]))
+    assert sorted(found) == waiting
+    for name in "abc":
+        assert [one for one in found if one[1] == name] == [
+            one for one in waiting if one[1] == name]
+
+
+def test_for_who_has_no_place_one_is_put_back_of_who_has_most(bench: Bench) -> None:
+    first, second = bench.take("a1"), bench.take("a2")
+    bench.places.make_way({"ada"})
+    assert not first.is_put_back
+    assert not second.is_put_back
+    bench.places.make_way({"ada", "ben"})
+    bench.places.make_way({"ada", "ben"})  # it is on its way out
+    assert (first.is_put_back, second.is_put_back) == (False, True)
+    bench.places.leave("a2")
+    assert bench.places.has_room
+    assert not bench.places.may_try("a2")
+
+
+def test_who_has_one_place_keeps_it_for_a_turn(bench: Bench) -> None:
+    ada, ben = bench.take("a1", "ada"), bench.take("b1", "ben")
+    bench.places.make_way({"cat"})
+    assert not ada.is_put_back
+    bench.clock.advance(TURN)
+    bench.moves("a1", "b1")
+    bench.places.make_way({"cat"})
+    assert ada.is_put_back
+    assert not ben.is_put_back

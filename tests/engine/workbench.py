@@ -31,9 +31,9 @@ OWN = Endpoint(base_url="http://127.0.0.1:9", path="/v1/chat/completions", diale
 
 
 def job_of(number: int = 1, *, total: int = 10, peers: tuple[str, ...] = ("local",),
-           cid: str = "", creator: str = "") -> Job:
+           cid: str = "", creator: str = "", owner: str = "ada") -> Job:
     return Job(
-        id=f"job_{1000 + number}_00000{number}", owner="ada", title=f"Job {number}",
+        id=f"job_{1000 + number}_00000{number}", owner=owner, title=f"Job {number}",
         status="queued", total_records=total, peers=peers, details_cid=cid,
         created_at=START.replace(minute=number), schema_generated_at=START, updated_at=START,
         creator=creator, inc=1,

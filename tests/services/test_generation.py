@@ -126,6 +126,28 @@ async def test_the_oldest_job_goes_first_and_one_at_a_time(world: World) -> None
     assert order == [early.id, late.id]
 
 
+async def test_however_much_one_user_asks_for_anothers_job_begins_soon(tmp_path: Path) -> None:
+    world = World(tmp_path, DATAGEN_MAX_CONCURRENT_JOBS_PER_INSTANCE="2",
+                  DATAGEN_MAX_RECORDS_PER_JOB="1000")
+    much = [world.hand_over(number, total=50 + number, owner="ada") for number in range(1, 7)]
+    little: list[Job] = []
+    begun: list[int] = []  # jobs in the order of their first calls, told by how many records
+
+    def script(call: ChatCall) -> ChatReply:
+        if not little:  # ada's have all places
+            little.append(world.hand_over(9, total=5, owner="ben"))
+        total = int(call.messages[-1].content.partition(" of ")[2].partition(",")[0])
+        if total not in begun:
+            begun.append(total)
+        return good(call)
+
+    await world.live(lambda: bool(little) and world.is_quiet(*much, *little),
+                     script={index: [script] * 10 for index in range(60)})
+    assert begun.index(5) <= 3
+    assert world.end(little[0])["ok"] == 5
+    assert all(world.end(job)["ok"] == job.total_records for job in much)
+
+
 async def test_several_jobs_share_the_calls_in_flight(tmp_path: Path) -> None:
     world = World(tmp_path, DATAGEN_MAX_CONCURRENT_JOBS_PER_INSTANCE="3")
     made = [world.hand_over(number, total=20) for number in (1, 2, 3)]
