@@ -187,6 +187,7 @@ def store_answer(data: bytes) -> None:
 _LINES = (b'{"i":0,"ok":true,"data":{"a":1,"b":"x"}}\n{"i":1,"ok":false,"error":"e","raw":"r"}\n',
           b'{"i":0,"ok":true,"data":{"a":1.0,"b":[1e22,null]}}',
           b'{"i":2,"ok":true,"data":{"a":-0.0}}',
+          b'{"i":3,"ok":true,"data":{"a":"\xed\xa0\x80"}}',
           b'{"i":3,"ok":true,"data":{"a":123456789012345678901234567890}}')
 
 
@@ -194,7 +195,9 @@ _LINES = (b'{"i":0,"ok":true,"data":{"a":1,"b":"x"}}\n{"i":1,"ok":false,"error":
         "are cut into blocks", _LINES)
 def stored_lines(data: bytes) -> None:
     for line in data.split(b"\n"):
-        assert repr(lines.read_line(line)) == repr(lines._read_exactly(line))
+        found = lines.read_line(line)
+        assert repr(found) == repr(lines._read_exactly(line))
+        assert found is None or json.dumps(found.data, ensure_ascii=False).encode()
     whole = repr(list(lines.lines_of(data)))
     for size in (1 + len(data) // 40, 64):
         cut = b"".join(lines.blocks(BytesIO(data), size=size, first=size))

@@ -55,3 +55,11 @@ def test_both_readers_read_every_number_alike(number: str, shape: str) -> None:
 ])
 def test_both_readers_agree_on_what_is_no_record(text: bytes) -> None:
     assert alike(lines.read_line(text), lines._read_exactly(text))
+
+
+@pytest.mark.parametrize("line", [
+    b'{"i":0,"ok":true,"data":{"a":"\xed\xa0\x80"}}',  # half a character, as no UTF-8 has it
+    '{"i":0,"ok":true,"data":{"a":"x"}}'.encode("utf-16-le"),
+    b'{"i":0,"ok":true,"data":{"\xff":1}}'])
+def test_a_line_that_is_no_utf8_is_no_result(line: bytes) -> None:
+    assert lines.read_line(line) is None
