@@ -80,7 +80,7 @@ def draw_progress() -> None:
     """The live part; a job that ends, or is asked to, redraws the whole page once."""
     require_user()  # a fragment runs without the page, for as long as the tab asks
     latest, now = load(), services.jobs.as_of()
-    if stage(latest) != stage(view):
+    if stage(latest) != stage(view) and not job_actions.is_being_typed(view):
         st.rerun()
     job_view.figures(latest, now)
     if latest.job.is_over:

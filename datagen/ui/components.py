@@ -32,7 +32,7 @@ _BADGES = {
 
 def title(text: str) -> None:
     """A page title; user text is never markup."""
-    st.html(f'<div class="dg-title">{html.escape(text)}</div>')
+    st.html(f'<div class="dg-title" role="heading" aria-level="1">{html.escape(text)}</div>')
 
 
 def quiet(text: str) -> None:
@@ -45,9 +45,10 @@ def prose(text: str) -> None:
     st.html(f'<div class="dg-text">{html.escape(text)}</div>')
 
 
-def busy(text: str) -> None:
-    """Something that takes a while is under way; ``text`` is our own or a number."""
-    st.html(f'<div class="dg-busy" role="status">{html.escape(text)}</div>')
+def busy(text: str, seconds: float) -> None:
+    """Something is under way, for so long by now; what counts up is not read out."""
+    st.html(f'<div class="dg-busy"><span role="status">{html.escape(text)}</span>'
+            f'<span aria-hidden="true">{seconds:.0f} s</span></div>')
 
 
 def status_badge(view: JobView) -> None:

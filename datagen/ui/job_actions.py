@@ -25,6 +25,16 @@ def question(view: JobView) -> None:
         _QUESTIONS[asked[1]](view)
 
 
+def is_asked() -> bool:
+    """Whether a question stands over a job's page."""
+    return _ASKED in st.session_state
+
+
+def is_being_typed(view: JobView) -> bool:
+    """Whether a new title is: a page that is drawn anew would put the old one back."""
+    return st.session_state.get(_ASKED) == (view.job.id, "rename")
+
+
 def _ask(view: JobView, question: str) -> None:
     st.session_state[_ASKED] = (view.job.id, question)
 
@@ -73,6 +83,7 @@ def delete_button(view: JobView) -> None:
 
 def say_deleted() -> None:
     """On the page that a deletion leads to: what was deleted."""
+    _nothing_asked()  # who went there with the browser's button left the question behind
     title = st.session_state.pop(_DELETED, None)
     if title is not None:
         st.toast(f"**{plain(title)}** was deleted.", icon=":material/delete:")

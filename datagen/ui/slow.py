@@ -45,11 +45,6 @@ def begin(name: str, act: Callable[[], object]) -> None:
     Thread(target=run, name=f"slow {name}", daemon=True).start()
 
 
-def is_under_way(name: str) -> bool:
-    """Whether it was begun and its outcome not taken yet."""
-    return name in _calls()
-
-
 def outcome(name: str, words: str) -> Any:
     """What it came to; None where it was not begun, or is under way, which ``words`` then tell.
 
@@ -80,6 +75,6 @@ def _watch(call: _Call, words: str) -> None:
         require_user()  # a fragment runs without the page, for as long as the tab asks
         if call.future.done():
             st.rerun()
-        components.busy(f"{words} {app().clock.monotonic() - call.begun:.0f} s")
+        components.busy(words, app().clock.monotonic() - call.begun)
 
     watch()

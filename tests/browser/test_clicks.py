@@ -110,11 +110,10 @@ def test_a_job_that_ends_takes_neither_a_question_away_nor_what_was_typed(
     page.get_by_role("button", name="Rename").click()
     title = page.get_by_role("dialog").get_by_label("Title")
     title.fill("Tickets of mine")
-    page.get_by_text("is ready: 300 records").wait_for()
     expect(page.get_by_text("300 / 300")).to_be_visible()
     expect(title).to_have_value("Tickets of mine")
     page.get_by_role("button", name="Rename it").click()
-    page.get_by_text("Tickets of mine").first.wait_for()
+    page.get_by_text("Tickets of mine is ready: 300 records").wait_for()
     page.get_by_role("button", name="Open table").wait_for()
 
 
