@@ -120,7 +120,7 @@ def test_a_job_that_ends_takes_neither_a_question_away_nor_what_was_typed(
 def test_the_download_box_stays_open_when_the_job_ends(
     page: Page, server: Server, newcomer: tuple[str, str]
 ) -> None:
-    _run(page, server, newcomer, 300)
+    _run(page, server, newcomer, 500)
     page.get_by_role("button", name="Download what is there").click()
     page.get_by_text("Options", exact=True).click()
     page.get_by_text("Semicolon").click()
