@@ -94,13 +94,16 @@ def _content(
 def _options(*, partial: bool, failed: int) -> Wish:
     with st.expander("Options", icon=":material/tune:"):
         safe = st.toggle("Keep texts from running as formulas", value=True, key="download_safe",
+                         persist_state="session",
                          help="CSV and Excel. Without it every text is exactly as it was made.")
         spread = st.toggle("A column for each nested field", key="download_spread",
+                           persist_state="session",
                            help="CSV, Excel and Parquet. Else nested values are JSON in one cell.")
-        bom = st.toggle("Mark CSV as UTF-8", key="download_bom",
+        bom = st.toggle("Mark CSV as UTF-8", key="download_bom", persist_state="session",
                         help="Then Excel shows letters such as é right when it opens the file.")
         delimiter = st.segmented_control("Between the cells of CSV", list(DELIMITERS),
                                          default="comma", key="download_delimiter",
+                                         persist_state="session",
                                          format_func=str.capitalize)
         null = bool(failed) and st.toggle("Keep failed records as null in JSON",
                                           key="download_null")
