@@ -9,7 +9,7 @@ import streamlit as st
 from datagen.domain.errors import DatagenError
 from datagen.domain.users import Role, User
 from datagen.services.administration import Member
-from datagen.ui import components
+from datagen.ui import components, dialogs
 from datagen.ui.session import app, require_user
 from datagen.ui.words import code, count, plain
 
@@ -76,7 +76,7 @@ def _actions(member: Member) -> list[str]:
     return ["Reset password", role, *(["Deactivate"] if member.account.active else [])]
 
 
-@st.dialog("Change account")
+@dialogs.asks("Change account")
 def _ask(member: Member, choice: str) -> None:
     user, name = require_user(), member.account.name  # a dialog runs without the page
     consequence, act = {
@@ -96,7 +96,7 @@ def _ask(member: Member, choice: str) -> None:
     _confirm(choice, act)
 
 
-@st.dialog("New account")
+@dialogs.asks("New account")
 def _create() -> None:
     user = require_user()  # a dialog runs without the page
     name = st.text_input("User name", max_chars=64, placeholder="ada")

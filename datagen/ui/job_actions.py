@@ -10,7 +10,7 @@ import streamlit as st
 from datagen.domain.errors import Conflict, DatagenError, NotThere
 from datagen.domain.requests import MAX_TITLE
 from datagen.services.jobs import JobView
-from datagen.ui import again, components, pages
+from datagen.ui import again, components, dialogs, pages
 from datagen.ui.session import app, require_user
 from datagen.ui.words import count, plain
 
@@ -23,11 +23,6 @@ def question(view: JobView) -> None:
     asked = st.session_state.get(_ASKED)
     if asked and asked[0] == view.job.id:
         _QUESTIONS[asked[1]](view)
-
-
-def is_asked() -> bool:
-    """Whether a question stands over a job's page."""
-    return _ASKED in st.session_state
 
 
 def is_being_typed(view: JobView) -> bool:
@@ -89,7 +84,7 @@ def say_deleted() -> None:
         st.toast(f"**{plain(title)}** was deleted.", icon=":material/delete:")
 
 
-@st.dialog("Rename this job", on_dismiss=_nothing_asked)
+@dialogs.asks("Rename this job", then=_nothing_asked)
 def ask_for_title(view: JobView) -> None:
     """The question for a job's new title."""
     user = require_user()  # a dialog runs without the page
@@ -109,7 +104,7 @@ def ask_for_title(view: JobView) -> None:
         st.rerun()
 
 
-@st.dialog("Cancel this job?", on_dismiss=_nothing_asked)
+@dialogs.asks("Cancel this job?", then=_nothing_asked)
 def ask_to_cancel(view: JobView) -> None:
     """The question before a job is cancelled."""
     user = require_user()  # a dialog runs without the page
@@ -122,7 +117,7 @@ def ask_to_cancel(view: JobView) -> None:
             icon=":material/stop_circle:", no="Let it run")
 
 
-@st.dialog("Generate the other records?", on_dismiss=_nothing_asked)
+@dialogs.asks("Generate the other records?", then=_nothing_asked)
 def ask_to_retry(view: JobView) -> None:
     """The question before a job's next round."""
     user = require_user()  # a dialog runs without the page
@@ -135,7 +130,7 @@ def ask_to_retry(view: JobView) -> None:
             icon=":material/replay:", no="Leave it so")
 
 
-@st.dialog("Close this job as it is?", on_dismiss=_nothing_asked)
+@dialogs.asks("Close this job as it is?", then=_nothing_asked)
 def ask_to_close(view: JobView) -> None:
     """The question before a job ends without most of its peers."""
     user = require_user()  # a dialog runs without the page
@@ -176,7 +171,7 @@ def _other_records(view: JobView) -> str:
     return f"Generate the other {view.retryable:,} records"
 
 
-@st.dialog("Delete this job?", on_dismiss=_nothing_asked)
+@dialogs.asks("Delete this job?", then=_nothing_asked)
 def ask_to_delete(view: JobView) -> None:
     """The question before a job is deleted."""
     user = require_user()  # a dialog runs without the page

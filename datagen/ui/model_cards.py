@@ -12,7 +12,7 @@ from datagen.domain.endpoints import dialect_for
 from datagen.domain.errors import DatagenError, ModelError, ModelRefused
 from datagen.domain.profiles import Profile
 from datagen.services.jobs import JobView
-from datagen.ui import components, model_form
+from datagen.ui import components, dialogs, model_form
 from datagen.ui.session import app, require_user
 from datagen.ui.words import count, duration, plain
 
@@ -80,7 +80,7 @@ def failure(exc: DatagenError) -> None:
     st.error(plain(f"{said}. {'' if advice in said else advice}"), icon=":material/error:")
 
 
-@st.dialog("Delete this model?")
+@dialogs.asks("Delete this model?")
 def ask_to_delete(profile: Profile, stopping: Sequence[JobView]) -> None:
     """The question before a profile goes."""
     _ask(f"**{plain(profile.name)}** and its key are deleted.", stopping,
@@ -88,7 +88,7 @@ def ask_to_delete(profile: Profile, stopping: Sequence[JobView]) -> None:
          act=lambda: app().profiles.delete(require_user(), profile.id))
 
 
-@st.dialog("Save, though jobs stop?")
+@dialogs.asks("Save, though jobs stop?")
 def ask_to_save(stopping: Sequence[JobView], save: Callable[[], object]) -> None:
     """The question before a profile leaves a server that open jobs need."""
     _ask("Its address changes, and keys go to their own address only.", stopping,

@@ -8,7 +8,7 @@ import streamlit as st
 
 from datagen.domain.errors import CutOff, DatagenError, StoreError
 from datagen.domain.users import User
-from datagen.ui import job_actions, session
+from datagen.ui import dialogs, session
 from datagen.ui.words import count, plain, when
 
 _LOG = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def watch(user: User) -> None:
         st.warning(f"{lost} since {when(stale_since, st.context.timezone)}. "
                    "This page shows what was last known and catches up by itself.",
                    icon=":material/cloud_off:")
-    if job_actions.is_asked():
+    if dialogs.is_open():
         return  # a toast would take the question's place: it comes after the answer
     waiting: set[str] = st.session_state.get(_OPEN, set())
     for view in jobs:

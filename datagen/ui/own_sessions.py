@@ -10,7 +10,7 @@ import streamlit as st
 from datagen.domain.errors import NotThere
 from datagen.domain.users import User
 from datagen.services.open_sessions import OpenSession
-from datagen.ui import components
+from datagen.ui import components, dialogs
 from datagen.ui.session import app, require_user
 from datagen.ui.words import plain
 
@@ -57,7 +57,7 @@ def _row(user: User, one: OpenSession, *, is_present: bool) -> None:
             st.rerun()
 
 
-@st.dialog("Sign out everywhere")
+@dialogs.asks("Sign out everywhere")
 def _everywhere() -> None:
     user = require_user()  # a dialog runs without the page
     st.markdown("Every session of yours ends, this one too. Personal tokens go on working.")

@@ -10,7 +10,7 @@ import streamlit as st
 from datagen.domain.errors import DatagenError, NotThere
 from datagen.domain.tokens import MAX_NAME, Token
 from datagen.domain.users import User
-from datagen.ui import components
+from datagen.ui import components, dialogs
 from datagen.ui.session import app, require_user
 from datagen.ui.words import plain
 
@@ -57,7 +57,7 @@ def _row(user: User, token: Token) -> None:
             _revoke(token)
 
 
-@st.dialog("Revoke token")
+@dialogs.asks("Revoke token")
 def _revoke(token: Token) -> None:
     user = require_user()  # a dialog runs without the page
     st.markdown(f"Scripts that use **{plain(token.name)}** are refused from now on. "

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from datagen.ui import notices, pages, session
+from datagen.ui import dialogs, notices, pages, session
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -49,4 +49,5 @@ if choice == "Sign out":
     st.stop()
 
 notices.watch(user)
+dialogs.begin()
 page.run()

@@ -23,7 +23,7 @@ def seed() -> int:
 @pytest.mark.parametrize("who", ["ada", "root"])
 def test_a_short_run_with_all_checks_finds_nothing(tmp_path: Path, who: str) -> None:
     with serving(tmp_path) as (site, origin):
-        outcome = judge(site, origin, who, seconds=8, seed=seed())
+        outcome = judge(site, origin, who, seconds=6, seed=seed())
     assert outcome.passed, outcome.said
     assert outcome.cases > 50
 
@@ -35,7 +35,7 @@ def test_a_status_that_nobody_told_of_is_found(tmp_path: Path, status: int) -> N
         return JSONResponse({"error": "Broken."}, status)
 
     with mock.patch.object(tasks._Tasks, "metrics", broken), serving(tmp_path) as (site, origin):
-        outcome = judge(site, origin, "ada", seconds=5, seed=1,
+        outcome = judge(site, origin, "ada", seconds=3, seed=1,
                         more=["--include-path", "/api/metrics", "--phases", "fuzzing"])
     assert not outcome.passed
     assert str(status) in outcome.said

@@ -13,7 +13,7 @@ from pathlib import Path
 import files
 import pytest
 from live import Server, draft_example, sign_in, up, use_example
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocket, expect
 
 from tests.model_process import MODEL, model_process
 
@@ -115,6 +115,24 @@ def test_a_job_that_ends_takes_neither_a_question_away_nor_what_was_typed(
     page.get_by_role("button", name="Rename it").click()
     page.get_by_text("Tickets of mine is ready: 300 records").wait_for()
     page.get_by_role("button", name="Open table").wait_for()
+
+
+def test_a_job_that_ends_takes_no_question_of_another_page_away(
+    page: Page, server: Server, newcomer: tuple[str, str]
+) -> None:
+    _run(page, server, newcomer, 120)
+    tabs: list[WebSocket] = []
+    page.on("websocket", lambda tab: tabs.append(tab))
+    page.goto(f"{server.url}/account")
+    page.get_by_role("button", name="Sign out everywhere").click()
+    keep = page.get_by_role("button", name="Keep them")
+    keep.wait_for()
+    while page.request.get(f"{server.url}/api/tasks").json()["jobs"][0]["status"] == "running":
+        tabs[-1].wait_for_event("framereceived")
+    for _ in range(3):  # what the page says of itself, every 5 s
+        tabs[-1].wait_for_event("framereceived")
+    keep.click()
+    page.get_by_text("is ready: 120 records").wait_for()
 
 
 def test_the_download_box_stays_open_when_the_job_ends(
