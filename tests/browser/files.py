@@ -20,3 +20,11 @@ def taken(page: Page, form: str) -> Download:
     with page.expect_download() as download:
         place.click()
     return download.value
+
+
+def open_options(page: Page) -> None:
+    """How files are written, once that has unfolded: a press on what moves may miss it."""
+    page.get_by_text("Options", exact=True).click()
+    page.get_by_text("Semicolon").wait_for()
+    page.wait_for_function("""() => document.getAnimations().every(one =>
+        one.playState !== 'running' || one.effect.getComputedTiming().iterations === Infinity)""")

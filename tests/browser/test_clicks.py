@@ -74,8 +74,7 @@ def test_two_options_changed_at_once_both_change_the_file(
     page.get_by_role("button", name="Create dataset").click()
     page.get_by_role("button", name="Open table").wait_for()
     link = files.link(page, "CSV")
-    page.get_by_text("Options", exact=True).click()
-    page.get_by_text("Semicolon").wait_for()
+    files.open_options(page)
     with held_up(server):
         page.get_by_text("Semicolon").click()
         page.get_by_text("Keep texts from running").click()
@@ -140,7 +139,7 @@ def test_the_download_box_stays_open_when_the_job_ends(
 ) -> None:
     _run(page, server, newcomer, 500)
     page.get_by_role("button", name="Download what is there").click()
-    page.get_by_text("Options", exact=True).click()
+    files.open_options(page)
     page.get_by_text("Semicolon").click()
     page.get_by_role("button", name="Open table").wait_for()
     link = page.get_by_role("link", name="Download CSV")

@@ -57,7 +57,7 @@ def test_options_of_the_box_change_the_file(
     page.get_by_role("button", name="Open table").wait_for()
     link = files.link(page, "CSV")
     expect(page.get_by_text("CSV gets an apostrophe")).to_be_visible()
-    page.get_by_text("Options", exact=True).click()
+    files.open_options(page)
     page.get_by_text("Semicolon").click()
     page.get_by_text("Keep texts from running").click()
     expect(link).to_have_attribute("href", re.compile("safe=false.*delimiter=semicolon"))
