@@ -47,9 +47,11 @@ def watch(user: User) -> None:
         st.warning(f"{lost} since {when(stale_since, st.context.timezone)}. "
                    "This page shows what was last known and catches up by itself.",
                    icon=":material/cloud_off:")
-    if dialogs.is_open():
-        return  # a toast would take the question's place: it comes after the answer
     waiting: set[str] = st.session_state.get(_OPEN, set())
+    now_open = {view.job.id for view in jobs if not view.job.is_over}
+    if dialogs.is_open():  # a toast would take the question's place: it comes after the answer
+        st.session_state[_OPEN] = waiting | now_open
+        return
     for view in jobs:
         if view.job.id in waiting and view.job.is_over:
             if view.job.status == "succeeded":
@@ -63,4 +65,4 @@ def watch(user: User) -> None:
                 st.toast(f"**{plain(view.job.title)}** failed. "
                          f"{plain(view.job.error or '')}", icon=":material/error:",
                          duration="long")
-    st.session_state[_OPEN] = {view.job.id for view in jobs if not view.job.is_over}
+    st.session_state[_OPEN] = now_open
