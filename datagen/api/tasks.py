@@ -18,7 +18,7 @@ from starlette.types import Scope
 
 from datagen.api.downloads import Downloads, Sent, pieces, read_wish, whole_in
 from datagen.api.errors import Handler, answering, read_json
-from datagen.api.turns import Turns
+from datagen.api.fair import Fair
 from datagen.domain.api.description import MAX_PAGE
 from datagen.domain.downloads import Wish
 from datagen.domain.errors import InputError, Problem
@@ -81,7 +81,7 @@ class _Tasks:
     """The handlers; services are called in a thread, since stores may take their time."""
 
     def __init__(self, services: Services) -> None:
-        self._services, self._downloads, self._turns = services, Downloads(), Turns()
+        self._services, self._downloads, self._fair = services, Downloads(), Fair()
 
     async def draft(self, request: Request) -> Response:
         """One inference call makes a schema."""
@@ -184,13 +184,13 @@ class _Tasks:
                                total=(view.offered or view.job).total_generated)
             return chain([next(page)], page)  # what comes before them is read to its first part
 
-        page = await self._turns.run(user.name, begun)
-        return StreamingResponse(pieces(page, self._turns.lanes), media_type="application/json")
+        page = await self._fair.run(user.name, begun)
+        return StreamingResponse(pieces(page, self._fair.lanes), media_type="application/json")
 
     async def quality(self, request: Request) -> Response:
         """What each column holds, and why records failed."""
         user, job_id = _user(request), request.path_params["id"]
-        return JSONResponse(await self._turns.run(
+        return JSONResponse(await self._fair.run(
             user.name, quality_answer, self._services.datasets, user, job_id))
 
     async def export(self, request: Request) -> Response:

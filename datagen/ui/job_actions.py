@@ -38,6 +38,11 @@ def _nothing_asked() -> None:
     st.session_state.pop(_ASKED, None)
 
 
+def _answered() -> None:
+    _nothing_asked()
+    st.rerun()
+
+
 def cancel_button(view: JobView) -> None:
     """For a job that is open and was not cancelled yet."""
     if st.button("Cancel", icon=":material/stop_circle:", disabled=view.is_ending):
@@ -100,8 +105,7 @@ def ask_for_title(view: JobView) -> None:
             st.error(plain(str(exc)), icon=":material/error:")
             return
     if confirmed or declined:
-        _nothing_asked()
-        st.rerun()
+        _answered()
 
 
 @dialogs.asks("Cancel this job?", then=_nothing_asked)
@@ -158,8 +162,7 @@ def _follow(act: Callable[[], None], *, yes: str, icon: str, no: str) -> None:
             st.error(plain(str(exc)), icon=":material/cloud_off:")
             return
     if confirmed or declined:
-        _nothing_asked()
-        st.rerun()
+        _answered()
 
 
 def _other_records(view: JobView) -> str:
@@ -197,8 +200,7 @@ def ask_to_delete(view: JobView) -> None:
         st.session_state[_DELETED] = view.job.title
         st.switch_page(pages.JOBS)
     if no:
-        _nothing_asked()
-        st.rerun()
+        _answered()
 
 
 _QUESTIONS = {"rename": ask_for_title, "cancel": ask_to_cancel, "retry": ask_to_retry,

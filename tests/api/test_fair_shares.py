@@ -16,8 +16,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from datagen.api import downloads
 from datagen.api.downloads import Downloads
+from datagen.api.fair import IN_LINE, OF_ONE, Fair
 from datagen.api.tasks import task_routes
-from datagen.api.turns import IN_LINE, OF_ONE, Turns
 from datagen.domain.errors import TooManyTries
 from datagen.domain.users import User
 from datagen.services.datasets import Export, Preparation
@@ -105,7 +105,7 @@ async def test_a_chunk_goes_in_pieces_and_is_whole() -> None:
 
 
 async def test_one_who_asks_for_much_at_once_waits_and_others_do_not() -> None:
-    turns, go, running = Turns(), threading.Event(), list[str]()
+    turns, go, running = Fair(), threading.Event(), list[str]()
 
     def read(name: str) -> str:
         running.append(name)

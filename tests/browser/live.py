@@ -100,6 +100,17 @@ def use_example(page: Page, title: str) -> None:
     page.get_by_role("button", name="Draft schema").wait_for()
 
 
+def start_job(page: Page, server: Server, who: tuple[str, str], records: int) -> None:
+    """From the sign-in page of somebody without a job to the page of one that is under way."""
+    sign_in(page, server, *who)
+    draft_example(page, "Support tickets")
+    page.get_by_text("What you asked for").click()
+    page.get_by_role("spinbutton", name="Number of records").fill(str(records))
+    page.keyboard.press("Tab")
+    page.get_by_role("button", name="Create dataset").click()
+    page.get_by_role("tab", name="Progress").wait_for()
+
+
 def draft_example(page: Page, title: str) -> None:
     """The same, to the schema that is drafted of it."""
     use_example(page, title)

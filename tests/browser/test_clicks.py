@@ -12,7 +12,7 @@ from pathlib import Path
 
 import files
 import pytest
-from live import Server, draft_example, sign_in, up, use_example
+from live import Server, draft_example, sign_in, start_job, up, use_example
 from playwright.sync_api import Page, WebSocket, expect
 
 from tests.model_process import MODEL, model_process
@@ -42,11 +42,7 @@ def test_a_button_does_its_work_though_something_else_is_clicked_at_once(
 ) -> None:
     sign_in(page, server, *newcomer)
     use_example(page, "Support tickets")
-    mode = page.get_by_text("Dataset mode")
-    mode.wait_for()
-    with held_up(server):
-        page.get_by_role("button", name="Draft schema").click()
-        mode.click()
+    _press_and_touch(page, server, "Draft schema")
     page.get_by_role("button", name="Create dataset").wait_for()
     page.get_by_text("What you asked for").click()
     expect(page.get_by_role("switch", name="Dataset mode")).to_be_checked()
@@ -58,11 +54,7 @@ def test_who_clicks_once_more_on_a_page_that_was_left_is_not_taken_back(
     sign_in(page, server, *newcomer)
     draft_example(page, "Support tickets")
     page.get_by_text("What you asked for").click()
-    mode = page.get_by_text("Dataset mode")
-    mode.wait_for()
-    with held_up(server):
-        page.get_by_role("button", name="Create dataset").click()
-        mode.click()
+    _press_and_touch(page, server, "Create dataset")
     page.get_by_role("button", name="Open table").wait_for()
 
 
@@ -148,11 +140,15 @@ def test_the_download_box_stays_open_when_the_job_ends(
 
 
 def _run(page: Page, server: Server, who: tuple[str, str], records: int) -> None:
-    """A job that is under way."""
-    sign_in(page, server, *who)
-    draft_example(page, "Support tickets")
-    page.get_by_text("What you asked for").click()
-    page.get_by_role("spinbutton", name="Number of records").fill(str(records))
-    page.keyboard.press("Tab")
-    page.get_by_role("button", name="Create dataset").click()
+    """A job that is under way, with some records."""
+    start_job(page, server, who, records)
     page.get_by_role("button", name="Download what is there").wait_for()
+
+
+def _press_and_touch(page: Page, server: Server, button: str) -> None:
+    """Both before the server hears of the first."""
+    mode = page.get_by_text("Dataset mode")
+    mode.wait_for()
+    with held_up(server):
+        page.get_by_role("button", name=button).click()
+        mode.click()

@@ -10,25 +10,15 @@ import zipfile
 import files
 import openpyxl
 import pandas as pd
-from live import Server, draft_example, sign_in
+from live import Server, start_job
 from playwright.sync_api import Page, expect
 from pyarrow import parquet
-
-
-def make(page: Page, server: Server, who: tuple[str, str], records: int) -> None:
-    sign_in(page, server, *who)
-    draft_example(page, "Support tickets")
-    page.get_by_text("What you asked for").click()
-    page.get_by_role("spinbutton", name="Number of records").fill(str(records))
-    page.keyboard.press("Tab")
-    page.get_by_role("button", name="Create dataset").click()
-    page.get_by_role("tab", name="Progress").wait_for()
 
 
 def test_a_dataset_is_taken_in_every_form(
     page: Page, server: Server, newcomer: tuple[str, str]
 ) -> None:
-    make(page, server, newcomer, 12)
+    start_job(page, server, newcomer, 12)
     page.get_by_role("button", name="Open table").wait_for()
 
     records = json.loads(files.taken(page, "JSON").path().read_text())
@@ -53,7 +43,7 @@ def test_a_dataset_is_taken_in_every_form(
 def test_options_of_the_box_change_the_file(
     page: Page, server: Server, newcomer: tuple[str, str]
 ) -> None:
-    make(page, server, newcomer, 3)
+    start_job(page, server, newcomer, 3)
     page.get_by_role("button", name="Open table").wait_for()
     link = files.link(page, "CSV")
     expect(page.get_by_text("CSV gets an apostrophe")).to_be_visible()
@@ -69,7 +59,7 @@ def test_of_a_running_job_there_is_a_file_that_says_so(
     page: Page, server: Server, newcomer: tuple[str, str]
 ) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
-    make(page, server, newcomer, 800)
+    start_job(page, server, newcomer, 800)
     page.get_by_role("button", name="Download what is there").click()
     expect(page.get_by_text(re.compile(r"of 800 records so far"))).to_be_visible()
     download = files.taken(page, "CSV")

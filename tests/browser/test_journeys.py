@@ -11,7 +11,7 @@ import files
 import jwt
 import pytest
 from journey import from_sign_in_to_a_csv, schema_json
-from live import PATIENCE, Server, draft_example, sign_in
+from live import PATIENCE, Server, sign_in
 from playwright.sync_api import Browser, Page, expect
 
 pytestmark = pytest.mark.browser
@@ -55,13 +55,7 @@ def test_a_dropped_or_chosen_sample_becomes_a_schema_without_a_description(
 def test_a_running_job_is_cancelled_its_records_are_taken_and_it_is_deleted(
     page: Page, server: Server, newcomer: tuple[str, str]
 ) -> None:
-    sign_in(page, server, *newcomer)
-    draft_example(page, "Support tickets")
-    page.get_by_text("What you asked for").click()
-    page.get_by_role("spinbutton", name="Number of records").fill("800")
-    page.keyboard.press("Tab")
-    page.get_by_role("button", name="Create dataset").click()
-    page.get_by_role("tab", name="Progress").wait_for()
+    start_job(page, server, newcomer, 800)
     expect(page.get_by_text(re.compile(r"^[1-9]\d\d / 800$"))).to_be_visible()
 
     page.get_by_role("button", name="Cancel").click()

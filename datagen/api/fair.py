@@ -19,7 +19,7 @@ IN_LINE = 30  # calls of one user, those that wait for their turn included
 _AGAIN = 2.0  # seconds
 
 
-class Turns:
+class Fair:
     """For one event loop."""
 
     def __init__(self) -> None:
