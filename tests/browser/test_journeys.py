@@ -11,7 +11,7 @@ import files
 import jwt
 import pytest
 from journey import from_sign_in_to_a_csv, schema_json
-from live import PATIENCE, Server, sign_in
+from live import PATIENCE, Server, sign_in, start_job
 from playwright.sync_api import Browser, Page, expect
 
 pytestmark = pytest.mark.browser
