@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import Download, Locator, Page
 
 
 def link(page: Page, form: str) -> Locator:
     """The box's link to that form, with the box open."""
-    found = page.get_by_role("link", name=f"Download {form}", exact=False)
-    if not found.first.is_visible():
-        page.get_by_role("button", name="Download", exact=True).click()
-    found.first.wait_for()
-    return found.first
+    box = page.get_by_role("button", name=re.compile("^Download( what is there)?$"))
+    if box.get_attribute("aria-expanded") != "true":
+        box.click()
+    found = page.get_by_role("link", name=f"Download {form}", exact=False).first
+    found.wait_for()
+    return found
 
 
 def taken(page: Page, form: str) -> Download:
