@@ -14,8 +14,9 @@ from datagen.domain.errors import NotThere, StoreError
 from datagen.domain.exports import ResultLine
 from datagen.domain.users import User
 from datagen.ports import Clock, FileStore
-from datagen.services import beginning, building, tables
+from datagen.services import beginning, building, column_profile, tables
 from datagen.services import columns as columnar
+from datagen.services.column_profile import Bin, ColumnProfile, Top
 from datagen.services.columns import Column, Table
 from datagen.services.exports import Export, Exports, is_prepared
 from datagen.services.failures import Failure, FailureGroup, grouped, some_of
@@ -24,7 +25,7 @@ from datagen.services.locks import Locks
 from datagen.services.patience import NotYetError, Patience
 from datagen.services.preparing import Preparation
 from datagen.services.reading import Reader, Records
-from datagen.services.tables import Bin, ColumnProfile, Filter, Page, Top
+from datagen.services.tables import Filter, Page
 
 __all__ = ["Bin", "Column", "ColumnProfile", "Datasets", "Export", "Failure",
            "FailureGroup", "Filter", "Page", "Preparation", "ResultLine", "Top", "Wish"]
@@ -144,7 +145,7 @@ class Datasets:
         key = f"{job_id} {self._reader.records(user, job_id).fingerprint}"
         with self._locks.of(f"profile {key}"):
             known = self._profiles.get(key)
-            return known or self._profiles.put(key, self._ask(user, job_id, tables.profile))
+            return known or self._profiles.put(key, self._ask(user, job_id, column_profile.profile))
 
     def records(
         self, user: User, job_id: str, *, offset: int, limit: int

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # heavy libraries are loaded by the first dataset that is loo
     import pyarrow as pa
 
 Kind: TypeAlias = Literal["integer", "number", "boolean", "date", "datetime", "text", "json"]
+TEXT: frozenset[Kind] = frozenset({"text", "json"})  # what a table keeps as it is written
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _DATETIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d.*")

@@ -8,8 +8,8 @@ from typing import Any
 
 from datagen.domain.users import User
 from datagen.protocol.fields import to_iso, without_none
+from datagen.services.column_profile import ColumnProfile
 from datagen.services.datasets import Datasets
-from datagen.services.tables import ColumnProfile
 
 
 def quality_answer(datasets: Datasets, user: User, job_id: str) -> dict[str, Any]:

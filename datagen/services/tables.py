@@ -1,8 +1,7 @@
-"""Questions to a columnar file: one page of it, and what each column holds."""
+"""Questions to a columnar file: one page of what search and filters leave, in any order."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from datagen.domain.errors import InputError, Problem, TooWide
 from datagen.services.columns import INDEX, Column, Table
-from datagen.services.kinds import Kind
+from datagen.services.kinds import TEXT, Kind
 
 if TYPE_CHECKING:  # heavy libraries are loaded by the first dataset that is looked at
     import pandas as pd
@@ -18,13 +17,8 @@ if TYPE_CHECKING:  # heavy libraries are loaded by the first dataset that is loo
 
 MAX_PAGE = 1_000  # rows
 MAX_SHOWN = 1_000  # columns: each is looked at by itself, for some milliseconds
-BINS = 12
-TOP = 20  # most frequent texts a profile names; as many can be filtered by
-_TOP_WIDTH = 200  # characters of such a text
 _PATTERN = 200  # characters of a search that become a pattern
-_EXACT_ROWS = 1_000_000  # up to here distinct values are counted, beyond estimated
 _MOST = 2**63  # a column's whole numbers are below
-_TEXT: frozenset[Kind] = frozenset({"text", "json"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,47 +41,6 @@ class Page:
     matching: int  # of them, those that search and filters leave
 
 
-@dataclass(frozen=True, kw_only=True)
-class Bin:
-    """One bar of a histogram: from ``low`` to below ``high``; the last one holds its end too."""
-
-    low: float
-    high: float
-    count: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Top:
-    """A frequent text, cut to 200 characters."""
-
-    value: str
-    count: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class ColumnProfile:
-    """What one column holds; fields that make no sense for its kind are None or empty."""
-
-    name: str
-    kind: Kind
-    rows: int
-    filled: int  # cells that are not null
-    distinct: int  # different values; an estimate beyond a million rows
-    low: Any = None  # least number, date or time
-    high: Any = None
-    mean: float | None = None
-    bins: tuple[Bin, ...] = ()
-    top: tuple[Top, ...] = ()  # most frequent first
-    shortest: int | None = None  # characters
-    longest: int | None = None
-    true_share: float | None = None  # of the filled cells, 0-1
-
-    @property
-    def filled_share(self) -> float:
-        """0-1; 1 when there is no row."""
-        return self.filled / self.rows if self.rows else 1.0
-
-
 def page(
     table: Table,
     *,
@@ -104,7 +57,7 @@ def page(
     """
     import polars as pl
 
-    _check_shown(table)
+    check_shown(table)
     if offset < 0 or not 1 <= limit <= MAX_PAGE:
         raise InputError(f"A page has from 1 to {MAX_PAGE} rows and starts at 0 or later.")
     rows = table.scan()
@@ -114,7 +67,7 @@ def page(
     if sort is not None:
         column = _column(table, sort)
         key = pl.col(_stored_name(table, sort))
-        if column is not None and column.kind in _TEXT:
+        if column is not None and column.kind in TEXT:
             key = key.str.to_lowercase()
         for condition in conditions:
             rows = rows.filter(condition)
@@ -150,13 +103,8 @@ def _matching(
     return shown.collect(engine="streaming"), len(places)
 
 
-def profile(table: Table) -> tuple[ColumnProfile, ...]:
-    """What each column holds, in the columns' order. Raises TooWide."""
-    _check_shown(table)
-    return tuple(_profile(table, column, f"c{n}") for n, column in enumerate(table.columns))
-
-
-def _check_shown(table: Table) -> None:
+def check_shown(table: Table) -> None:
+    """Raises TooWide for a table of more columns than a page can show."""
     if len(table.columns) > MAX_SHOWN:
         raise TooWide(f"This dataset has {len(table.columns):,} columns: more than can be shown "
                       "here. Its downloads have them all.")
@@ -196,7 +144,7 @@ def _stored_name(table: Table, name: str) -> str:
 def _found(table: Table, search: str) -> pl.Expr:
     import polars as pl
 
-    cells = [pl.col(f"c{n}") for n, column in enumerate(table.columns) if column.kind in _TEXT]
+    cells = [pl.col(f"c{n}") for n, column in enumerate(table.columns) if column.kind in TEXT]
     if len(search) <= _PATTERN:  # far quicker than making all texts small first
         wanted = f"(?i){pl.escape_regex(search)}"
         found = [cell.str.contains(wanted) for cell in cells]
@@ -244,63 +192,7 @@ def _fitting(kind: Kind, name: str, value: Any) -> Any:
     if kind in {"integer", "number"} and (
             isinstance(value, float) or (type(value) is int and -_MOST <= value < _MOST)):
         return value
-    if isinstance(value, bool if kind == "boolean" else str if kind in _TEXT else ()):
+    if isinstance(value, bool if kind == "boolean" else str if kind in TEXT else ()):
         return value
     raise InputError("A filter does not fit its column.",
                      [Problem(path=name, message=f"The column holds {kind} values.")])
-
-
-def _profile(table: Table, column: Column, stored: str) -> ColumnProfile:
-    import polars as pl
-
-    rows = table.scan().select(pl.col(stored).alias("x"))
-    x = pl.col("x").drop_nulls()
-    distinct = x.n_unique() if table.rows <= _EXACT_ROWS else \
-        pl.min_horizontal(x.approx_n_unique(), x.len())  # it may be 10 % too high
-    wanted = {"filled": x.len(), "distinct": distinct}
-    if column.kind in {"integer", "number", "date", "datetime"}:
-        wanted |= {"low": x.min(), "high": x.max()}
-    if column.kind in {"integer", "number"}:
-        wanted |= {"mean": x.mean()}
-    if column.kind in _TEXT:
-        wanted |= {"shortest": x.str.len_chars().min(), "longest": x.str.len_chars().max()}
-    if column.kind == "boolean":
-        wanted |= {"true_share": x.mean()}
-    said = rows.select(**wanted).collect().row(0, named=True)
-    top: tuple[Top, ...] = ()
-    if column.kind in _TEXT:
-        top = _top(rows)
-    bins = _bins(rows, said["low"], said["high"]) if "mean" in said else ()
-    return ColumnProfile(
-        name=column.name, kind=column.kind, rows=table.rows, top=top, bins=bins, **said
-    )
-
-
-def _top(rows: pl.LazyFrame) -> tuple[Top, ...]:
-    import polars as pl
-
-    found = (
-        rows.drop_nulls().group_by("x").agg(pl.len().alias("n"))
-        .sort(["n", "x"], descending=[True, False]).head(TOP).collect()
-    )
-    return tuple(Top(value=value[:_TOP_WIDTH], count=n) for value, n in found.iter_rows())
-
-
-def _bins(rows: pl.LazyFrame, low: float | None, high: float | None) -> tuple[Bin, ...]:
-    import polars as pl
-
-    if low is None or high is None:
-        return ()
-    low, high = float(low), float(high)
-    width = (high - low) / BINS
-    if width == 0 or not math.isfinite(width):
-        count = rows.select(pl.col("x").count()).collect().item()
-        return (Bin(low=low, high=high, count=count),)
-    place = ((pl.col("x").cast(pl.Float64) - low) / width).floor().clip(0, BINS - 1)
-    found = rows.drop_nulls().group_by(place.cast(pl.Int32).alias("b")).agg(pl.len()).collect()
-    counts = dict(found.iter_rows())
-    return tuple(
-        Bin(low=low + n * width, high=high if n == BINS - 1 else low + (n + 1) * width,
-            count=counts.get(n, 0))
-        for n in range(BINS)
-    )

@@ -65,6 +65,13 @@ def write_workbook(
         _describe(_Sheet(book.add_worksheet("Fields"), book, safe=safe), fields, told)
 
 
+class _Exact(float):
+    """Stands in the file with all its digits: XlsxWriter asks for 16, and some need 17."""
+
+    def __format__(self, spec: str) -> str:
+        return repr(float(self)).upper()
+
+
 class _Sheet:
     """A sheet with its formats."""
 
@@ -107,7 +114,9 @@ class _Sheet:
         sheet = self.sheet
         if isinstance(value, bool):
             sheet.write_boolean(at, n, value, form)
-        elif isinstance(value, float) or (isinstance(value, int) and abs(value) <= _EXACT):
+        elif isinstance(value, float):
+            sheet.write_number(at, n, _Exact(value), form)
+        elif isinstance(value, int) and abs(value) <= _EXACT:
             sheet.write_number(at, n, value, form)
         elif isinstance(value, datetime) and value.date() >= _FIRST_DAY:
             sheet.write_datetime(at, n, value.astimezone(UTC).replace(tzinfo=None), self._time)

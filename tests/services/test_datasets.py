@@ -27,8 +27,9 @@ from datagen.services import building
 from datagen.services import columns as columnar
 from datagen.services.answers import record_page
 from datagen.services.blocks import blocks_of
+from datagen.services.column_profile import TOP
 from datagen.services.datasets import Filter, ResultLine
-from datagen.services.tables import MAX_SHOWN, TOP
+from datagen.services.tables import MAX_SHOWN
 from tests.editions import sealed
 
 TYPES: Mapping[str, Any] = {
