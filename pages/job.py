@@ -13,9 +13,7 @@ from datagen.ui import (
     components,
     downloads,
     job_actions,
-    job_calls,
-    job_failures,
-    job_peers,
+    job_progress,
     job_view,
     pages,
 )
@@ -49,14 +47,7 @@ with st.container(horizontal=True, vertical_alignment="center",
         job_actions.rename_button(view)
     with st.container(horizontal=True, width="content"):
         with st.container(horizontal=True, width="content"):  # the box after it stays in its place
-            if view.job.is_over:
-                job_actions.delete_button(view)
-                job_actions.retry_button(view)
-            elif view.not_closed:
-                job_actions.close_button(view)
-            else:
-                job_actions.cancel_button(view)
-            job_actions.again_button(view)
+            job_actions.buttons(view)
             has_rows = bool(view.offered and view.offered.total_ok)
             if has_rows and st.button("Open table", icon=":material/table_chart:"):
                 st.switch_page(pages.DATASET, query_params={"id": job_id})
@@ -83,29 +74,12 @@ def draw_progress() -> None:
     if stage(latest) != stage(view) and not job_actions.is_being_typed(view):
         st.rerun()
     job_view.figures(latest, now)
-    if latest.job.is_over:
-        if live(latest):
-            components.quiet("What each peer did can't be read yet; it appears by itself.")
-            return
-        if latest.job.total_failed:
-            job_failures.draw(user, job_id)
-        job_peers.peers(latest)
-        job_calls.draw(latest)
-        job_view.converted(latest)
-        return
-    if len(latest.job.peers) > 1:  # what is to be said of them takes room
-        job_peers.peers(latest)
-    if latest.not_closed:
-        return
-    left, right = st.columns([2, 3] if len(latest.job.peers) > 1 else [2, 5])
-    with left:
-        job_peers.in_flight(latest, now)
-    with right:
-        if len(latest.job.peers) == 1:
-            job_peers.peers(latest)
-        job_calls.draw(latest)
-        job_view.converted(latest)
-        job_view.latest_failures(latest)
+    if not latest.job.is_over:
+        job_progress.of_running(latest, now)
+    elif live(latest):
+        components.quiet("What each peer did can't be read yet; it appears by itself.")
+    else:
+        job_progress.of_finished(user, latest)
 
 
 progress_tab, schema_tab, details_tab = st.tabs(["Progress", "Schema", "Details"])

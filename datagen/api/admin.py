@@ -11,9 +11,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from datagen.api.auth import session_of
-from datagen.api.downloads import whole_in
-from datagen.api.errors import answering, read_json, read_names
+from datagen.api.errors import answering
 from datagen.api.headers import client_address
+from datagen.api.inputs import read_json, read_names, whole_in
 from datagen.domain.errors import InputError, Problem
 from datagen.domain.users import Role, User
 from datagen.services.administration import must_be_admin

@@ -13,7 +13,7 @@ from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from datagen.api.errors import ACCOUNTS_AWAY, read_json
+from datagen.api.errors import ACCOUNTS_AWAY
 from datagen.api.headers import (
     DEVICE,
     Networks,
@@ -22,6 +22,7 @@ from datagen.api.headers import (
     set_session,
     token_of,
 )
+from datagen.api.inputs import read_json
 from datagen.domain.errors import (
     InputError,
     Problem,

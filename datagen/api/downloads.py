@@ -5,7 +5,6 @@ Without a query it is what the earlier application gave.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
@@ -40,17 +39,6 @@ def read_wish(query: Mapping[str, str]) -> Wish:
         partial=said["partial"] == "true", delimiter=DELIMITERS[said["delimiter"]],
         bom=said["bom"] == "true", spread=said["nested"] == "columns",
     )
-
-
-def whole_in(
-    query: Mapping[str, str], name: str, default: int, *, least: int = 0, most: int
-) -> int:
-    """A whole number of a query. Raises InputError."""
-    said = query.get(name, str(default))
-    if not re.fullmatch(r"[0-9]{1,15}", said) or not least <= int(said) <= most:
-        message = f"{name} must be a whole number from {least:,} to {most:,}."
-        raise InputError(message, [Problem(path=name, message=message)])
-    return int(said)
 
 
 class Downloads:

@@ -7,7 +7,6 @@ Every handler is wrapped in ``answering``; what it raises becomes
 from __future__ import annotations
 
 import functools
-import json
 import logging
 import math
 from collections.abc import Awaitable, Callable
@@ -115,38 +114,3 @@ def answering(handler: Handler) -> Handler:
             return answer_for(exc)
 
     return wrapped
-
-
-async def read_json(request: Request) -> dict[str, Any]:
-    """The JSON object a request carries; the gate bounds its size.
-
-    Raises RequestError (415) for another kind of body, InputError for anything
-    that is not a JSON object.
-    """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise RequestError(415, SEND_JSON)
-    body = await request.body()
-    try:
-        value = json.loads(body, parse_constant=_no_constant)
-        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair can't be stored
-    except (ValueError, RecursionError) as exc:
-        raise InputError("The request's body is not valid JSON.") from exc
-    if not isinstance(value, dict):
-        raise InputError("The request's body must be a JSON object.")
-    return {name: _whole(one) for name, one in value.items()}
-
-
-async def read_names(request: Request) -> dict[str, Any]:
-    """What the query names, else the body, else nothing. Raises as `read_json` does."""
-    is_empty = "content-type" not in request.headers and not await request.body()
-    return dict(request.query_params) or ({} if is_empty else await read_json(request))
-
-
-def _whole(value: Any) -> Any:
-    """20 for 20.0, which JSON takes for the same number; anything else as it is."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")

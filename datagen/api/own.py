@@ -11,8 +11,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from datagen.api.auth import session_of
-from datagen.api.errors import answering, read_json, read_names
+from datagen.api.errors import answering
 from datagen.api.headers import clear_session, client_address
+from datagen.api.inputs import read_json, read_names
 from datagen.domain.errors import InputError, Problem
 from datagen.domain.users import User
 from datagen.services.people_answers import session_answer, token_answer

@@ -13,9 +13,10 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from datagen.api.auth import SIGN_INS_AT_ONCE, caller, session_of
-from datagen.api.errors import answer_for, answering, read_json
+from datagen.api.errors import answer_for, answering
 from datagen.api.forms import fields_of, form, of_forms
 from datagen.api.headers import safe_next, set_session
+from datagen.api.inputs import read_json
 from datagen.api.signin_look import card, field, slot
 from datagen.domain.errors import DatagenError, InputError
 from datagen.domain.passwords import MIN_CHOSEN, password_problems

@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from datagen.api.errors import answering, read_json, read_names
+from datagen.api.errors import answering
 from datagen.api.held import hold
+from datagen.api.inputs import read_json, read_names
 from datagen.domain.errors import InputError, Problem
 from datagen.domain.profile_requests import ProfileRequest
 from datagen.domain.profiles import without

@@ -11,9 +11,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from datagen.api.errors import answer_for, answering, read_json
+from datagen.api.errors import answer_for, answering
 from datagen.api.forms import fields_of, form, of_forms
 from datagen.api.headers import client_address, loses_cookie
+from datagen.api.inputs import read_json
 from datagen.api.signin_look import card, field, needs_https, slot
 from datagen.domain.errors import (
     DatagenError,

@@ -16,9 +16,10 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
-from datagen.api.downloads import Downloads, Sent, pieces, read_wish, whole_in
-from datagen.api.errors import Handler, answering, read_json
+from datagen.api.downloads import Downloads, Sent, pieces, read_wish
+from datagen.api.errors import Handler, answering
 from datagen.api.fair import Fair
+from datagen.api.inputs import read_json, whole_in
 from datagen.domain.api.description import MAX_PAGE
 from datagen.domain.downloads import Wish
 from datagen.domain.errors import InputError, Problem

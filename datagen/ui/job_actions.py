@@ -43,26 +43,38 @@ def _answered() -> None:
     st.rerun()
 
 
-def cancel_button(view: JobView) -> None:
+def buttons(view: JobView) -> None:
+    """What may be done to the job as it is."""
+    if view.job.is_over:
+        _delete_button(view)
+        _retry_button(view)
+    elif view.not_closed:
+        _close_button(view)
+    else:
+        _cancel_button(view)
+    _again_button(view)
+
+
+def _cancel_button(view: JobView) -> None:
     """For a job that is open and was not cancelled yet."""
     if st.button("Cancel", icon=":material/stop_circle:", disabled=view.is_ending):
         _ask(view, "cancel")
 
 
-def retry_button(view: JobView) -> None:
+def _retry_button(view: JobView) -> None:
     """For a job that is over with fewer good records than it should have."""
     if view.retryable and st.button(_other_records(view), icon=":material/replay:"):
         _ask(view, "retry")
 
 
-def close_button(view: JobView) -> None:
+def _close_button(view: JobView) -> None:
     """For a job that is complete and has too few peers left to end by itself."""
     if view.not_closed and st.button("Close", icon=":material/task_alt:",
                                      disabled=view.is_closing):
         _ask(view, "close")
 
 
-def again_button(view: JobView) -> None:
+def _again_button(view: JobView) -> None:
     """For any job: the new page, filled with what this one was asked for."""
     if st.button("Same again", icon=":material/content_copy:", type="tertiary",
                  help="Start a new dataset from this one, and change something."):
@@ -75,7 +87,7 @@ def rename_button(view: JobView) -> None:
         _ask(view, "rename")
 
 
-def delete_button(view: JobView) -> None:
+def _delete_button(view: JobView) -> None:
     """For a job that is over."""
     if st.button("Delete", icon=":material/delete:", type="tertiary"):
         _ask(view, "delete")

@@ -18,7 +18,8 @@ from datagen.adapters.clock import HandClock
 from datagen.adapters.crypto import JwtSigner
 from datagen.adapters.memory import MemoryStore
 from datagen.api.auth import SIGN_INS_AT_ONCE, Caller, Door
-from datagen.api.errors import answer_for, answering, read_json
+from datagen.api.errors import answer_for, answering
+from datagen.api.inputs import read_json
 from datagen.domain import errors
 from datagen.domain.errors import InputError, Problem
 from datagen.protocol.audit import AuditBook
