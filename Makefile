@@ -64,7 +64,7 @@ clean: ## remove what was installed and cached, never data
 	@rm -rf .venv tests/npm/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage build
 
 # What is installed is remembered by content: a stamp holds the checksum of the lists, so that
-# pip is asked nothing until one of them changes.
+# pip is asked nothing until one of them changes. It goes first: an installation may be broken off.
 .ready:
 	@stamp=.venv/.installed; \
 	want="$$(cat requirements.txt requirements-model.txt | cksum)"; \
@@ -81,6 +81,7 @@ clean: ## remove what was installed and cached, never data
 	if [ ! -w . ] || { [ -e .venv ] && [ ! -w .venv ]; }; then \
 	  echo "DataGen can't write to $$(pwd), where it installs what it needs: make that folder writable, or copy DataGen to one that is." >&2; exit 1; \
 	fi; \
+	rm -f $$stamp; \
 	echo "Installing what DataGen needs into .venv (once; about a minute)…"; \
 	$(PY) -c 'import pip' 2>/dev/null || $$python -m venv --clear .venv; \
 	if ! $(PIP) -r requirements.txt; then \
@@ -94,6 +95,7 @@ clean: ## remove what was installed and cached, never data
 .ready-dev: .ready .ready-npm
 	@stamp=.venv/.installed-dev; want="$$(cat requirements.txt requirements-dev.txt requirements-schemathesis.txt | cksum)"; \
 	[ "$$(cat $$stamp 2>/dev/null)" = "$$want" ] && exit 0; \
+	rm -f $$stamp; \
 	echo "Installing what the checks need (once)…"; \
 	if ! $(PIP) -r requirements-dev.txt || ! $(PY) -m venv --clear .venv/schemathesis \
 	  || ! $(subst .venv/,.venv/schemathesis/,$(PIP)) -r requirements-schemathesis.txt; then \
