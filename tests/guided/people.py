@@ -15,7 +15,7 @@ import yarl
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
-from datagen.api import downloads, errors, headers, profiles, tasks
+from datagen.api import downloads, headers, inputs, profiles, tasks
 from datagen.domain import (
     addresses,
     profile_requests,
@@ -131,7 +131,7 @@ def query(data: bytes) -> None:
         assert wish.form in names.FORMS
         assert wish.delimiter in {",", ";", "\t"}
     with suppress(InputError):
-        assert 1 <= downloads.whole_in(said, "limit", 50, least=1, most=1_000) <= 1_000
+        assert 1 <= inputs.whole_in(said, "limit", 50, least=1, most=1_000) <= 1_000
 
 
 _BODY = {
@@ -148,7 +148,7 @@ def _body(data: bytes) -> Any:
 
     scope = {"type": "http", "headers": [(b"content-type", b"application/json")]}
     try:
-        return finished(errors.read_json(Request(scope, receive)))
+        return finished(inputs.read_json(Request(scope, receive)))
     except InputError:
         return None
 

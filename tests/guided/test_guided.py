@@ -50,7 +50,7 @@ PLANTED: Mapping[str, tuple[str, str, Fault]] = {
     "htpasswd": ("datagen.domain.htpasswd", "_why_not", lambda _, stored, more: stored),
     "address": ("datagen.domain.addresses", "allowed", _gives(True)),
     "headers": ("datagen.api.headers", "_is_plain", _gives(True)),
-    "query": ("datagen.api.downloads", "whole_in", lambda _, query, name, default, **__: int(
+    "query": ("datagen.api.inputs", "whole_in", lambda _, query, name, default, **__: int(
         query.get(name, default))),
     "request": ("datagen.domain.requests", "wrong_parameters", _gives(())),
     "profile": ("datagen.domain.profile_requests", "_texts", _gives(())),
