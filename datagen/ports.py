@@ -41,12 +41,15 @@ class FileStore(Protocol):
         """Store all of ``source`` and return its id; the file is whole or not there."""
         ...
 
-    def open(self, cid: str, *, most: int | None = None, ours: bool = True) -> BinaryIO:
+    def open(
+        self, cid: str, *, most: int | None = None, ours: bool = True, sha256: str | None = None
+    ) -> BinaryIO:
         """The file's bytes as a stream; the caller closes it.
 
         StoreError for one of more than ``most`` bytes, of which no more are fetched. ``ours``:
         whether one of our processes named it; whatever others name opens without our secret,
-        or not at all.
+        or not at all. ``sha256``: of its bytes, in hex, where it is known: a file with others is
+        not the one that was asked for, and not there.
         """
         ...
 

@@ -43,14 +43,20 @@ class LocalFiles:
             outcome.append(f"{cid}, {part.size} bytes")
             return cid
 
-    def open(self, cid: str, *, most: int | None = None, ours: bool = True) -> BinaryIO:
+    def open(
+        self, cid: str, *, most: int | None = None, ours: bool = True, sha256: str | None = None
+    ) -> BinaryIO:
         """The file's bytes as a stream; the caller closes it. Raises NotThere, and StoreError
-        for one of more than ``most`` bytes; ``ours`` makes no difference on one's own disk."""
+        for one of more than ``most`` bytes; ``ours`` makes no difference on one's own disk, and
+        ``sha256`` is compared with the id, which holds it (``verify`` reads the bytes)."""
         with self._log.call("open", cid) as outcome:
             known = _ID.fullmatch(cid) or _OLD_ID.fullmatch(cid)  # before it names a path
             stream = self._files.open(cid) if known else None
             if stream is None:
                 raise NotThere("There is no file with this id.")
+            if sha256 not in {None, cid[:64]}:
+                stream.close()
+                raise NotThere("The file with this id is not the one that was stored.")
             outcome.append(f"{os.fstat(stream.fileno()).st_size} bytes")
             return within(stream, most)
 

@@ -125,12 +125,16 @@ class MemoryFiles(_Faults):
         """Have a file under the id that another store gave it."""
         self._files[cid] = content
 
-    def open(self, cid: str, *, most: int | None = None, ours: bool = True) -> BinaryIO:
+    def open(
+        self, cid: str, *, most: int | None = None, ours: bool = True, sha256: str | None = None
+    ) -> BinaryIO:
         with self._lock:
             self._check()
             if cid not in self._files:
                 raise NotThere("There is no file with this id.")
             content = self._files[cid]
+        if sha256 not in {None, hashlib.sha256(content).hexdigest()}:
+            raise NotThere("The file with this id is not the one that was stored.")
         if most is not None and len(content) > most:
             raise StoreError("The file is larger than it may be.")
         return io.BytesIO(content)

@@ -46,6 +46,7 @@ class Why(Enum):
     REFUSED = "refused"  # the request does not suit it
     UNREADABLE = "unreadable"  # an answer, but none of a known form
     TOO_LARGE = "too large"  # more than was allowed for
+    CHANGED = "changed"  # another file than was stored
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +105,7 @@ _SENTENCES = {
     Why.REFUSED: "did not accept the request{code}. Check {name} and the node's version.",
     Why.UNREADABLE: "answered with something unknown{code}. Check {name}.",
     Why.TOO_LARGE: "sent more than DataGen takes at once.",
+    Why.CHANGED: "gave another file than was stored. Look at the node's log.",
 }
 
 

@@ -111,25 +111,38 @@ class R1fs:
             self._nap(self._pause(number, _QUICK_PAUSE, _LONGEST_QUICK))
         raise AssertionError("count() has no end")
 
-    def open(self, cid: str, *, most: int | None = None, ours: bool = True) -> BinaryIO:
+    def open(
+        self, cid: str, *, most: int | None = None, ours: bool = True, sha256: str | None = None
+    ) -> BinaryIO:
         """The file's bytes as a stream, from the cache or through it. Raises NotThere.
 
         StoreError for one of more than ``most`` bytes. Not ``ours``: somebody else named it,
-        who must not read through us what our secret protects.
+        who must not read through us what our secret protects. ``sha256``: what was read with
+        it has a copy of its own, so bytes are compared once, and a wrong copy is none.
         """
         _check_id(cid)
         own = self._secret if ours else None
-        name = _cached_as(cid, own)
+        plain = _cached_as(cid, own)
+        name = plain if sha256 is None else f"{plain}-{sha256}"
 
         def fetch(secret: str | None) -> BinaryIO:
+            found = hashlib.sha256()
             with self._cache.part() as part:
-                self._calls.download(cid, secret, part.write, most)
+                def take(chunk: bytes) -> None:
+                    found.update(chunk)
+                    part.write(chunk)
+
+                self._calls.download(cid, secret, take, most)
+                if sha256 not in {None, found.hexdigest()}:
+                    raise NodeError(self._service, Why.CHANGED)
                 return self._cache.keep(part, name)
 
         kept = self._cache.open(name)
         if kept is None:
             with self._lanes[crc32(cid.encode()) % _LANES]:
                 kept = self._cache.open(name)  # who was before us may have fetched it
+                if kept is None and sha256 is not None:
+                    kept = self._cache.proven(plain, name, sha256)
                 if kept is None:
                     kept = self._patiently(cid, own, fetch)
         return within(kept, most)
@@ -204,9 +217,11 @@ class R1fs:
         return min(first * 2.0 ** (number - 1), longest) * (0.5 + self._chance())
 
     def _given_up(self, cid: str, exc: NodeError, spent: float) -> Exception:
-        absent = exc.why is Why.ABSENT
+        absent = exc.why in {Why.ABSENT, Why.CHANGED}
         if absent or exc.why is Why.TIMED_OUT:
             absent = self._dead.note(cid, spent, absent=absent)
+        if exc.why is Why.CHANGED:
+            return NotThere("The file with this id is not the one that was stored.")
         return NotThere("There is no file with this id, or no node gives it.") if absent else exc
 
     @contextmanager

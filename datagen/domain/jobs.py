@@ -159,6 +159,7 @@ class Part:
     start: int  # the half-open range of indices it answers for
     end: int
     cid: str  # "" = there is no line
+    sha256: str | None = None  # of the file's bytes, hex; None = not told
     round: int = 0
     ok: int
     failed: int

@@ -22,8 +22,10 @@ class Ledger:
         self._desk.put_once(keys.DESK_STORED, cid, filename)
         return cid
 
-    def open(self, cid: str, *, most: int | None = None, ours: bool = True) -> BinaryIO:
-        return self._files.open(cid, most=most, ours=ours)
+    def open(
+        self, cid: str, *, most: int | None = None, ours: bool = True, sha256: str | None = None
+    ) -> BinaryIO:
+        return self._files.open(cid, most=most, ours=ours, sha256=sha256)
 
     def verify(self, cid: str) -> None:
         self._files.verify(cid)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import tempfile
@@ -23,6 +24,7 @@ class Receipt:
     """Where a finished share's files are; kept beside the journal."""
 
     result_cid: str | None  # None: the job was cancelled before the share's first record
+    sha256: str | None  # of that file, hex
     errors_cid: str | None
     finished_at: datetime
 
@@ -40,14 +42,16 @@ def deliver(
     receipt = _read(path)
     if receipt is None or receipt.result_cid in lost:
         name = f"{job_id}_{peer_id}"
-        result_cid = errors_cid = None
+        result_cid = sha256 = errors_cid = None
         if journal.ok + journal.failed:  # there are file stores that refuse an empty file
             # The large one last: what fails before it, or with it, does not repeat it.
-            errors_cid = _upload(journal.folder, journal.errors, files, f"{name}_errors.json")
-            result_cid = _upload(journal.folder, journal.ordered, files, f"{name}.jsonl")
-        receipt = Receipt(result_cid=result_cid, errors_cid=errors_cid, finished_at=now)
+            errors_cid, _ = upload(journal.folder, journal.errors, files, f"{name}_errors.json")
+            result_cid, sha256 = upload(journal.folder, journal.ordered, files, f"{name}.jsonl")
+        receipt = Receipt(result_cid=result_cid, sha256=sha256, errors_cid=errors_cid,
+                          finished_at=now)
         replace_file(path, dumps({
             "resultCid": receipt.result_cid,
+            "sha256": receipt.sha256,
             "errorsCid": receipt.errors_cid,
             "finishedAt": to_iso(receipt.finished_at),
         }).encode())
@@ -88,9 +92,13 @@ def discard(folder: Path, *, until: int | None = None) -> None:
                 left.rmdir()
 
 
-def _upload(
+def upload(
     folder: Path, fill: Callable[[BinaryIO], None], files: FileStore, filename: str
-) -> str:
+) -> tuple[str, str]:
+    """Store what ``fill`` writes; its id, and the SHA-256 of its bytes, hex (blocking).
+
+    It passes through a file in ``folder``. Raises StoreError.
+    """
     with disk_faults(folder):
         scratch = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed below, outside the translation of its own errors
     with scratch:
@@ -98,7 +106,9 @@ def _upload(
         fill(stream)
         with disk_faults(folder):
             stream.seek(0)
-        return files.add(stream, filename)
+            sha256 = hashlib.file_digest(scratch, "sha256").hexdigest()
+            stream.seek(0)
+        return files.add(stream, filename), sha256
 
 
 def _read(path: Path) -> Receipt | None:
@@ -106,6 +116,7 @@ def _read(path: Path) -> Receipt | None:
         record = json.loads(path.read_bytes())
         return Receipt(
             result_cid=_id(record["resultCid"]),
+            sha256=_id(record["sha256"]),
             errors_cid=_id(record["errorsCid"]),
             finished_at=from_iso(record["finishedAt"]),
         )

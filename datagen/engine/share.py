@@ -217,7 +217,7 @@ class _Work:
             peer_id=shop.settings.peer_id, now=self._pace.clock.now(),
             lost=shop.shelf.unreadable(),
         )
-        self._stock.delivered(receipt.result_cid)
+        self._stock.delivered(receipt.result_cid, receipt.sha256)
         shop.shelf.stored(receipt.result_cid or "")
         self._tally.finished(receipt.result_cid, receipt.errors_cid, receipt.finished_at)
 

@@ -74,7 +74,7 @@ class Shelf:
 
     def _read(self, part: Part, *, ours: bool) -> Iterator[ResultLine]:
         due = part.start
-        with self._files.open(part.cid, ours=ours) as stream:
+        with self._files.open(part.cid, ours=ours, sha256=part.sha256) as stream:
             count = 0
             for line in result_lines(stream):
                 if due <= line.i < part.end:

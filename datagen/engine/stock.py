@@ -5,13 +5,13 @@ A machine may die with its disk; what it stored before is carried on by the othe
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Collection, Iterator
-from typing import BinaryIO, cast
+from functools import partial
 
 from datagen.domain.folds import Case, parts_of
 from datagen.domain.jobs import Part, Share
-from datagen.engine.journal import Journal, disk_faults
+from datagen.engine.journal import Journal
+from datagen.engine.outbox import upload
 from datagen.engine.tally import Tally
 from datagen.ports import FileStore
 
@@ -77,10 +77,10 @@ class Stock:
             self._tell()
         return self._chain[0].cid
 
-    def delivered(self, cid: str | None) -> None:
-        """The whole journal is in the file with this id."""
+    def delivered(self, cid: str | None, sha256: str | None) -> None:
+        """The whole journal is in the file with this id and checksum."""
         self._replaced += [part.cid for part in self._chain if part.cid != cid]
-        self._chain = [self._part(self._share, cid or "", whole=not self._journal.left)]
+        self._chain = [self._part(self._share, cid or "", sha256, whole=not self._journal.left)]
         self._tell()
 
     def tidy_up(self) -> None:
@@ -107,23 +107,17 @@ class Stock:
                 at = last
 
     def _stored(self, span: Share, *, whole: bool) -> Part:
-        cid = ""
+        cid, sha256 = "", None
         if sum(self._journal.counts(span)):  # there are file stores that refuse an empty file
-            with disk_faults(self._journal.folder):
-                scratch = tempfile.TemporaryFile(dir=self._journal.folder)  # noqa: SIM115 - closed below, outside the translation of its own errors
-            with scratch:
-                stream = cast("BinaryIO", scratch)
-                self._journal.ordered(stream, span)
-                with disk_faults(self._journal.folder):
-                    stream.seek(0)
-                cid = self._files.add(
-                    stream, f"{self._name}_round{self._round}_{span.start}-{span.end}.jsonl")
-        return self._part(span, cid, whole=whole)
+            cid, sha256 = upload(
+                self._journal.folder, partial(self._journal.ordered, span=span), self._files,
+                f"{self._name}_round{self._round}_{span.start}-{span.end}.jsonl")
+        return self._part(span, cid, sha256, whole=whole)
 
-    def _part(self, span: Share, cid: str, *, whole: bool) -> Part:
+    def _part(self, span: Share, cid: str, sha256: str | None, *, whole: bool) -> Part:
         ok, failed = self._journal.counts(span)
-        return Part(start=span.start, end=span.end, cid=cid, round=self._round, ok=ok,
-                    failed=failed, whole=whole)
+        return Part(start=span.start, end=span.end, cid=cid, sha256=sha256, round=self._round,
+                    ok=ok, failed=failed, whole=whole)
 
     def _tell(self) -> None:
         kept = [part for part in self._tally.parts if not self._is_ours(part)]

@@ -33,6 +33,7 @@ from datagen.domain.totals import Totals
 from datagen.domain.users import USER_NAME
 from datagen.protocol.fields import (
     MAX_VALUE,
+    SHA256,
     cid_of,
     dialect_of,
     from_iso,
@@ -234,8 +235,9 @@ def load_peer(text: str) -> PeerState:
 
 def _part_record(part: Part) -> dict[str, Any]:
     return without_none({
-        "from": part.start, "to": part.end, "cid": part.cid or None, "round": part.round,
-        "ok": part.ok, "failed": part.failed, "partial": None if part.whole else True,
+        "from": part.start, "to": part.end, "cid": part.cid or None, "sha256": part.sha256,
+        "round": part.round, "ok": part.ok, "failed": part.failed,
+        "partial": None if part.whole else True,
     })
 
 
@@ -244,6 +246,7 @@ def _load_part(record: Mapping[str, Any]) -> Part:
     size = max(0, end - start)
     ok = whole(record, "ok", most=size)
     return Part(start=start, end=end, cid=optional_cid(record, "cid") or "",
+                sha256=None if record.get("sha256") is None else id_of(record, "sha256", SHA256),
                 round=whole(record, "round", 0), ok=ok,
                 failed=whole(record, "failed", most=size - ok),
                 whole=record.get("partial") is not True)

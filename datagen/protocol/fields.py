@@ -22,6 +22,7 @@ MAX_TEXT = 1_000  # characters of one field, where nothing else is said
 _MOST = 2**53 - 1  # the largest whole number the earlier application can hold
 _YEARS = range(1970, 3000)  # of a time that some clock may have told
 _CID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def dumps(value: Any) -> str:

@@ -15,7 +15,7 @@ from datagen.domain.errors import NotThere, StoreError
 from datagen.domain.exports import ResultLine
 from datagen.domain.jobs import Edition
 from datagen.ports import FileStore
-from datagen.protocol.fields import dumps, load_object, optional_cid, text_of
+from datagen.protocol.fields import SHA256, dumps, id_of, load_object, optional_cid
 from datagen.protocol.lines import blocks, result_lines
 
 MAX_MANIFEST = 1024 * 1024  # bytes
@@ -49,13 +49,13 @@ def manifest_record(job_id: str, edition: Edition, dataset: Manifest) -> dict[st
 def read_manifest(files: FileStore, edition: Edition) -> Manifest:
     """Raises StoreError while it can't be read, or is not what was sealed."""
     content = b""
-    with _opened(files, edition.manifest_cid, most=MAX_MANIFEST) as stream:
+    with _opened(files, edition.manifest_cid, most=MAX_MANIFEST, sha256=edition.sha256) as stream:
         content = stream.read()
     if hashlib.sha256(content).hexdigest() != edition.sha256:
         raise StoreError("The manifest of this dataset is not the one that was sealed.")
     try:
         dataset = load_object(content.decode(), MAX_MANIFEST)["dataset"]
-        return Manifest(cid=optional_cid(dataset, "cid"), sha256=text_of(dataset, "sha256"),
+        return Manifest(cid=optional_cid(dataset, "cid"), sha256=id_of(dataset, "sha256", SHA256),
                         keys=_keys(dataset.get("keys")), size=_size(dataset.get("bytes")))
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
         raise StoreError("The manifest of this dataset can't be read.") from exc
@@ -74,19 +74,19 @@ def _keys(said: object) -> tuple[str, ...] | None:
 def check_edition(files: FileStore, edition: Edition) -> None:
     """Read all that an edition holds, so that this replica can give it. Raises StoreError."""
     dataset = read_manifest(files, edition)
-    if dataset.cid and checksum(files, dataset.cid) != dataset.sha256:
+    if dataset.cid and checksum(files, dataset.cid, dataset.sha256) != dataset.sha256:
         raise StoreError("The records of this dataset are not those that were sealed.")
 
 
-def checksum(files: FileStore, cid: str) -> str:
-    """SHA-256 of a file, hex. Raises StoreError."""
-    return measured(files, cid)[0]
+def checksum(files: FileStore, cid: str, sha256: str | None = None) -> str:
+    """SHA-256 of a file, hex; ``sha256``: what it should be. Raises StoreError."""
+    return measured(files, cid, sha256)[0]
 
 
-def measured(files: FileStore, cid: str) -> tuple[str, int]:
-    """A file's SHA-256, hex, and its bytes. Raises StoreError."""
+def measured(files: FileStore, cid: str, sha256: str | None = None) -> tuple[str, int]:
+    """A file's SHA-256, hex, and its bytes; ``sha256`` as above. Raises StoreError."""
     digest, size = hashlib.sha256(), 0
-    with _opened(files, cid) as stream:
+    with _opened(files, cid, sha256=sha256) as stream:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
             size += len(chunk)
@@ -95,14 +95,16 @@ def measured(files: FileStore, cid: str) -> tuple[str, int]:
 
 def edition_lines(files: FileStore, edition: Edition) -> Iterator[ResultLine]:
     """The edition's records in order, read as they are asked for. Raises StoreError at once."""
-    cid = read_manifest(files, edition).cid
-    return _all_of(_opened(files, cid)) if cid else iter(())
+    found = read_manifest(files, edition)
+    return (_all_of(_opened(files, found.cid, sha256=found.sha256)) if found.cid
+            else iter(()))
 
 
 def edition_blocks(files: FileStore, edition: Edition) -> Iterator[bytes]:
     """The same as its file has them: whole lines, few at first, then many at a time."""
-    cid = read_manifest(files, edition).cid
-    return _blocks_of(_opened(files, cid)) if cid else iter(())
+    found = read_manifest(files, edition)
+    return (_blocks_of(_opened(files, found.cid, sha256=found.sha256)) if found.cid
+            else iter(()))
 
 
 def _blocks_of(stream: BinaryIO) -> Iterator[bytes]:
@@ -115,10 +117,11 @@ def _all_of(stream: BinaryIO) -> Iterator[ResultLine]:
         yield from result_lines(stream)
 
 
-def _opened(files: FileStore, cid: str, *, most: int | None = None) -> BinaryIO:
+def _opened(
+    files: FileStore, cid: str, *, most: int | None = None, sha256: str | None = None
+) -> BinaryIO:
     try:
-        return files.open(cid, most=most)
+        return files.open(cid, most=most, sha256=sha256)
     except NotThere as exc:
-        raise StoreError(
-            "A file with records of this job can't be found here. Try again in a moment."
-        ) from exc
+        raise StoreError("A file with records of this job can't be found here, or is not the one "
+                         "that was stored. Try again in a moment.") from exc

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Literal
@@ -13,6 +12,7 @@ from datagen.domain.jobs import MAX_RECORDS, PEER_ID, Edition
 from datagen.domain.requests import MAX_TITLE
 from datagen.domain.users import USER_NAME
 from datagen.protocol.fields import (
+    SHA256,
     cid_of,
     from_iso,
     id_of,
@@ -26,7 +26,6 @@ from datagen.protocol.fields import (
     without_none,
 )
 
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _KINDS = tuple(field.name for field in fields(Asked) if field.name != "rename")
 
 
@@ -146,7 +145,7 @@ def load_edition(record: object) -> Edition:
         round=whole(record, "round"), by=id_of(record, "by", PEER_ID),
         forced=record.get("forced") is True, status=final,
         ok=whole(record, "ok", most=MAX_RECORDS), failed=whole(record, "failed", most=MAX_RECORDS),
-        manifest_cid=cid_of(record, "manifestCid"), sha256=id_of(record, "sha256", _SHA256),
+        manifest_cid=cid_of(record, "manifestCid"), sha256=id_of(record, "sha256", SHA256),
         started_at=optional_iso(record.get("startedAt")),
         finished_at=from_iso(record.get("finishedAt")),
         error=message_of(record, "error"),

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from datagen.domain.errors import Conflict, NotThere, StoreError
 from datagen.domain.exports import ResultLine
-from datagen.domain.jobs import Job, JobDetails
+from datagen.domain.jobs import Job, JobDetails, Part
 from datagen.domain.users import User
 from datagen.engine.journal import Journal, disk_faults, folder_of, has_journal
 from datagen.engine.shelf import Shelf, Source, written
@@ -130,7 +130,7 @@ class Reader:
         if view.not_closed and view.case is not None:
             for peer, part in view.case.parts():
                 if part.cid:
-                    self._look_at(part.cid, ours=bool(view.case.states[peer].inc))
+                    self._look_at(part, ours=bool(view.case.states[peer].inc))
             return Shelf(self._files, self._clock).merged(view.case)
         if view.edition is not None:
             return edition_lines(self._files, view.edition)
@@ -143,10 +143,10 @@ class Reader:
             return blocks_of(records.lines())
         return map(Block, edition_blocks(self._files, edition))
 
-    def _look_at(self, cid: str, *, ours: bool) -> None:
+    def _look_at(self, part: Part, *, ours: bool) -> None:
         """Better no download than half of one."""
         try:
-            self._files.open(cid, ours=ours).close()
+            self._files.open(part.cid, ours=ours, sha256=part.sha256).close()
         except NotThere as exc:
             raise StoreError("A file with records of this job can't be found here. Try again in "
                              "a moment.") from exc

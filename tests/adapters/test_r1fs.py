@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import errno
+import hashlib
 import io
 import json
 import logging
@@ -475,6 +476,50 @@ def test_what_was_read_is_not_asked_for_again_by_any_process(
     assert len(node.asked) == 1
     assert stat.S_IMODE((tmp_path / "cache").stat().st_mode) == 0o700
     assert stat.S_IMODE((tmp_path / "cache" / CID).stat().st_mode) == 0o600
+
+
+CONTENT = hashlib.sha256(b"content").hexdigest()
+
+
+def test_another_file_than_was_stored_is_not_there_and_not_kept(
+    make: Make, node: OddNode, tmp_path: Path
+) -> None:
+    files = make(patience=0, pause=0)
+    node.answers(stream(b"another"), stream(b"content"), stream(b"a third"))
+    with pytest.raises(NotThere, match="not the one that was stored"):
+        files.open(CID, sha256=CONTENT)
+    assert kept(tmp_path) == []
+    for _ in range(2):
+        with files.open(CID, sha256=CONTENT) as content:
+            assert content.read() == b"content"
+    assert len(node.asked) == 2
+
+
+def test_a_copy_that_is_another_file_is_fetched_anew(
+    make: Make, node: OddNode, tmp_path: Path
+) -> None:
+    """As what was read before anybody said which bytes it should have."""
+    files = make()
+    node.answers(stream(b"another"), stream(b"content"), told({"success": True}))
+    assert read(files) == b"another"
+    with files.open(CID, sha256=CONTENT) as content:
+        assert content.read() == b"content"
+    files.remove(CID)
+    assert kept(tmp_path) == []
+
+
+def test_a_copy_is_compared_once_and_serves_both(
+    make: Make, node: OddNode, tmp_path: Path
+) -> None:
+    files = make()
+    node.answers(stream())
+    assert read(files) == b"content"
+    for _ in range(2):
+        with files.open(CID, sha256=CONTENT) as content:
+            assert content.read() == b"content"
+    assert kept(tmp_path) == [CID, f"{CID}-{CONTENT}"]
+    assert read(files) == b"content"
+    assert len(node.asked) == 1
 
 
 def test_a_copy_has_its_name_only_once_a_power_cut_can_not_halve_it(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO, cast
@@ -21,6 +22,15 @@ def _read(files: FileStore, cid: str) -> bytes:
 def test_a_file_comes_back_byte_for_byte(files: FileStore, size: int) -> None:
     content = bytes(n % 251 for n in range(size))
     assert _read(files, files.add(io.BytesIO(content), "data.bin")) == content
+
+
+def test_a_file_that_is_not_the_one_that_was_meant_is_not_there(files: FileStore) -> None:
+    cid = files.add(io.BytesIO(b"content"), "data.bin")
+    for _ in range(2):
+        with files.open(cid, sha256=hashlib.sha256(b"content").hexdigest()) as stream:
+            assert stream.read() == b"content"
+    with pytest.raises(NotThere, match="not the one that was stored"):
+        files.open(cid, sha256=hashlib.sha256(b"another").hexdigest())
 
 
 def test_a_file_is_read_as_a_stream(files: FileStore) -> None:

@@ -44,10 +44,12 @@ class Files(MemoryFiles):
         self._files = common._files
         self.away: set[str] = set()
 
-    def open(self, cid: str, *, most: int | None = None, ours: bool = True) -> BinaryIO:
+    def open(
+        self, cid: str, *, most: int | None = None, ours: bool = True, sha256: str | None = None
+    ) -> BinaryIO:
         if cid in self.away:
             raise NotThere("There is no file with this id.")
-        return super().open(cid, most=most, ours=ours)
+        return super().open(cid, most=most, ours=ours, sha256=sha256)
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import itertools
 import json
@@ -134,6 +135,18 @@ class TestUnreadable:
         for _ in range(TRIES):
             with pytest.raises(FileError):
                 list(desk.shelf.lines(part))
+            desk.clock.advance(PATIENCE)
+        assert desk.shelf.unreadable() == {part.cid}
+
+    def test_so_does_one_that_holds_other_lines_than_were_stored(self, desk: Desk) -> None:
+        """Sound ones, as many, of the same indices: of another job, or an older round."""
+        content = b"".join(ok_line(i, {"n": "x"}) + b"\n" for i in range(5))
+        part = desk.part(0, 5, sha256=hashlib.sha256(content).hexdigest())
+        assert len(list(desk.shelf.lines(part))) == 5
+        desk.files.put(part.cid, content.replace(b'"x"', b'"y"'))
+        for _ in range(TRIES):
+            with pytest.raises(FileError, match="not the one that was stored"):
+                next(desk.shelf.lines(part))
             desk.clock.advance(PATIENCE)
         assert desk.shelf.unreadable() == {part.cid}
 

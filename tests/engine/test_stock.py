@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
@@ -104,6 +105,15 @@ def make(tmp_path: Path) -> Iterator[Make]:
     yield one
     for bench in made:
         bench.journal.close()
+
+
+def test_each_part_is_told_with_the_checksum_of_its_file(make: Make) -> None:
+    bench = make()
+    bench.make(*range(10, 40))
+    bench.stock.grow()
+    (part,) = bench.parts
+    with bench.files.open(part.cid) as content:
+        assert hashlib.sha256(content.read()).hexdigest() == part.sha256
 
 
 def test_what_is_there_from_the_start_on_is_stored_and_told(make: Make) -> None:
@@ -213,14 +223,14 @@ class TestFinish:
         bench = make()
         bench.make(*range(10, 40))
         bench.stock.grow()
-        bench.stock.delivered("result")
+        bench.stock.delivered("result", "0" * 64)
         (part,) = bench.parts
         assert (part.start, part.end, part.cid, part.ok, part.failed, part.whole) == (
             10, 40, "result", 26, 4, True)
 
     def test_a_share_that_ended_before_its_first_record_says_so(self, make: Make) -> None:
         bench = make()
-        bench.stock.delivered(None)
+        bench.stock.delivered(None, None)
         (part,) = bench.parts
         assert (part.cid, part.whole, part.ok) == ("", False, 0)
 

@@ -38,7 +38,7 @@ from datagen.protocol.codec import (
     load_peer,
     peer_record,
 )
-from datagen.protocol.fields import dumps, from_iso, to_iso
+from datagen.protocol.fields import SHA256, dumps, from_iso, to_iso
 from tests import golden
 
 JOB = json.loads(golden.stored_jobs()[0])
@@ -145,6 +145,7 @@ def parts(draw: st.DrawFn) -> Part:
     share = draw(SHARES)
     ok = draw(st.integers(0, len(share)))
     return Part(start=share.start, end=share.end, cid=draw(st.just("") | CIDS), ok=ok,
+                sha256=draw(st.none() | st.from_regex(SHA256, fullmatch=True)),
                 round=draw(COUNTS), failed=draw(st.integers(0, len(share) - ok)),
                 whole=draw(st.booleans()))
 

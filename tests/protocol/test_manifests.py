@@ -20,6 +20,7 @@ from datagen.protocol.manifests import (
     Manifest,
     check_edition,
     checksum,
+    edition_blocks,
     edition_lines,
     manifest_record,
     read_manifest,
@@ -106,7 +107,7 @@ class TestManifest:
     def test_one_that_was_changed_is_refused(self, stored: Stored, read: Any) -> None:
         content = stored.files.open(stored.edition.manifest_cid).read()
         stored.files.put(stored.edition.manifest_cid, content.replace(b'"ok":1', b'"ok":2'))
-        with pytest.raises(StoreError, match="not the one that was sealed"):
+        with pytest.raises(StoreError, match="not the one that was"):
             read(stored.files, stored.edition)
 
     @pytest.mark.parametrize("content", [
@@ -136,8 +137,19 @@ def test_a_dataset_with_another_checksum_is_not_carried(stored: Stored) -> None:
     cid = read_manifest(stored.files, stored.edition).cid
     assert cid
     stored.files.put(cid, LINES.replace(b'"n":0', b'"n":1'))
-    with pytest.raises(StoreError, match="not those that were sealed"):
+    with pytest.raises(StoreError, match="not the one that was stored"):
         check_edition(stored.files, stored.edition)
+
+
+def test_a_dataset_that_is_another_than_was_sealed_is_read_by_nobody(stored: Stored) -> None:
+    """A node may give it back right once and with another job's lines the next time."""
+    check_edition(stored.files, stored.edition)
+    cid = read_manifest(stored.files, stored.edition).cid
+    assert cid
+    stored.files.put(cid, b'{"i":0,"ok":true,"data":{"n":"of another job"}}\n' * 2)
+    for read in (edition_lines, edition_blocks):
+        with pytest.raises(StoreError, match="not the one that was stored"):
+            read(stored.files, stored.edition)
 
 
 def test_a_checksum_is_that_of_the_whole_file() -> None:

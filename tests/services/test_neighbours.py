@@ -41,10 +41,12 @@ class LockedFiles(MemoryFiles):
         self.locked.add(cid)
         return cid
 
-    def open(self, cid: str, *, most: int | None = None, ours: bool = True) -> BinaryIO:
+    def open(
+        self, cid: str, *, most: int | None = None, ours: bool = True, sha256: str | None = None
+    ) -> BinaryIO:
         if cid in self.locked and not ours:
             raise StoreError("The file can't be decrypted with this secret.")
-        return super().open(cid, most=most, ours=ours)
+        return super().open(cid, most=most, ours=ours, sha256=sha256)
 
 
 class Pages(job_world.World):

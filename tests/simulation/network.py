@@ -7,6 +7,7 @@ stands on each. Equal bytes are sent to nobody. A node handles one call at a tim
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -216,8 +217,13 @@ class NodeStores:
         content = source.read()
         return self._call(lambda: self._net.add_file(self._node, filename, content))
 
-    def open(self, cid: str, *, most: int | None = None, ours: bool = True) -> BinaryIO:
-        return io.BytesIO(self._call(lambda: self._net.file(self._node, cid)))
+    def open(
+        self, cid: str, *, most: int | None = None, ours: bool = True, sha256: str | None = None
+    ) -> BinaryIO:
+        content = self._call(lambda: self._net.file(self._node, cid))
+        if sha256 not in {None, hashlib.sha256(content).hexdigest()}:
+            raise NotThere("The file with this id is not the one that was stored.")
+        return io.BytesIO(content)
 
     def verify(self, cid: str) -> None:
         self._call(lambda: self._net.file(self._node, cid))
