@@ -6,17 +6,18 @@ The one seam where requests' errors become ours.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlencode
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3 import exceptions as pool
 
+from datagen.adapters.exchange import Exchange
 from datagen.adapters.node_answers import Answer, NodeError, Service, Why, result_of
+from datagen.adapters.node_wire import Adapter, Body, Sent, going_on
 from datagen.ports import Clock
 
 CONNECT_TIMEOUT = 5.0  # seconds; a node is on the same machine or next to it
@@ -24,13 +25,6 @@ STATUS_TIMEOUT = 5.0  # seconds
 ANSWER_LIMIT = 64 * 1024 * 1024  # bytes
 _CHUNK = 256 * 1024  # bytes
 _CONNECTIONS = 16  # kept open; more threads at once open more
-
-
-class Body(Protocol):
-    """What is sent as it is read, never held whole."""
-
-    def __len__(self) -> int: ...
-    def read(self, size: int = -1, /) -> bytes: ...
 
 
 class NodeHttp:
@@ -44,7 +38,7 @@ class NodeHttp:
         self._session.trust_env = False  # no proxies and no .netrc: a node is never behind one
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.headers["Accept-Encoding"] = "identity"  # what is bounded is what is sent
-        adapter = HTTPAdapter(pool_maxsize=_CONNECTIONS)
+        adapter = Adapter(pool_maxsize=_CONNECTIONS)
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, adapter)
 
@@ -65,22 +59,23 @@ class NodeHttp:
         """An answer whose body is still to be read.
 
         ``timeout``: seconds of silence; ``within``: of the whole exchange, ``timeout`` if None.
+        What comes or goes more slowly than 64 KiB a second ends sooner.
         """
-        deadline = self._clock.monotonic() + (timeout if within is None else within)
+        exchange = Exchange(self._clock.monotonic, silence=timeout,
+                            within=timeout if within is None else within)
         url = f"{self.service.url.rstrip('/')}/{call}"
         if query:
             url += f"?{urlencode(query)}"
-        with translated(self.service):
+        with translated(self.service), going_on(exchange):
             response = self._session.request(
-                method, url, data=data,
+                method, url, data=data if data is None or isinstance(data, bytes)
+                else Sent(data, exchange),
                 headers={"Content-Type": content_type} if data is not None else None,
                 timeout=(min(CONNECT_TIMEOUT, timeout), timeout),
                 stream=True, allow_redirects=False,
             )
         with response:
-            yield Incoming(
-                response, self.service, in_time=lambda: self._clock.monotonic() < deadline
-            )
+            yield Incoming(response, self.service, exchange)
 
     def status(self, *, timeout: float = STATUS_TIMEOUT) -> None:
         """Return if the service answers, whatever it says at HTTP 200."""
@@ -97,13 +92,13 @@ class Incoming:
     """One answer on its way. Raises NodeError."""
 
     def __init__(
-        self, response: requests.Response, service: Service, *, in_time: Callable[[], bool]
+        self, response: requests.Response, service: Service, exchange: Exchange
     ) -> None:
         self.status = response.status_code
         self.headers = response.headers
         self.service = service
         self._raw = response.raw
-        self._in_time = in_time
+        self._exchange = exchange
 
     def chunks(self, limit: int) -> Iterator[bytes]:
         """The body as it comes, ``limit`` bytes at most."""
@@ -114,7 +109,8 @@ class Incoming:
                 size += len(chunk)
                 if size > limit:
                     raise NodeError(self.service, Why.TOO_LARGE, status=self.status)
-                if not self._in_time():
+                self._exchange.took(len(chunk))
+                if self._exchange.left <= 0:
                     raise NodeError(self.service, Why.TIMED_OUT)
                 yield chunk
 

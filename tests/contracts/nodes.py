@@ -96,12 +96,12 @@ class SaysItAgain:
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._store, name)
 
-        def again(*args: Any) -> Any:
+        def again(*args: Any, **more: Any) -> Any:
             start = args[0].tell() if name == "add" and args[0].seekable() else None
             deadline = time.monotonic() + _WITHIN
             while True:
                 try:
-                    result = method(*args)
+                    result = method(*args, **more)
                     if result is not False:  # an hsync that got no answer
                         return result
                 except StoreError:
