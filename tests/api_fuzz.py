@@ -245,7 +245,7 @@ def check(call: Call, answer: httpx2.Response) -> None:
         assert who == "everybody" or call.who != "anonymous", "a stranger was let in"
         assert who != "admin" or call.who == "root", "somebody is no admin"
         if call.who in {"read", "run"} and who != "everybody":
-            assert opens(call.who, call.method, call.template), "a token opens too much"  # type: ignore[arg-type]  # the two scopes
+            assert opens(call.who, call.method, call.template), "a token opens too much"
         assert call.fits is not False, "a body was taken that does not fit its shape"
     if status == 400 and call.fits is False:
         said = answer.json()

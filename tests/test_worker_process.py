@@ -86,7 +86,9 @@ class Site:
         self.board = Board(self.store)
         self.workers: list[subprocess.Popen[bytes]] = []
         self.web: subprocess.Popen[bytes] | None = None
-        self.url, self.app, self._close = "", None, lambda: None
+        self.url = ""
+        self.app: Any = None  # none until it serves
+        self._close: Callable[[], None] = lambda: None
 
     def serve(self, engine: Numbers | None = None, **options: Any) -> None:
         self.app = create_app(engine or Numbers(), **options)

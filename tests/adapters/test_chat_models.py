@@ -99,6 +99,7 @@ async def test_a_server_that_does_not_say_costs_no_more_than_the_bound(
 
     async def fetch(url: str, _: Endpoint) -> bytes | None:
         await asyncio.Event().wait()
+        return None
 
     async def broken(url: str, _: Endpoint) -> bytes | None:
         raise ModelUnreachable("gone")

@@ -259,7 +259,7 @@ async def test_a_look_that_says_nothing_hands_nothing_in(answer: Got) -> None:
         assert method == "GET"
         return answer
 
-    node.send = send  # type: ignore[method-assign]  # a node out of order
+    node.send = send  # a node out of order
     with pytest.raises(ModelUnreachable, match="can't say now"):
         await node.ask()
 
@@ -287,6 +287,6 @@ async def test_an_answer_nested_without_end_is_none(status: str, deep: str) -> N
             return _got({"error": "not found"})
         return Got(status=200, body=said.encode(), retry_after=None)
 
-    node.send = send  # type: ignore[method-assign]  # a node out of order
+    node.send = send  # a node out of order
     got = await node.ask()
     assert len(got.body) < 100

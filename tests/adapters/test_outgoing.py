@@ -22,7 +22,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from datagen.adapters import outgoing
 from datagen.adapters.outgoing import (
     ANSWER_LIMIT,
     Got,
@@ -33,6 +32,7 @@ from datagen.adapters.outgoing import (
     proxy_secrets,
 )
 from datagen.adapters.wire import MOST_BYTES, MOST_INTERIM
+from datagen.domain import addresses
 from datagen.domain.errors import AddressForbidden, ModelUnreachable, ReplyUnusable
 from tests.addresses import FORBIDDEN_NUMBERS, MISSPELLED, NO_PORTS
 
@@ -188,7 +188,7 @@ async def test_localhost_by_the_systems_own_resolver_is_forbidden_by_where_it_le
 async def test_the_socket_itself_is_guarded_should_the_spelling_ever_slip_through(
     raw: Raw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outgoing.addresses, "fault", lambda url, inside: None)
+    monkeypatch.setattr(addresses, "fault", lambda url, inside: None)
     async with opened() as out:
         for url in (f"http://{CANARY}:{raw.port}/", f"http://{ALLOWED}:6379/"):
             with pytest.raises(AddressForbidden):

@@ -24,7 +24,7 @@ SCHEMA = {"type": "object", "required": ["id"], "properties": {"id": {"type": "s
 
 
 def call(text: str = "one", schema: object = SCHEMA) -> ChatCall:
-    return ChatCall(messages=(Message(role="user", content=text),), schema=schema)  # type: ignore[arg-type]  # or none
+    return ChatCall(messages=(Message(role="user", content=text),), schema=schema)
 
 
 class Slept:
@@ -38,7 +38,7 @@ class Slept:
 
 
 def broken(kind: str, **options: object) -> SampleModel:
-    faults = Faults(rate=1, kinds=(kind,), **options)  # type: ignore[arg-type]  # by name
+    faults = Faults(rate=1, kinds=(kind,), **options)
     return SampleModel(faults=faults, sleep=Slept(), timeout=9)
 
 

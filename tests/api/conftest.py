@@ -149,7 +149,7 @@ class Site:
         async def nothing(*_: Any) -> Any:
             await asyncio.sleep(0)
 
-        gate = build_middleware(self.services, self.services.settings)[0]
+        gate: Any = build_middleware(self.services, self.services.settings)[0]
         await gate.cls(app, **gate.kwargs)(
             {"type": "websocket", "path": "/_stcore/stream", "client": ("127.0.0.1", 5),
              "headers": [(b"host", b"localhost"), (b"authorization", authorization.encode())]},

@@ -264,7 +264,7 @@ async def test_handlers_get_the_session_and_no_header_of_the_client(site: Any) -
     scope = {"type": "http", "path": "/", "method": "GET", "headers": headers,
              "client": ("192.0.2.1", 50000)}
 
-    await gate_of(site, app)(scope, None, None)  # type: ignore[arg-type]  # never used
+    await gate_of(site, app)(scope, None, None)  # never used
 
     (seen,) = scopes
     ours = {name: value for name, value in seen["headers"] if name.lower().startswith(b"x-d")}
@@ -327,7 +327,7 @@ async def test_who_comes_in_waits_for_nobody_whose_answer_waits_for_a_store(site
     scope = {"type": "http", "path": "/", "method": "GET",
              "headers": [(b"cookie", f"datagen_session={site.token}".encode())]}
     with fail_after(10):
-        await gate_of(site, app)(scope, None, None)  # type: ignore[arg-type]  # never used
+        await gate_of(site, app)(scope, None, None)  # never used
     assert passed == ["ann"]
 
 

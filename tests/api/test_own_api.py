@@ -67,7 +67,7 @@ def test_a_token_opens_jobs_and_datasets_and_nothing_else(
             about_jobs = path.startswith("/api/tasks") or path in {
                 "/api/metrics", "/api/auth/me", "/api/openapi.json", "/health", "/api/health"}
             may = about_jobs and (method == "GET" or scope == "run")
-            assert opens(scope, method, path) == may, (method, path)  # type: ignore[arg-type]  # both scopes
+            assert opens(scope, method, path) == may, (method, path)
             if not may:
                 answer = client.request(method, path, headers=bearer(text), json={})
                 assert answer.status_code == 403, (method, path)

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -24,7 +25,7 @@ async def _length(request: Request) -> Response:
 
 @pytest.fixture
 def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    monkeypatch.setattr(server.uvicorn, "Config", server.uvicorn.Config)  # put back afterwards
+    monkeypatch.setattr(uvicorn, "Config", uvicorn.Config)  # put back afterwards
     serving.be_strict()
     url, stop = server.run_in_thread(Starlette(routes=[
         Route("/", _length, methods=["GET", "POST"])]))

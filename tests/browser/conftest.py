@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chromium import chromium
-from live import PATIENCE, Server, up
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from datagen import bootstrap, settings
+from tests.browser.chromium import chromium
+from tests.browser.live import PATIENCE, Server, up
 
 
 @pytest.fixture(scope="session")

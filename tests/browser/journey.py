@@ -8,11 +8,13 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import files
 from jsonschema import Draft202012Validator
-from live import Server, draft_example, sign_in
 from playwright.sync_api import Locator, Page, expect
+
+import tests.browser.files as files
+from tests.browser.live import Server, draft_example, sign_in
 
 GRID_ROW = 33  # pixels
 
@@ -22,7 +24,7 @@ def json_box(page: Page) -> Locator:
     return page.get_by_label("JSON Schema").first
 
 
-def schema_json(page: Page) -> dict[str, object]:
+def schema_json(page: Page) -> dict[str, Any]:
     expect(json_box(page)).to_have_value(re.compile(r"^{.*}$", re.DOTALL))
     return json.loads(json_box(page).input_value())
 
@@ -30,7 +32,7 @@ def schema_json(page: Page) -> dict[str, object]:
 def from_sign_in_to_a_csv(
     page: Page, server: Server, account: tuple[str, str], folder: Path,
     mid_job: Callable[[], None] = lambda: None,
-) -> list[dict[str, object]]:
+) -> list[dict[str, Any]]:
     """The records that somebody got who had no job yet; ``mid_job`` happens while they are made."""
     sign_in(page, server, *account)
     draft_example(page, "Support tickets")

@@ -8,14 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import files
 import pytest
-from live import Server, sign_in, up
 from playwright.sync_api import Page, expect
 
+import tests.browser.files as files
 from datagen.domain.chat import Message
 from datagen.model.answers import Answer, Usage
 from datagen.model.server import create_app, run_in_thread
+from tests.browser.live import Server, sign_in, up
 
 pytestmark = pytest.mark.browser
 

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import files
 import pytest
-from live import Server, draft_example, sign_in, start_job, up, use_example
 from playwright.sync_api import Page, WebSocket, expect
 
+import tests.browser.files as files
+from tests.browser.live import Server, draft_example, sign_in, start_job, up, use_example
 from tests.model_process import MODEL, model_process
 
 pytestmark = pytest.mark.browser

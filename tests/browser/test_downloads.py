@@ -7,12 +7,13 @@ import json
 import re
 import zipfile
 
-import files
 import openpyxl
 import pandas as pd
-from live import Server, start_job
 from playwright.sync_api import Page, expect
 from pyarrow import parquet
+
+import tests.browser.files as files
+from tests.browser.live import Server, start_job
 
 
 def test_a_dataset_is_taken_in_every_form(

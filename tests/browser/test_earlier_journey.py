@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import files
 import pytest
-from live import Server, sign_in, up
 from playwright.sync_api import Page, expect
 
+import tests.browser.files as files
 from datagen.adapters.clock import SystemClock
 from datagen.adapters.crypto import JwtSigner
 from datagen.sandbox import Plan, running
 from tests import golden
+from tests.browser.live import Server, sign_in, up
 from tests.node_environment import node_environment
 
 pytestmark = pytest.mark.browser

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 import requests
-from live import Server
 
 from tests import golden
+from tests.browser.live import Server
 
 ANSWERS: dict[str, Any] = golden.vector("api_responses")
 DRAFT = {"schema", "schemaGeneratedAt", "schemaDurationMs", "schemaRefreshes", "draftToken",

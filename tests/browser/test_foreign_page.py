@@ -7,8 +7,9 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from live import Server, sign_in
 from playwright.sync_api import Page, expect
+
+from tests.browser.live import Server, sign_in
 
 PAGE = """<html><body><iframe src="HOME/jobs"></iframe><iframe src="HOME/login"></iframe>
 <form method="post" action="HOME/api/auth/logout" enctype="text/plain">

@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from live import Server, sign_in, wait_for
 from playwright.sync_api import Page, expect
-from watcher import watch
 
 from datagen import bootstrap, settings
 from datagen.bootstrap import Services
@@ -17,6 +15,8 @@ from datagen.domain.errors import Conflict, InputError
 from datagen.domain.profile_requests import ProfileRequest
 from datagen.domain.requests import DraftRequest
 from datagen.domain.users import User
+from tests.browser.live import Server, sign_in, wait_for
+from tests.browser.watcher import watch
 
 RAN = "window.ranHere=1"
 TEXTS = [

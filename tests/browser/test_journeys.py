@@ -7,12 +7,13 @@ import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import files
 import jwt
 import pytest
-from journey import from_sign_in_to_a_csv, schema_json
-from live import PATIENCE, Server, sign_in, start_job
 from playwright.sync_api import Browser, Page, expect
+
+import tests.browser.files as files
+from tests.browser.journey import from_sign_in_to_a_csv, schema_json
+from tests.browser.live import PATIENCE, Server, sign_in, start_job
 
 pytestmark = pytest.mark.browser
 

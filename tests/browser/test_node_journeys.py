@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from journey import from_sign_in_to_a_csv
-from live import Server, draft_example, sign_in, tell, up, wait_for
 from playwright.sync_api import Page, expect
 
 from datagen import bootstrap, settings
 from datagen.sandbox import Behaviour, Plan, Sandbox, running
+from tests.browser.journey import from_sign_in_to_a_csv
+from tests.browser.live import Server, draft_example, sign_in, tell, up, wait_for
 from tests.node_environment import ADMIN_PASSWORD, node_environment
 
 pytestmark = pytest.mark.browser

@@ -6,14 +6,15 @@ import json
 import re
 import secrets
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
-from live import Server, draft_example, sign_in, up, wait_for
 from playwright.sync_api import Page, Response, WebSocket, expect
 
 from datagen.sandbox import Plan, Sandbox, running
+from tests.browser.live import Server, draft_example, sign_in, up, wait_for
 from tests.model_process import MODEL, model_process
 from tests.node_environment import ADMIN_PASSWORD, node_environment
 
@@ -166,7 +167,7 @@ def test_a_model_of_ones_own_makes_a_dataset_and_its_key_is_seen_nowhere(
     ears.look()
 
     wait_for(lambda: sandbox.network.dump(0)["hashes"].get("datagen:user:admin:profiles"), 30)
-    places = {
+    places: dict[str, Sequence[Any]] = {
         "answers": answers, "pages": ears.pages, "what the browser heard": ears.heard,
         "store": [json.dumps(sandbox.network.dump(0), default=str)],
         "terminal": [server.log.read_text()],

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
-from live import PATIENCE, Server, free_port, sign_in, up, wait_for
 from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.live import PATIENCE, Server, free_port, sign_in, up, wait_for
 
 CHOSEN = "a password of my own"
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from journey import from_sign_in_to_a_csv
-from live import Server, sign_in
 from playwright.sync_api import Page, expect
-from watcher import watch
+
+from tests.browser.journey import from_sign_in_to_a_csv
+from tests.browser.live import Server, sign_in
+from tests.browser.watcher import watch
 
 
 def test_the_whole_journey_needs_nothing_that_the_policy_forbids(

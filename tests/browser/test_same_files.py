@@ -15,12 +15,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import files
 import pytest
-from live import OURS, ROOT, Server, sign_in, use_example
 from playwright.sync_api import APIRequestContext, Page, expect
 
+import tests.browser.files as files
 from datagen.domain.examples import EXAMPLES, Example
+from tests.browser.live import OURS, ROOT, Server, sign_in, use_example
 
 pytestmark = pytest.mark.browser
 

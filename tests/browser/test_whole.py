@@ -17,12 +17,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from live import OURS, ROOT, free_port, tell, wait_for
 from playwright.sync_api import Page
 
 from datagen.adapters.local import LocalStore
 from datagen.domain.jobs import Job
 from datagen.protocol.board import Board
+from tests.browser.live import OURS, ROOT, free_port, tell, wait_for
 
 pytestmark = [pytest.mark.deep, pytest.mark.browser]
 

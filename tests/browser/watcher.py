@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from playwright.sync_api import Page
+from playwright.sync_api import Dialog, Page
 
 _TELL = """
 addEventListener("securitypolicyviolation", (e) =>
@@ -38,8 +38,12 @@ def watch(page: Page, home: str) -> Watcher:
         if text.startswith("BLOCKED "):
             watcher.blocked.append(text)
 
+    def dismissed(dialog: Dialog) -> None:
+        watcher.dialogs.append(dialog.message)
+        dialog.dismiss()
+
     page.add_init_script(_TELL)
-    page.on("dialog", lambda dialog: (watcher.dialogs.append(dialog.message), dialog.dismiss()))
+    page.on("dialog", dismissed)
     page.on("request", lambda request: asked(request.url))
     page.on("websocket", lambda socket: asked(socket.url))
     page.on("console", lambda message: said(message.text))

@@ -12,13 +12,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from test_cli_interrupt import started
 
 from datagen import bootstrap, cli, settings
 from datagen.cli import jobs, spec
 from datagen.domain.folds import Case
 from datagen.domain.users import User
 from datagen.services.jobs import JobView
+from tests.cli.test_cli_interrupt import started
 from tests.engine.workbench import details_of, job_of
 
 ADMIN = User(name="admin", role="admin")

@@ -88,7 +88,7 @@ class Peers:
     def _closing(self, peer: str, patience: float) -> Closing:
         return Closing(
             peer_id=peer, files=self.files[peer], shelf=self.shelves[peer],
-            errands=self.errands[peer],  # type: ignore[arg-type]  # run by hand
+            errands=self.errands[peer],  # run by hand
             clock=self.clock, still=Stillness(), cache=self.cache, patience=patience)
 
     def never_patient(self) -> None:
@@ -313,7 +313,9 @@ class TestAgreement:
         three.look("a")
         assert three.words["a"].vote is None  # it is being made
         three.look("a")
-        assert three.words["a"].vote == Vote(round=0, taken=three.words["a"].vote.taken)  # type: ignore[union-attr]  # it is there
+        vote = three.words["a"].vote
+        assert vote is not None
+        assert vote == Vote(round=0, taken=vote.taken)
         assert three.edition is None
         three.look("b")
         assert three.edition is None  # it reads it first
@@ -364,7 +366,7 @@ class TestAgreement:
         assert three.words["a"].vote == Vote(round=0, promised=1)
         three.look("b")
         three.look("a", "a", "b", "b")
-        assert (three.sealed().by, three.words["a"].vote.ballot) == ("a", 1)  # type: ignore[union-attr]  # it voted
+        assert (three.sealed().by, three.words["a"].vote.ballot) == ("a", 1)
 
     def test_two_others_close_it_in_the_place_of_a_silent_creator(self, three: Peers) -> None:
         three.all_made()
@@ -460,7 +462,7 @@ class TestAgreement:
         three.all_made()
         stranger = Closing(
             peer_id="x", files=three.common, shelf=three.shelves["a"],
-            errands=Later(),  # type: ignore[arg-type]  # run by hand
+            errands=Later(),  # run by hand
             clock=three.clock, still=Stillness(), cache=three.cache, patience=PATIENT)
         word = stranger.word(three.case(CANCELLED), mine=Word(peer_id="x"), made_here=False)
         assert word == Word(peer_id="x", asked=CANCELLED)

@@ -40,7 +40,7 @@ class Bench:
             write(hkey, field, value)
             self.writes.append((self.clock.monotonic(), load_usage(value or "")))
 
-        self.store.hset = hset  # type: ignore[method-assign]  # watched
+        self.store.hset = hset  # watched
 
     async def live(
         self, seconds: float, then: Callable[[Meter, float], None] = lambda *_: None
@@ -185,9 +185,9 @@ def test_no_field_ever_shrinks_and_nothing_counts_twice(
         bench.store.fail_next(0)
         await bench.live(200)
         assert bench.counted().calls <= most
-        calls = [said.calls for _, said in bench.writes]
+        told = [said.calls for _, said in bench.writes]
         if all(end != "lose disk" for *_, end in lives):
-            assert calls == sorted(calls)
+            assert told == sorted(told)
             assert bench.counted().calls >= sum(
                 calls for seconds, calls, _ in lives if seconds > 3 * KEEP_EVERY)
 

@@ -207,7 +207,7 @@ async def beats_in(peer: Peer, seconds: float, *, at: float = 0.0, mark: str = "
         said.append(peer.clock.monotonic() - start)
         write(hkey, field, value)
 
-    peer.node.hset = hset  # type: ignore[method-assign]  # watched
+    peer.node.hset = hset  # watched
     life = asyncio.create_task(peer.signs.run(stop))
     while (passed := peer.clock.monotonic() - start) < seconds:
         if mark and passed >= at:

@@ -25,8 +25,10 @@ def journal(tmp_path: Path):
     opened.close()
 
 
-def tally_of(journal: Journal, before: PeerState | None = None) -> Tally:
-    return Tally(peer_id="p", owner="ada", share=SHARE, journal=journal, clock=HandClock(),
+def tally_of(
+    journal: Journal, before: PeerState | None = None, clock: HandClock | None = None
+) -> Tally:
+    return Tally(peer_id="p", owner="ada", share=SHARE, journal=journal, clock=clock or HandClock(),
                  before=before)
 
 
@@ -60,10 +62,11 @@ def test_after_a_restart_start_calls_and_tokens_go_on(journal: Journal) -> None:
 
 
 def test_a_record_is_in_flight_only_while_its_call_lasts(journal: Journal) -> None:
-    tally = tally_of(journal)
+    clock = HandClock()
+    tally = tally_of(journal, clock=clock)
     tally.allowed = lambda: 7
     tally.begin(4, 2)
-    tally._clock.advance(30)
+    clock.advance(30)
     state = tally.state()
     (call,) = state.in_flight
     assert (call.index, call.attempt) == (4, 2)
@@ -77,10 +80,11 @@ def test_a_record_is_in_flight_only_while_its_call_lasts(journal: Journal) -> No
 def test_of_many_calls_those_that_wait_longest_are_shown_and_all_are_counted(
     journal: Journal
 ) -> None:
-    tally = tally_of(journal)
+    clock = HandClock()
+    tally = tally_of(journal, clock=clock)
     for index in reversed(range(90)):
         tally.begin(index, 1)
-        tally._clock.advance(1)
+        clock.advance(1)
     state = tally.state()
     assert [call.index for call in state.in_flight] == list(range(89, 89 - MAX_IN_FLIGHT, -1))
     assert state.under_way == 90

@@ -10,17 +10,17 @@ from typing import Any
 
 from datagen.adapters import chat_models, chat_polled, chat_replies, node_answers
 from datagen.adapters.outgoing import Got
-from datagen.domain import coercion, records
+from datagen.domain import coercion, records, validity
 from datagen.domain.chat import ChatReply
 from datagen.domain.errors import ModelError, ReplyUnusable
 from datagen.domain.exact import RecordValidator
 from datagen.domain.schema import draft, problems
-from datagen.domain.validity import _FORMATS as FORMATS
 from datagen.engine import journal
 from datagen.model import wire
 from datagen.protocol import lines
 from tests.guided.target import Target, target, text, value, values
 
+FORMATS = validity._FORMATS
 _VECTORS = Path(__file__).parents[1] / "vectors"
 _NOW = datetime(2026, 11, 22, tzinfo=UTC)
 _SECRETS = ("PLANTED-key-0123456789", 'pl"anted\\ä')

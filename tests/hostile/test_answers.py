@@ -50,7 +50,7 @@ class Wild(World):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, peers=("local", "other"))
-        self.wild = self.store = OpenStore()  # type: ignore[assignment]  # reads are not counted here
+        self.wild = self.store = OpenStore()  # reads are not counted here
         self.board = type(self.board)(self.wild)
         self.jobs = self.another_process()
         self.datasets = Datasets(jobs=self.jobs, files=self.files, cache_dir=folder,

@@ -24,7 +24,7 @@ def drafted(example: Example) -> dict[str, Any]:
 
 @pytest.fixture(params=EXAMPLES, ids=lambda example: example.name)
 def example(request: pytest.FixtureRequest) -> Example:
-    return request.param  # type: ignore[no-any-return]  # as pytest has it
+    return request.param
 
 
 def test_every_example_drafts_a_schema_with_records(example: Example) -> None:

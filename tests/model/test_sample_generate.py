@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from schema_strategy import FORMATS, PATTERNS, schemas
 
 from datagen.model.sample import CannotGenerate, generate
+from tests.model.schema_strategy import FORMATS, PATTERNS, schemas
 
 TICKET: dict[str, Any] = {
     "type": "object", "additionalProperties": False,

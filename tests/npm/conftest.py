@@ -14,12 +14,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from npm_driver import ADMIN_PASSWORD, HERE, Npm
 
 from datagen.adapters.clock import SystemClock
 from datagen.adapters.cstore import CStore
 from datagen.adapters.r1fs import R1fs
 from datagen.sandbox import Plan, Sandbox, running
+from tests.npm.npm_driver import ADMIN_PASSWORD, HERE, Npm
 
 
 @pytest.fixture(scope="session")

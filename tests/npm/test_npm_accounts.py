@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 import bcrypt
 import pytest
-from npm_driver import ADMIN_PASSWORD, Npm, NpmError
 
 from datagen.adapters.clock import HandClock
 from datagen.adapters.crypto import Argon2Hasher, JwtSigner
@@ -16,6 +15,7 @@ from datagen.domain.errors import SignInFailed
 from datagen.domain.users import User
 from datagen.ports import HashStore
 from datagen.services.accounts import Accounts
+from tests.npm.npm_driver import ADMIN_PASSWORD, Npm, NpmError
 
 HKEY = "datagen:auth"
 PEPPER = "a pepper of both, with ü"

@@ -9,12 +9,12 @@ import base64
 import io
 
 import pytest
-from npm_driver import MISSING, Npm, NpmError
 
 from datagen.adapters.cstore import CStore
 from datagen.adapters.r1fs import R1fs
 from datagen.domain.errors import StoreError
 from datagen.sandbox import Sandbox
+from tests.npm.npm_driver import MISSING, Npm, NpmError
 
 NODE_FIELDS = {  # that the SDK declares beside ``result``
     "server_node_addr", "evm_network", "ee_node_alias", "ee_node_address",

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from npm_driver import Npm, NpmError
 
 from datagen.adapters.clock import SystemClock
 from datagen.adapters.r1fs import R1fs
 from datagen.domain.errors import NotThere, StoreError
 from datagen.ports import FileStore
 from datagen.sandbox import Sandbox
+from tests.npm.npm_driver import Npm, NpmError
 
 BYTES = bytes(range(256)) * 5 + "Zoë 🐻\r\n".encode()
 SECRET = "the file secret, with ü&="

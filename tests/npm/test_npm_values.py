@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from npm_driver import Npm
 
 from datagen.ports import HashStore
 from datagen.protocol.fields import dumps
+from tests.npm.npm_driver import Npm
 
 TEXTS = ["plain", "", "null", "0", '{"a":[1,null,"ü"]}', "Zoë 🐻 \u202e \\ \" \n \t", "x" * 100_000]
 KEYS = ["k", "datagen:job:job_1_abc:peers", "ü/&=?+# %20", "🐻"]

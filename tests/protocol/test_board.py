@@ -226,16 +226,16 @@ def test_no_two_writes_are_equal_and_later_ones_carry_higher_marks(
 ) -> None:
     job = replace(board.jobs()[RUNNING], inc=1)
     state = board.states(RUNNING)["peer1"]
-    marks = []
+    marks: list[tuple[int, int]] = []
     for inc in (1, 2):
         board.begin(inc)
         for _ in range(2):
             board.publish(job)
             board.report(RUNNING, state)
-            again = [board.jobs()[RUNNING], board.states(RUNNING)["peer1"]]
+            entry, said = board.jobs()[RUNNING], board.states(RUNNING)["peer1"]
             short = json.loads(store.hget(keys.user_jobs(job.owner), RUNNING))
-            marks += [(again[0].inc, again[0].rev), (short["inc"], short["rev"]),
-                      (again[1].inc, again[1].rev)]
+            marks += [(entry.inc, entry.rev), (short["inc"], short["rev"]),
+                      (said.inc, said.rev)]
     assert marks == sorted(set(marks))
 
 
@@ -259,7 +259,7 @@ def test_what_no_other_node_confirmed_is_written_all_the_same_and_told_once(
         write(hkey, field, value)
         raise StoreUnconfirmed("Nobody else has it.")
 
-    store.hset = unconfirmed  # type: ignore[method-assign]  # a node whose peers are away
+    store.hset = unconfirmed  # a node whose peers are away
     state = replace(board.states(RUNNING)["peer1"], generated_ok=6)
     for _ in range(3):
         board.report(RUNNING, state)

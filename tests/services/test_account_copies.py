@@ -224,7 +224,7 @@ def test_a_change_made_between_the_look_and_the_write_stands(
             a.accounts.deactivate("ann")
         return found
 
-    a.node.hgetall = and_then  # type: ignore[method-assign]  # somebody is quick
+    a.node.hgetall = and_then  # somebody is quick
     a.clock.advance(LOOK_EVERY)
     a.copies.look()
     assert not a.accounts.get("ann").active

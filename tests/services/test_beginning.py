@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from job_world import ANN, BOB, World
 
 from datagen.domain.downloads import Wish
 from datagen.domain.errors import NotThere
 from datagen.services import beginning, building
+from tests.services.job_world import ANN, BOB, World
 
 RECORDS = [{"name": f"n{i}", "age": i} for i in range(300)]
 SCHEMA = {"properties": {"name": {"type": "string"}, "age": {"type": "integer"}}}

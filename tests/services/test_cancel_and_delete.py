@@ -13,7 +13,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from worker_lives import Cut, Fuse, World
 
 from datagen.domain.asked import Asked, Request
 from datagen.domain.chat import ChatReply
@@ -26,6 +25,7 @@ from datagen.engine.journal import ok_line
 from datagen.engine.removal import DELETE_AFTER
 from datagen.protocol import keys
 from datagen.protocol.requests import ask_here, asked_here, deleted_here
+from tests.services.worker_lives import Cut, Fuse, World
 
 SCRIPT = {2: [ChatReply(text="no", finish_reason="stop")]}
 TOTAL = 40

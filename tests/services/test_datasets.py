@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from job_world import ANN, BOB, World, line
 from pyarrow import parquet
 
 from datagen.domain.downloads import Wish
@@ -31,6 +30,7 @@ from datagen.services.column_profile import TOP
 from datagen.services.datasets import Filter, ResultLine
 from datagen.services.tables import MAX_SHOWN
 from tests.editions import sealed
+from tests.services.job_world import ANN, BOB, World, line
 
 TYPES: Mapping[str, Any] = {
     "type": "object",
@@ -458,7 +458,7 @@ def test_the_dataset_of_a_sealed_edition_stays_whatever_peers_say_later(
     world.report(people, ok=0, result_cid="away", finished_at=world.clock.now())
     world.clock.advance(1.1)
     assert b"".join(world.datasets.export(ANN, people, Wish(form="json")).chunks) == before
-    world.files.remove(world.published(people).edition.manifest_cid)  # type: ignore[union-attr]  # it is sealed
+    world.files.remove(world.published(people).edition.manifest_cid)
     with pytest.raises(StoreError, match="Try again"):
         world.datasets.export(ANN, people, Wish(form="json"))
 

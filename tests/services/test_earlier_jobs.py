@@ -283,14 +283,14 @@ async def test_its_dataset_is_complete_whoever_generated_which_part(
     await peer2.finish()
     await peer1.live(lambda: peer1.is_quiet(job), script=ANSWERS)
     pages = Pages(tmp_path / "pages", peers=PEERS)
-    pages.store, pages.files = peer2.store, peer2.files  # type: ignore[assignment]  # reads are not counted here
+    pages.store, pages.files = peer2.store, peer2.files  # reads are not counted here
     pages.board = Board(pages.store)
     jobs = pages.another_process()
     datasets = Datasets(jobs=jobs, files=pages.files, cache_dir=tmp_path / "tables",
                         clock=pages.clock)
     lines = list(datasets.lines(ADMIN, RUNNING))
     assert [(line.i, line.ok) for line in lines] == [(i, True) for i in range(20)]
-    old = {i for i in range(20) if str(lines[i].data["record_id"]).startswith("rec-")}  # type: ignore[index]  # all are ok
+    old = {i for i in range(20) if str(lines[i].data["record_id"]).startswith("rec-")}
     assert old == {*range(6), *range(10, 17)}
 
 

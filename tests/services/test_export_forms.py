@@ -18,7 +18,6 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from job_world import ANN, BOB, World, line
 from openpyxl.utils.escape import unescape
 from pyarrow import parquet
 
@@ -29,6 +28,7 @@ from datagen.engine.journal import Journal, failed_line, folder_of, ok_line
 from datagen.services import columns as columnar
 from datagen.services import workbook
 from datagen.services.preparing import MAX_WAITING, OF_ONE, Preparation, Preparations
+from tests.services.job_world import ANN, BOB, World, line
 
 SCHEMA: Mapping[str, Any] = {
     "type": "object",
@@ -69,7 +69,7 @@ def job_id(world: World) -> str:
 
 
 def taken(world: World, job_id: str, form: str, **options: Any) -> bytes:
-    export = world.datasets.export(ANN, job_id, Wish(form=form, **options))  # type: ignore[arg-type]  # one of FORMS
+    export = world.datasets.export(ANN, job_id, Wish(form=form, **options))
     content = b"".join(export.chunks)
     assert export.size in {None, len(content)}
     return content
@@ -307,7 +307,7 @@ def test_of_a_job_that_runs_there_is_what_it_has_so_far(world: World, form: str)
     job_id = running(world)
     with pytest.raises(Conflict, match="not finished yet"):
         taken(world, job_id, form)
-    export = world.datasets.export(ANN, job_id, Wish(form=form, partial=True))  # type: ignore[arg-type]  # one of FORMS
+    export = world.datasets.export(ANN, job_id, Wish(form=form, partial=True))
     content = b"".join(export.chunks)
     assert "People-partial." in export.disposition
     names = ["n1", "n4"]

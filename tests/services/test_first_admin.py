@@ -135,7 +135,7 @@ def test_an_account_that_no_other_node_confirmed_counts_here() -> None:
         write(hkey, field, value)
         raise StoreUnconfirmed("Nobody else has it.")
 
-    bench.store.hset = unconfirmed  # type: ignore[method-assign]  # a node whose peers are away
+    bench.store.hset = unconfirmed  # a node whose peers are away
     bench.accounts.create("ann", "her password")
     assert bench.accounts.sign_in("ann", "her password")[1].user.name == "ann"
 

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from worker_lives import Cut, Flaky, Fuse, World
 
 from datagen.adapters.clock import SystemClock
 from datagen.adapters.vault import AesVault
@@ -26,10 +25,12 @@ from datagen.engine.roster import Roster
 from datagen.protocol import keys
 from datagen.protocol.board import Board
 from datagen.protocol.codec import details_record
+from datagen.protocol.details import read_details
 from datagen.protocol.fields import dumps
 from datagen.services import generation
 from datagen.services.generation import Generation
 from tests.engine.workbench import Model, details_of, good
+from tests.services.worker_lives import Cut, Flaky, Fuse, World
 
 WRONG = ChatReply(text="no", finish_reason="stop")
 
@@ -208,7 +209,7 @@ async def test_details_that_break_their_reader_are_trouble_of_that_job_alone(
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     bad, fine = world.hand_over(1), world.hand_over(2, total=3)
-    read = generation.read_details
+    read = read_details
 
     def broken(files: Any, job: Job) -> Any:
         if job.id == bad.id:

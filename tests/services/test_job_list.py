@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from job_world import ANN, World
 
 from datagen.adapters.local import LocalStore
 from datagen.domain.folds import Case, ended
@@ -22,6 +21,7 @@ from datagen.services.answers import job_answer
 from datagen.services.job_list import Kind, kind, listed
 from datagen.services.views import JobView, view_of
 from tests.engine.workbench import START, job_of
+from tests.services.job_world import ANN, World
 
 WITHIN = 0.3  # seconds, for 1,000 jobs
 
@@ -76,7 +76,7 @@ def test_orders() -> None:
 def test_the_kinds_together_are_all_that_is_found(views: list[JobView], search: str) -> None:
     whole = listed(views, search=search)
     parts = [one for name in ("open", "done", "failed", "cancelled")
-             for one in listed(views, search=search, kinds=[name])]  # type: ignore[list-item]  # of Kind
+             for one in listed(views, search=search, kinds=[name])]
     assert sorted(map(id, whole)) == sorted(map(id, parts))
     assert all(kind(one) in {"open", "done", "failed", "cancelled"} for one in whole)
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
-from job_world import ANN, BOB, SCHEMA, World, line
 
 from datagen.domain.asked import Asked, Request
 from datagen.domain.downloads import Wish
@@ -22,6 +21,7 @@ from datagen.protocol import keys
 from datagen.protocol.codec import job_record, load_job
 from datagen.protocol.fields import dumps
 from datagen.protocol.requests import asked_here, dealt_with
+from tests.services.job_world import ANN, BOB, SCHEMA, World, line
 
 
 @pytest.fixture
@@ -471,7 +471,7 @@ def test_one_thread_reads_while_the_others_take_the_last_picture(world: World) -
         assert go_on.wait(10)
         return original(topic)
 
-    world.store.notes = slow  # type: ignore[method-assign]  # holds the reader inside its read
+    world.store.notes = slow  # holds the reader inside its read
     with ThreadPoolExecutor(1) as pool:
         reader = pool.submit(world.jobs.list, ANN)
         assert inside.wait(10)
@@ -487,11 +487,11 @@ def test_a_job_that_leaves_the_desk_is_never_missing(world: World) -> None:
 
     def taken_after_the_look(topic: str) -> dict[str, str]:
         found = original(topic)
-        world.store.notes = original  # type: ignore[method-assign]  # once
+        world.store.notes = original  # once
         world.take_over()
         return found
 
-    world.store.notes = taken_after_the_look  # type: ignore[method-assign]  # the unlucky moment
+    world.store.notes = taken_after_the_look  # the unlucky moment
     assert ids(world) == [job_id]
 
 

@@ -110,7 +110,7 @@ def counted(jobs: Any) -> dict[str, Any]:
 async def test_a_deleted_job_stays_counted(tmp_path: Path) -> None:
     """As soon as nobody sees it any more, when it is deleted for good, and afterwards."""
     worker, pages = Worker(tmp_path / "worker"), World(tmp_path / "pages")
-    pages.store = worker.store  # type: ignore[assignment]  # reads are not counted here
+    pages.store = worker.store  # reads are not counted here
     pages.files = worker.files
     job_id = pages.another_process().confirm(ANN, pages.token(records=7))
 

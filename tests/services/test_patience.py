@@ -120,7 +120,7 @@ def test_a_failure_among_reads_made_together_is_told_and_ends_the_row() -> None:
 
 
 def _jobs(world: World, store: Hanging) -> Jobs:
-    world.store = store  # type: ignore[assignment]  # it hangs where the world's own counts
+    world.store = store  # it hangs where the world's own counts
     world.board._store = store
     return Jobs(
         board=world.board, desk=store, files=world.files, drafts=world.drafts,

@@ -8,8 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from job_world import ANN, BOB, World
-from worker_lives import World as Lives
 
 from datagen.domain.asked import Asked, Rename
 from datagen.domain.downloads import Wish
@@ -21,6 +19,8 @@ from datagen.protocol import keys
 from datagen.protocol.codec import job_record, load_job
 from datagen.protocol.fields import dumps
 from datagen.protocol.requests import ask_here, asked_here
+from tests.services.job_world import ANN, BOB, World
+from tests.services.worker_lives import World as Lives
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from worker_lives import World
 
 from datagen.adapters.memory import MemoryStore
 from datagen.domain.asked import Asked, Request
@@ -21,6 +20,7 @@ from datagen.protocol import keys
 from datagen.protocol.manifests import edition_lines
 from datagen.protocol.requests import ask_here, asked_here
 from datagen.services.generation import dead_after
+from tests.services.worker_lives import World
 
 WRONG = ChatReply(text="no", finish_reason="stop")
 PEERS = ("local", "second", "third")

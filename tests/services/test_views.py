@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from job_world import ANN, World, line
 
 from datagen.domain.asked import Asked, Request
 from datagen.domain.editions import Word
@@ -15,6 +14,7 @@ from datagen.protocol.codec import load_job
 from datagen.services.answers import round_answer
 from datagen.services.jobs import JobView
 from tests.editions import sealed
+from tests.services.job_world import ANN, World, line
 
 
 @pytest.fixture

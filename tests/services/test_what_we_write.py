@@ -74,7 +74,7 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, Recorder, str
     folder: Path = tmp_path_factory.mktemp("past")
     worker, pages = World(folder / "worker"), Pages(folder / "pages")
     store = worker.store = Recorder()
-    pages.store, pages.files = store, worker.files  # type: ignore[assignment]  # reads are not counted here
+    pages.store, pages.files = store, worker.files  # reads are not counted here
     worker.board = type(worker.board)(store)
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
     token = pages.token(records=8, owner=ADA, schema=schema)

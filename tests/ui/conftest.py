@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from replica import ADA, BEN, ROOT, World
 from starlette.testclient import TestClient
 from streamlit import config
 from streamlit.runtime import Runtime
 
 from datagen import bootstrap
 from tests.held_to_description import held_to_description
+from tests.ui.replica import ADA, BEN, ROOT, World
 
 __all__ = ["held_to_description", "world"]
 

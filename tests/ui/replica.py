@@ -59,7 +59,7 @@ class World:
 
     def finish(self, title: str = "Tickets", **options: object) -> str:
         """A job that a worker has finished."""
-        job_id = self.confirm(title, **options)  # type: ignore[arg-type]  # passed on
+        job_id = self.confirm(title, **options)
 
         def over() -> bool:
             self.services.jobs.invalidate()

@@ -6,7 +6,6 @@ import shlex
 
 import pytest
 from jsonschema import Draft202012Validator
-from replica import ADA, BEN, World
 from streamlit.testing.v1 import AppTest
 
 from datagen.adapters.local import LocalStore
@@ -16,6 +15,7 @@ from datagen.domain.api.scopes import audience
 from datagen.domain.errors import StoreError
 from datagen.domain.users import User
 from datagen.ui.api_view import BADGES, shown_to
+from tests.ui.replica import ADA, BEN, World
 
 ADMIN = User(name="root", role="admin")
 HOSTILE = "<img src=x onerror=alert(1)> [here](http://x.invalid) `$(reboot)`"

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from replica import ADA, World
 from streamlit.testing.v1 import AppTest
 
 from datagen.protocol import keys
@@ -25,6 +24,7 @@ from tests.hostile.wicked import (
     TEXTS,
     changed,
 )
+from tests.ui.replica import ADA, World
 
 AS_HTML = re.compile(r"<script>alert|<img src=x")
 AS_MARKDOWN = re.compile(

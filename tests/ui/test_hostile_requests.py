@@ -9,15 +9,15 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from matrix_rows import DRAFT, PAGES, ROWS
-from replica import World
 from starlette.testclient import TestClient
 
 from tests.tab import drawn
+from tests.ui.matrix_rows import DRAFT, PAGES, ROWS
+from tests.ui.replica import World
 
 ORIGIN = {"origin": "http://localhost:8501"}
 PASSWORD = "a password of some length"
-FIELDS = {  # that a route reads, besides those of its row
+FIELDS: dict[str, dict[str, Any]] = {  # that a route reads, besides those of its row
     "/api/tasks/schema": {**DRAFT, "datasetMode": True, "useExternalApi": True, "profileId": "p",
                           "inferenceBaseUrl": "http://model.invalid", "inferencePath": "/x",
                           "inferenceModel": "m", "inferenceParams": {}, "previousDraftToken": "t"},

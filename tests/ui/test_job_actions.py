@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from replica import ADA, World, signed_in
 from streamlit.testing.v1 import AppTest
-from test_pages import texts
 
 from datagen.adapters.local import LocalStore
 from datagen.domain.errors import StoreError
 from datagen.domain.users import User
+from tests.ui.replica import ADA, World, signed_in
+from tests.ui.test_pages import texts
 
 
 def click(at: AppTest, label: str) -> AppTest:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from replica import ADA, BEN, World
 from streamlit.testing.v1 import AppTest
-from test_job_actions import asked, click
-from test_pages import texts
 
 from datagen.ui import job_filter
+from tests.ui.replica import ADA, BEN, World
+from tests.ui.test_job_actions import asked, click
+from tests.ui.test_pages import texts
 
 TITLES = ("Support tickets", "Shop reviews", "Support chats", "Patients", "Cafés")
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from replica import ADA, World
-
 from datagen.domain.jobs import PeerState, Share
 from datagen.model.sample import Faults
 from datagen.ui import job_failures
 from datagen.ui.words import plain
+from tests.ui.replica import ADA, World
 
 
 def test_failures_of_a_finished_job_are_grouped_with_examples(world: World) -> None:
@@ -69,7 +68,7 @@ def test_one_trouble_of_many_peers_is_one_warning(world: World) -> None:
     }
     jobs = world.services.jobs
     real = jobs.get
-    jobs.get = lambda *asked: replace(real(*asked), states=states)  # type: ignore[method-assign]  # this instance's
+    jobs.get = lambda *asked: replace(real(*asked), states=states)  # this instance's
 
     at = world.open("job", id=job_id)
 

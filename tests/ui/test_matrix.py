@@ -13,7 +13,19 @@ from typing import Any
 
 import jwt
 import pytest
-from matrix_rows import (
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.testclient import TestClient, WebSocketDenialResponse
+from starlette.websockets import WebSocketDisconnect
+from streamlit.runtime import Runtime
+
+from datagen.api.gate_rules import OPEN
+from datagen.domain.api.description import OPERATIONS
+from datagen.domain.api.scopes import audience
+from datagen.domain.profile_requests import ProfileRequest
+from datagen.domain.requests import DraftRequest
+from datagen.domain.users import User
+from tests.tab import ORIGIN, STREAM, drawn
+from tests.ui.matrix_rows import (
     DRAFT,
     OUTSIDERS,
     PAGES,
@@ -24,19 +36,7 @@ from matrix_rows import (
     Row,
     wanted_of,
 )
-from replica import ADA, BEN, ROOT, World
-from starlette.routing import Mount, Route, WebSocketRoute
-from starlette.testclient import TestClient, WebSocketDenialResponse
-from starlette.websockets import WebSocketDisconnect
-from streamlit.runtime import Runtime
-
-from datagen.api.gate import OPEN
-from datagen.domain.api.description import OPERATIONS
-from datagen.domain.api.scopes import audience
-from datagen.domain.profile_requests import ProfileRequest
-from datagen.domain.requests import DraftRequest
-from datagen.domain.users import User
-from tests.tab import ORIGIN, STREAM, drawn
+from tests.ui.replica import ADA, BEN, ROOT, World
 
 PASSWORD = "a password of some length"
 

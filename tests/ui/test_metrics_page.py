@@ -7,12 +7,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from replica import ADA, BEN, World
 from streamlit.testing.v1 import AppTest
 
 from datagen.adapters.local import LocalStore
 from datagen.domain.errors import StoreError
 from datagen.domain.users import User
+from tests.ui.replica import ADA, BEN, World
 
 ROOT_USER = User(name="root", role="admin")
 

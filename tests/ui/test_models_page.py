@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from replica import ADA, BEN, World, signed_in
 from streamlit.testing.v1 import AppTest
-from test_hostile_pages import WORDS, assert_harmless
 
 from datagen import bootstrap
 from datagen.domain.errors import ModelRefused, StoreError
 from datagen.domain.profiles import Profile, Profiles
 from datagen.services.profiles import ProfileRequest
+from tests.ui.replica import ADA, BEN, World, signed_in
+from tests.ui.test_hostile_pages import WORDS, assert_harmless
 
 ASKED = ProfileRequest(name="Mine", base_url="https://llm.example/v1", path="/chat/completions",
                        model="m-1", api_key="sk-MARKED")

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from replica import ADA, ROOT, World
 from streamlit.testing.v1 import AppTest
 
 from datagen import bootstrap
@@ -16,6 +15,7 @@ from datagen.domain.errors import ModelUnreachable
 from datagen.domain.schema import FieldRow
 from datagen.ui import file_box, schema_table
 from datagen.ui.file_box import ChosenFile
+from tests.ui.replica import ADA, ROOT, World
 
 WINGS = {"type": "object", "properties": {"wings": {"type": "integer"}}, "required": ["wings"]}
 
@@ -120,7 +120,7 @@ def test_undo_takes_back_an_edit_of_the_table(
     edits = {"type": "number"}
 
     def read_rows(_: object, before: Sequence[FieldRow]) -> list[FieldRow]:
-        return [replace(row, **edits) for row in before]  # type: ignore[arg-type]  # as typed
+        return [replace(row, **edits) for row in before]
 
     monkeypatch.setattr(schema_table, "read_rows", read_rows)
     at.run()

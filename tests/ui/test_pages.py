@@ -7,13 +7,13 @@ import threading
 from typing import Any
 
 import pytest
-from replica import ADA, BEN, ROOT, World, signed_in
 from streamlit.testing.v1 import AppTest
 
 from datagen.adapters.local import LocalStore
 from datagen.domain.errors import CutOff, ModelUnreachable, StoreError
 from datagen.domain.users import User
 from datagen.services import beginning, building
+from tests.ui.replica import ADA, BEN, ROOT, World, signed_in
 
 PAGES = ("jobs", "new", "job", "dataset", "models", "metrics", "account", "admin", "api_docs")
 

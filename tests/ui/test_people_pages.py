@@ -5,12 +5,12 @@ from __future__ import annotations
 import html
 
 import pytest
-from replica import ADA, BEN, ROOT, World, signed_in
 from streamlit.testing.v1 import AppTest
 
 from datagen.adapters.local import LocalStore
 from datagen.domain.errors import StoreError
 from datagen.domain.users import User
+from tests.ui.replica import ADA, BEN, ROOT, World, signed_in
 
 PASSWORD = "a password of some length"
 ROOT_USER = User(name="root", role="admin")

@@ -11,7 +11,6 @@ from typing import Any
 
 import jwt
 import pytest
-from replica import ADA, BEN, ROOT, World
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
@@ -23,6 +22,7 @@ from streamlit.runtime import Runtime
 from datagen.api.gate_rules import OPEN
 from datagen.domain.requests import DraftRequest
 from tests.tab import ORIGIN, STREAM
+from tests.ui.replica import ADA, BEN, ROOT, World
 
 HTML = {"accept": "text/html"}
 PASSWORD = "a password of some length"
@@ -103,7 +103,7 @@ def test_no_false_token_opens_the_websocket(world: World, client: TestClient) ->
     for token in (None, *false_tokens(world).values()):
         headers = {} if token is None else {"cookie": f"datagen_session={token}".encode("latin-1")}
         with pytest.raises((WebSocketDisconnect, WebSocketDenialResponse)), \
-                client.websocket_connect(STREAM, headers=headers):  # type: ignore[arg-type]  # or none
+                client.websocket_connect(STREAM, headers=headers):
             pass
 
 

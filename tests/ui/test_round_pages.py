@@ -6,16 +6,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from replica import ADA, World
 from streamlit.testing.v1 import AppTest
-from test_job_actions import asked, cancelled, click, labels
-from test_pages import texts
 
 from datagen.domain.downloads import Wish
 from datagen.domain.jobs import Effort, InFlight, PeerState, shares
 from datagen.domain.usage import Usage
 from datagen.model.sample import Faults
 from datagen.services.jobs import JobView
+from tests.ui.replica import ADA, World
+from tests.ui.test_job_actions import asked, cancelled, click, labels
+from tests.ui.test_pages import texts
 
 NOT_CLOSED = "Complete, not closed: 2 of 3 peers can't be reached. Close it here as it is."
 
@@ -46,7 +46,7 @@ def show_as(world: World, **said: Any) -> None:
         job = replace(view.job, peers=("a", "b", "c"), status="running")
         return replace(view, **{"job": job, **said})
 
-    jobs.get = changed  # type: ignore[method-assign]  # this instance's
+    jobs.get = changed  # this instance's
 
 
 EVERY_FORM = [f"Download {form}" for form in ("CSV", "Excel", "JSON", "JSON Lines", "Parquet",
@@ -192,10 +192,10 @@ def test_what_is_complete_and_can_not_end_offers_its_file_and_to_be_closed(world
     show_as(world, not_closed=NOT_CLOSED, progress=progress)
     jobs = world.services.jobs
     real = jobs.get
-    jobs.get = lambda *which: replace(  # type: ignore[method-assign]  # this instance's
+    jobs.get = lambda *which: replace(  # this instance's
         view := real(*which), job=replace(view.job, total_ok=6))
     closed: list[str] = []
-    jobs.close = lambda _, job_id: closed.append(job_id)  # type: ignore[method-assign]  # likewise
+    jobs.close = lambda _, job_id: closed.append(job_id)
 
     at = world.open("job", id=job_id)
 
