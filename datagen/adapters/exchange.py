@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import socket
 from collections.abc import Callable
-from http.client import HTTPException
 from typing import Any
 
 SLOWEST = 64 * 1024  # bytes a second, below which nobody waits longer than for an answer to begin
@@ -17,7 +16,7 @@ _BESIDE = 1024 * 1024  # bytes of headers and the like
 _FRAME = 16  # bytes sent for one of content, at most: it may come in chunks of one byte
 
 
-class EndlessError(HTTPException):
+class EndlessError(OSError):
     """Somebody goes on sending what is no content."""
 
 

@@ -26,6 +26,7 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from datagen.adapters import tls
 from datagen.adapters.wire import Connector, EndlessError
 from datagen.domain import addresses
 from datagen.domain.errors import (
@@ -62,7 +63,7 @@ class Outgoing:
     timeout: float  # seconds until an answer has come to its end
     inside: addresses.Networks = ()  # private networks where people's servers may be
     look_up: LookUp | None = None  # None: as the system does
-    verify: ssl.SSLContext | Literal[True] = True  # whom certificates are to come from
+    verify: ssl.SSLContext = field(default_factory=tls.context)  # whom certificates come from
     _open: dict[tuple[asyncio.AbstractEventLoop, bool], _Kept] = field(default_factory=dict)
     _proxies: dict[str, str | None] = field(default_factory=dict)  # by the server's own URLs
     _closed: bool = False
@@ -91,7 +92,7 @@ class Outgoing:
         except (aiohttp.ClientError, OSError, ValueError) as exc:
             # The others may repeat the request's headers or its address, password included.
             tells_nothing = isinstance(exc, (OSError, aiohttp.ClientConnectionError))
-            raise self._translated(exc, who) from (exc if tells_nothing else None)
+            raise self._translated(exc, url, who) from (exc if tells_nothing else None)
 
     def _proxy(self, url: str) -> str | None:
         if url not in self._proxies:
@@ -141,7 +142,7 @@ class Outgoing:
             raise _ForbiddenError(host)
         return socket.socket(family, kind, protocol)
 
-    def _translated(self, exc: Exception, who: str) -> ModelError:
+    def _translated(self, exc: Exception, url: str, who: str) -> ModelError:
         """What a failed exchange means to people."""
         if isinstance(getattr(exc, "os_error", None), _ForbiddenError):
             return AddressForbidden(f"{who} can't be called. "
@@ -152,6 +153,8 @@ class Outgoing:
         if isinstance(exc, TimeoutError):
             return ModelUnreachable(f"{who} did not answer within {self.timeout:g} s "
                                     "(DATAGEN_INFERENCE_TIMEOUT_SECONDS).")
+        if url.startswith("https:") and (why := _wrong_with_tls(exc)):
+            return ModelUnreachable(f"{who} {why}")
         for kind, happened in _HAPPENED:
             if isinstance(exc, kind):
                 return ModelUnreachable(f"{who} {happened}")
@@ -164,14 +167,21 @@ _HAPPENED: tuple[tuple[type[Exception], str], ...] = (  # the first that fits
     (aiohttp.InvalidURL, "can't be called: its address is not valid."),
     (aiohttp.ClientProxyConnectionError, "can't be reached: the proxy named in the environment "
      "does not answer."),
-    (aiohttp.ClientConnectorCertificateError, "can't be trusted: its certificate is not one for "
-     "this name, or from nobody this machine knows."),
     (aiohttp.ClientConnectorDNSError, "can't be reached: its name is not known."),
-    (aiohttp.ClientConnectorSSLError, "can't be reached: it speaks no TLS here. Is http:// meant?"),
     (aiohttp.ClientConnectorError, "can't be reached. Is it running?"),
     (aiohttp.ClientError, "broke the connection or does not speak HTTP."),
     (OSError, "broke the connection or does not speak HTTP."),
 )
+
+
+def _wrong_with_tls(exc: Exception) -> str | None:
+    if isinstance(exc, aiohttp.ClientConnectorCertificateError):
+        fault = exc.certificate_error
+        if isinstance(fault, ssl.SSLCertVerificationError):
+            return f"can't be trusted: {tls.untrusted(fault)}"
+    if isinstance(exc, aiohttp.ClientConnectorError) and (why := tls.unspoken(exc.os_error)):
+        return f"can't be reached: {why}" + (" Is http:// meant?" if why == tls.NO_TLS else "")
+    return None
 
 
 class _ForbiddenError(OSError):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ipaddress
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -23,11 +24,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from datagen.adapters import smtp as smtp_module
+from datagen.adapters import tls
+from datagen.adapters.clock import HandClock
 from datagen.adapters.memory import MemoryMailer
 from datagen.adapters.smtp import SmtpMailer
 from datagen.domain.errors import MailNotConfigured, MailRefused
 from datagen.domain.mail import welcome
 from datagen.settings import Smtp
+from tests.certificates import Signer, authority
 
 MAIL = welcome("ada@example.com", "user-x", "the-first-password")
 LOGIN = LoginPassword(b"datagen", b"smtp secret")
@@ -145,7 +150,7 @@ def test_tls_from_the_start_is_spoken_on_its_port(certified: Certified) -> None:
 def test_a_certificate_nobody_vouches_for_is_refused(certified: Certified, implicit: bool) -> None:
     inbox = Inbox()
     context = {"ssl_context" if implicit else "tls_context": certified.server}
-    with serving(inbox, **context) as smtp, pytest.raises(MailRefused, match="can't be reached"):
+    with serving(inbox, **context) as smtp, pytest.raises(MailRefused, match="can't be trusted"):
         SmtpMailer(smtp, implicit=implicit).send(MAIL)
     assert inbox.mails == []
 
@@ -158,6 +163,126 @@ def test_a_server_elsewhere_without_encryption_gets_nothing(
     with serving(inbox) as smtp, pytest.raises(MailRefused, match="no encryption"):
         SmtpMailer(smtp).send(MAIL)
     assert inbox.mails == []
+
+
+Odd = Callable[[socket.socket], object]
+
+
+@contextmanager
+def odd(serve: Odd) -> Iterator[Smtp]:
+    """A server of a test's own, for one connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        def run() -> None:
+            connection, _ = listening.accept()
+            with connection, suppress(OSError):  # the client has had enough
+                serve(connection)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        yield Smtp(host="127.0.0.1", port=listening.getsockname()[1], user="datagen",
+                   password="smtp secret", sender="datagen@example.com")
+        thread.join()
+
+
+def says(connection: socket.socket, *replies: bytes) -> bytes:
+    """Each of these, and what was heard after the last."""
+    heard = b""
+    for reply in replies:
+        connection.sendall(reply)
+        heard = connection.recv(65536)
+    return heard
+
+
+HELLO, OFFER = b"220 hello\r\n", b"250-mail\r\n250 STARTTLS\r\n"
+ROOT = authority()
+
+
+def refused(serve: Odd, match: str = "can't be reached", **more: Any) -> None:
+    with odd(serve) as smtp, pytest.raises(MailRefused, match=match):
+        SmtpMailer(smtp, tls=tls.context(ROOT.pem), implicit=False, **more).send(MAIL)
+
+
+@pytest.mark.parametrize("line", [b"220-hello\r\n", b"220 " + b"x" * 100], ids=["lines", "one"])
+def test_what_a_server_says_comes_to_an_end(line: bytes) -> None:
+    def endless(connection: socket.socket) -> None:
+        while True:
+            connection.sendall(line * 1000)
+
+    refused(endless, match="sent")
+
+
+def test_a_mail_takes_a_minute_at_most_however_a_server_drips() -> None:
+    clock = HandClock()
+
+    def drips(connection: socket.socket) -> None:
+        for _ in range(100):
+            clock.advance(1)
+            connection.sendall(b"2")
+
+    refused(drips, now=clock.monotonic)
+
+
+@pytest.mark.parametrize("offer", [b"250-mail\r\n250 AUTH PLAIN LOGIN\r\n", b"502 what?\r\n"])
+def test_where_encryption_is_not_offered_elsewhere_nothing_is_said(
+    monkeypatch: pytest.MonkeyPatch, offer: bytes
+) -> None:
+    monkeypatch.setattr(smtp_module, "_is_loopback", lambda host: False)
+    heard: list[bytes] = []
+    refused(lambda connection: heard.append(says(connection, HELLO, offer)), "no encryption")
+    assert heard == [b""]
+
+
+@pytest.mark.parametrize("no", [b"454 not now\r\n", b"502 what?\r\n", b"250 fine\r\n"])
+def test_an_encryption_that_was_offered_and_does_not_come_ends_it(no: bytes) -> None:
+    heard: list[bytes] = []
+    refused(lambda connection: heard.append(says(connection, HELLO, OFFER, no)), "sent")
+    assert heard == [b""]
+
+
+def test_what_was_said_before_the_encryption_counts_for_nothing(tmp_path: Path) -> None:
+    """Somebody on the way may put answers behind the server's own."""
+    heard: list[bytes] = []
+    theirs = ROOT.signs(numbers=["127.0.0.1"]).serves(tmp_path)
+
+    def injected(connection: socket.socket) -> None:
+        says(connection, HELLO, OFFER)
+        connection.sendall(b"220 go\r\n250-mail\r\n250 AUTH PLAIN LOGIN\r\n")
+        with theirs.wrap_socket(connection, server_side=True) as encrypted:
+            heard.append(encrypted.recv(1000))
+            heard.append(says(encrypted, b"250 mail\r\n"))  # which offers no AUTH
+
+    refused(injected)
+    assert heard[0].startswith(b"ehlo ")
+    assert heard[1] == b""
+
+
+@pytest.mark.parametrize("shown", [
+    ROOT.signs(numbers=["127.0.0.1"], days=(-9, -1)), ROOT.signs(names=["mail.example"]),
+    authority("another").signs(numbers=["127.0.0.1"]), ROOT.signs(common_name="127.0.0.1"),
+], ids=["expired", "another name", "unknown", "a common name alone"])
+def test_a_certificate_that_is_not_taken_is_told_in_the_log(
+    shown: Signer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    theirs, heard = shown.serves(tmp_path), []
+
+    def serve(connection: socket.socket) -> None:
+        says(connection, HELLO, OFFER)
+        connection.sendall(b"220 go\r\n")
+        with theirs.wrap_socket(connection, server_side=True) as encrypted:
+            heard.append(encrypted.recv(1000))
+
+    refused(serve, "can't be trusted")
+    assert "its certificate" in caplog.text
+    assert not any(heard)
+
+
+def test_a_mail_that_was_taken_was_sent_however_the_server_takes_its_leave() -> None:
+    def serve(connection: socket.socket) -> None:
+        says(connection, HELLO, b"250-mail\r\n250 AUTH PLAIN\r\n", b"235 in\r\n", b"250 ok\r\n",
+             b"250 ok\r\n", b"354 go\r\n", b"250 taken\r\n", b"421 leave me\r\n")
+
+    with odd(serve) as smtp:
+        SmtpMailer(smtp, implicit=False).send(MAIL)
 
 
 def test_a_refused_recipient_is_told_without_the_servers_words() -> None:
