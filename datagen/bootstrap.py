@@ -144,9 +144,12 @@ def build(settings: Settings, *, for_pages: bool = False) -> Services:
     people = People(store, foreign, handed)
     book = ProfileBook(board=board, desk=desk, vault=vault, peer_id=settings.peer_id)
     allowances = Allowances(clock=clock, most=settings.most)
+    audit = Audit(book=AuditBook(board=board, desk=desk, peer_id=settings.peer_id),
+                  peers=settings.peers, clock=clock, patience=patience)
     profiles = ModelProfiles(
         book=book, probe=chat, own=settings.endpoint, inside=settings.private_networks,
-        most=settings.max_profiles, clock=clock, patience=patience, allowances=allowances)
+        most=settings.max_profiles, clock=clock, patience=patience, audit=audit,
+        allowances=allowances)
     accounts = Accounts(
         store=store, desk=desk, clock=clock, signer=signer, hkey=settings.auth_hkey,
         patience=patience, foreign=foreign, seal=seal,
@@ -160,8 +163,6 @@ def build(settings: Settings, *, for_pages: bool = False) -> Services:
         vault=AesVault(*secrets_kept, purpose="passwords of sign-up mails"),
         throttles=_throttles(settings.sign_up, clock),
         kept=timedelta(seconds=settings.sign_up.kept_seconds))
-    audit = Audit(book=AuditBook(board=board, desk=desk, peer_id=settings.peer_id),
-                  peers=settings.peers, clock=clock, patience=patience)
     opened = OpenSessions(desk=desk, clock=clock)
     delays = Delays(clock)
     tokens = PersonalTokens(

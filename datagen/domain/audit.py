@@ -9,8 +9,8 @@ from typing import Literal, get_args
 What = Literal[
     "signed in", "sign-in failed", "signed out", "sessions ended", "signed up",
     "password changed", "password reset", "account created", "account deactivated",
-    "role changed", "token created", "token revoked", "dataset exported", "records read",
-    "dataset deleted",
+    "role changed", "token created", "token revoked", "model saved", "model deleted",
+    "dataset exported", "records read", "dataset deleted",
 ]
 WHATS: frozenset[str] = frozenset(get_args(What))
 # What admins alone do: whatever others do, it does not push these out.

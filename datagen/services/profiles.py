@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from datagen.domain.addresses import Networks
 from datagen.domain.chat import ChatCall, Endpoint, Message, Trial
@@ -26,12 +27,14 @@ from datagen.ports import Clock, ModelProbe
 from datagen.protocol.fields import from_iso, to_iso
 from datagen.protocol.profiles import ProfileBook
 from datagen.services.allowances import Allowances
+from datagen.services.audit import Audit
 from datagen.services.locks import Locks
 from datagen.services.patience import Patience
 
 __all__ = ["ModelProfiles", "ProfileRequest", "Profiles"]
 
 T = TypeVar("T")
+_NONE = "You have no such model profile."
 TRIAL_SECONDS = 60.0  # a model that is loaded first takes its time
 LIST_SECONDS = 15.0
 _TRIAL = ChatCall(
@@ -48,12 +51,13 @@ class ModelProfiles:
 
     def __init__(
         self, *, book: ProfileBook, probe: ModelProbe, own: Endpoint, inside: Networks, most: int,
-        clock: Clock, patience: Patience, allowances: Allowances | None = None,
+        clock: Clock, patience: Patience, audit: Audit, allowances: Allowances | None = None,
         new_id: Callable[[], str] = lambda: secrets.token_hex(6),
     ) -> None:
         """``most``: profiles of one user; ``inside``: private networks they may be in."""
         self._book, self._probe, self._own, self._inside = book, probe, own, inside
         self._clock, self._patience, self._new_id = clock, patience, new_id
+        self._audit = audit
         self.most, self._allowances = most, allowances or Allowances(clock=clock)
         self._saving = Locks()
 
@@ -75,7 +79,7 @@ class ModelProfiles:
         known = self.seen_by(user)
         profile = known.get(request.profile_id) if request.profile_id else known.active
         if profile is None and request.profile_id:
-            raise NotThere("You have no such model profile.")
+            raise NotThere(_NONE)
         if profile is None and not request.base_url:
             message = "Choose a model profile, or make one active."
             raise InputError(message, [Problem(path="profileId", message=message)])
@@ -100,6 +104,7 @@ class ModelProfiles:
             if old is None:
                 changed = replace(changed, active_id=profile.id, active_at=now)
             self._book.put(user.name, changed)
+        self._audit.note("model saved", user, _noted(profile))
         return profile
 
     def activate(self, user: User, profile_id: str | None) -> None:
@@ -115,8 +120,10 @@ class ModelProfiles:
         """Take one away with its key. Raises NotThere."""
         with self._saving.of(user.name):
             known = self.seen_by(user)
-            self._old(known, profile_id)
+            if (old := known.get(profile_id)) is None:
+                raise NotThere(_NONE)
             self._book.put(user.name, without(known, profile_id, self._now(known)))
+        self._audit.note("model deleted", user, _noted(old))
 
     def changed(self, user: User, request: ProfileRequest) -> Profiles:
         """All of the user's as they would be with this one saved. Raises what ``save`` does."""
@@ -178,12 +185,17 @@ class ModelProfiles:
         """The one that is changed; None = a new one. Raises NotThere."""
         found = known.get(profile_id) if profile_id else None
         if profile_id and found is None:
-            raise NotThere("You have no such model profile.")
+            raise NotThere(_NONE)
         return found
 
     def _now(self, known: Profiles) -> datetime:
         """Later than anything that is known, as exact as it is stored."""
         return max(from_iso(to_iso(self._clock.now())), known.latest + timedelta(milliseconds=1))
+
+
+def _noted(profile: Profile) -> str:
+    """Which one, and where its calls go."""
+    return f"{profile.name} ({urlsplit(profile.base_url).hostname})"
 
 
 def _key(request: ProfileRequest, old: Profile | None) -> str | None:

@@ -22,8 +22,10 @@ from datagen.api.profiles import profile_routes
 from datagen.api.tasks import task_routes
 from datagen.domain.chat import ChatCall, ChatReply, Endpoint
 from datagen.protocol import keys
+from datagen.protocol.audit import AuditBook
 from datagen.protocol.board import Board
 from datagen.protocol.profiles import ProfileBook
+from datagen.services.audit import Audit
 from datagen.services.drafts import Drafts
 from datagen.services.jobs import Jobs
 from datagen.services.patience import Patience
@@ -59,7 +61,9 @@ class Api:
         profiles = ModelProfiles(
             book=ProfileBook(board=board, desk=self.store, peer_id="p1",
                              vault=AesVault("s" * 32, purpose="tests")),
-            probe=self.model, own=OWN, inside=(), most=10, clock=self.clock, patience=patience)
+            probe=self.model, own=OWN, inside=(), most=10, clock=self.clock, patience=patience,
+            audit=Audit(book=AuditBook(board=board, desk=self.store, peer_id="p1"),
+                        peers=("p1",), clock=self.clock, patience=patience))
         drafts = Drafts(chat=self.model, signer=JwtSigner("s" * 32, self.clock), clock=self.clock,
                         endpoint=OWN, max_records=100, peer_id="p1", profiles=profiles)
         self.jobs = Jobs(board=board, desk=self.store, files=MemoryFiles(), drafts=drafts,

@@ -18,10 +18,12 @@ from datagen.domain.chat import ChatCall, ChatReply, Endpoint, Trial
 from datagen.domain.errors import Conflict, InputError, ModelUnreachable, NotThere, TooManyTries
 from datagen.domain.requests import DraftRequest
 from datagen.protocol import keys
+from datagen.protocol.audit import AuditBook
 from datagen.protocol.board import Board
 from datagen.protocol.profiles import ProfileBook
 from datagen.services import profiles as service
 from datagen.services.allowances import Allowances
+from datagen.services.audit import Audit
 from datagen.services.patience import Patience
 from datagen.services.profiles import ModelProfiles, ProfileRequest
 from tests import golden
@@ -56,13 +58,16 @@ class Probe:
 class World:
     def __init__(self, **more: Any) -> None:
         self.store, self.clock, self.probe = MemoryStore(), HandClock(), Probe()
-        book = ProfileBook(board=Board(self.store), desk=self.store, peer_id="p1",
+        board, patience = Board(self.store), Patience(None, clock=self.clock)
+        book = ProfileBook(board=board, desk=self.store, peer_id="p1",
                            vault=AesVault("s" * 32, purpose="tests"))
+        self.audit = Audit(book=AuditBook(board=board, desk=self.store, peer_id="p1"),
+                           peers=("p1",), clock=self.clock, patience=patience)
         ids = count(1)
         given: dict[str, Any] = {"inside": (), "most": 3} | more
         self.profiles = ModelProfiles(
             book=book, probe=self.probe, own=OWN, clock=self.clock,
-            patience=Patience(None, clock=self.clock), new_id=lambda: f"id{next(ids)}", **given)
+            patience=patience, audit=self.audit, new_id=lambda: f"id{next(ids)}", **given)
 
     def key(self, profile_id: str = "id1") -> str | None:
         found = self.profiles.opened(ANN).get(profile_id)
@@ -88,6 +93,18 @@ def test_a_new_one_becomes_the_active_one(world: World) -> None:
     world.profiles.save(ANN, replace(ASKED, id=first.id, name="Again", api_key=None))
     assert world.profiles.seen_by(ANN).active_id == second.id
     assert world.profiles.seen_by(BOB).all == ()
+
+
+def test_the_audit_log_tells_where_calls_go_from_now_on_and_no_key(world: World) -> None:
+    profile_id = world.profiles.save(ANN, ASKED).id
+    world.clock.advance(1)
+    world.profiles.delete(ANN, profile_id)
+    with pytest.raises(NotThere):
+        world.profiles.delete(ANN, profile_id)
+    events = world.audit.latest()
+    where = "Mine (llm.example)"
+    assert [(event.what, event.who, event.about) for event in events] == [
+        ("model deleted", "ann", where), ("model saved", "ann", where)]
 
 
 def test_the_key_stays_until_another_is_entered_or_it_is_dropped(world: World) -> None:

@@ -78,7 +78,7 @@ JOB = of(
     cancelledBy=TEXT, creator=TEXT, renamed=RENAMED, round=COUNT, manifestCid=TEXT,
     edition=EDITION)
 PART = of({"from": COUNT, "to": COUNT, "round": COUNT, "ok": COUNT, "failed": COUNT}, cid=TEXT,
-          partial=FLAG)
+          sha256=TEXT, partial=FLAG)
 PEER = of(
     {"peerId": TEXT, "assigned": COUNT, "range": of({"start": COUNT, "end": COUNT}),
      "generatedOk": COUNT, "generatedFailed": COUNT,
