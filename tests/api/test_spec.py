@@ -25,7 +25,7 @@ def test_a_short_run_with_all_checks_finds_nothing(tmp_path: Path, who: str) -> 
     with serving(tmp_path) as (site, origin):
         outcome = judge(site, origin, who, seconds=6, seed=seed())
     assert outcome.passed, outcome.said
-    assert outcome.cases > 50
+    assert outcome.cases > 10
 
 
 @pytest.mark.timeout(180)
