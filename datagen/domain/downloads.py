@@ -23,6 +23,11 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {  # each with what it is when nothing 
     "partial": ("false", "true"), "delimiter": tuple(DELIMITERS), "bom": ("false", "true"),
     "nested": ("json", "columns"),
 }
+_SAID_OF: Mapping[Form, frozenset[str]] = {  # what makes a difference, besides ``partial``
+    "json": frozenset({"skip_failed"}), "jsonl": frozenset(), "parquet": frozenset({"spread"}),
+    "csv": frozenset({"safe", "delimiter", "bom", "spread"}), "xlsx": frozenset({"safe", "spread"}),
+    "bundle": frozenset({"safe", "delimiter", "bom", "spread"}),
+}
 EXCEL_ROWS = 1_048_575  # below the header; the format's own bound, as the next two
 EXCEL_COLUMNS = 16_384
 EXCEL_CELL = 32_767  # characters
@@ -45,6 +50,12 @@ class Wish:
     def ending(self) -> str:
         """Of the file's name, without the dot."""
         return "zip" if self.form == "bundle" else self.form
+
+    @property
+    def told(self) -> dict[str, object]:
+        """What tells its file from others of the same dataset, by name."""
+        names = _SAID_OF[self.form] | {"form", "partial"}
+        return {name: value for name, value in sorted(vars(self).items()) if name in names}
 
 
 def attachment_name(title: str, ext: str, *, mark: str = "") -> str:

@@ -80,8 +80,7 @@ class Exports:
         """Have a file made that takes a while, or look how far it is. Raises Conflict."""
         if wish.form == "xlsx":
             check_size(records.job.total_ok)
-        said = [_VERSION, datagen.__version__, records.fingerprint, records.job.title,
-                sorted(vars(wish).items())]
+        said = [_VERSION, datagen.__version__, records.fingerprint, records.job.title, wish.told]
         key = hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
         table = columnar.path_of(self._cache, records.job.id)
         path = table.with_name(f"{table.stem}.{key}.{wish.ending}")

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from openpyxl.utils.escape import unescape
 from pyarrow import parquet
 
-from datagen.domain.downloads import EXCEL_CELL, FORMS, Wish
+from datagen.domain.downloads import EXCEL_CELL, FORMS, Form, Wish
 from datagen.domain.errors import Conflict, NotThere, StoreError
 from datagen.domain.jobs import Part, Share
 from datagen.engine.journal import Journal, failed_line, folder_of, ok_line
@@ -379,6 +379,28 @@ def test_a_prepared_file_is_made_once_and_told_how_far_it_is(world: World, job_i
     assert first.path.stat().st_mtime_ns == made
     with pytest.raises(NotThere):
         world.datasets.prepare(BOB, job_id, wish)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_makes_no_difference_to_a_file_has_none_prepared_anew(
+    world: World, job_id: str, tmp_path: Path, form: Form
+) -> None:
+    plain, first = Wish(form=form), taken(world, job_id, form)
+    for name, value in {"skip_failed": True, "safe": True, "delimiter": ";", "bom": True,
+                        "spread": True}.items():
+        for file in (tmp_path / "datasets").glob("*.*.*"):
+            file.unlink()  # what was prepared, not the table
+        other = _content(form, taken(world, job_id, form, **{name: value}))
+        same = replace(plain, **{name: value}).told == plain.told
+        assert same == (other == _content(form, first)), name
+
+
+def _content(form: Form, file: bytes) -> object:
+    """Without when it was made."""
+    if form != "xlsx":
+        return file
+    sheet = openpyxl.load_workbook(io.BytesIO(file))["Data"]
+    return [[(cell.value, cell.quotePrefix) for cell in row] for row in sheet.iter_rows()]
 
 
 def test_it_goes_with_its_job(world: World, job_id: str, tmp_path: Path) -> None:
