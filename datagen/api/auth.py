@@ -72,8 +72,8 @@ class Door:
         self, accounts: Accounts, *, delays: Delays, opened: OpenSessions, audit: Audit,
         devices: Devices, pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self.accounts, self.devices = accounts, devices
-        self._delays, self._opened, self._audit = delays, opened, audit
+        self.accounts, self.devices, self.audit = accounts, devices, audit
+        self._delays, self._opened = delays, opened
         self._pause = pause
         self._lanes = CapacityLimiter(SIGN_INS_AT_ONCE)
         self._in_line = 0
@@ -100,7 +100,7 @@ class Door:
         self._delays.succeeded(name, caller.address, device)
         user = replace(session.user, address=caller.address)
         await to_thread.run_sync(self._opened.opened, session, caller.address, caller.agent)
-        await to_thread.run_sync(self._audit.note, "signed in", user)
+        await to_thread.run_sync(self.audit.note, "signed in", user)
         return token, session
 
     async def _attempt(self, name: str, password: str, address: str) -> tuple[str, Session]:
@@ -113,7 +113,7 @@ class Door:
             try:
                 return self.accounts.sign_in(name, password)
             except SignInFailed as exc:
-                self._audit.failed(exc.account, address)
+                self.audit.failed(exc.account, address)
                 raise
 
         try:

@@ -91,6 +91,12 @@ def is_navigation(scope: Scope) -> bool:
     )
 
 
+def _is_form(scope: Scope) -> bool:
+    """Whether a person sends a form of ours, and is to see a page whatever comes of it."""
+    return (scope["method"] == "POST" and scope["path"] in FORM_PAGES
+            and "text/html" in Headers(scope=scope).get("accept", "").lower())
+
+
 def refusal(method: str, path: str, headers: Headers) -> JSONResponse | None:
     """What no session could make right: two lengths, a foreign origin, a form, a body too large."""
     if "content-length" in headers and "transfer-encoding" in headers:
@@ -156,7 +162,7 @@ def asked_for(scope: Scope) -> str:
 
 def stranger(scope: Scope, *, had_token: bool) -> Response:
     """The way to the sign-in page for a person, a sentence for anything else."""
-    if not is_navigation(scope):
+    if not is_navigation(scope) and not _is_form(scope):
         ended = "Your session ended. Sign in again." if had_token else "Sign in first."
         return failure(401, ended)
     path = asked_for(scope)

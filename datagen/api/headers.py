@@ -186,6 +186,18 @@ def why_left(headers: Headers) -> Left | None:
     return "bye" if said == "bye" else "ended" if said == "ended" else None
 
 
+def came_from(headers: Headers) -> str:
+    """The page of ours that led here, which a browser tells to us alone; else the start page."""
+    try:
+        page = urlsplit(headers.get("referer", ""))
+        host = urlsplit(f"//{headers.get('host', '')}")
+        if page.scheme not in {"http", "https"} or page.netloc != host.netloc:
+            return "/"
+    except ValueError:
+        return "/"
+    return safe_next(page.path + (f"?{page.query}" if page.query else ""))
+
+
 def safe_next(path: str | None) -> str:
     """Where to go after signing in: a path of this site, else the start page.
 

@@ -65,6 +65,10 @@ class _Password:
         session, fields = session_of(request), await fields_of(request)
         if fields is None:
             return _form(session, "/", problem="The form could not be read. Try again.", status=400)
+        if fields.get("username", session.user.name) != session.user.name:
+            return _form(session, "/", status=400, problem="Somebody else was signed in when this "
+                         f"form was opened. You are signed in as {session.user.name} now; "
+                         "nothing was changed.")
         path, new = safe_next(fields.get("next")), fields.get("newPassword", "")
         wrong = {p.path: p.message for p in password_problems(
             "newPassword", new, least=MIN_CHOSEN)}

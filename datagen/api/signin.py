@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from html import escape
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
+from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from datagen.api.auth import Door, caller
 from datagen.api.forms import fields_of, form
 from datagen.api.headers import (
+    Left,
+    came_from,
     clear_session,
     loses_cookie,
     safe_next,
@@ -24,6 +28,7 @@ from datagen.api.headers import (
 )
 from datagen.api.signin_look import card, field, needs_https, slot
 from datagen.domain.errors import SignInFailed, StoreError, TooManyTries
+from datagen.domain.users import Session
 
 if TYPE_CHECKING:
     from datagen.settings import Settings
@@ -64,6 +69,7 @@ class SignIn:
         who = caller(request, self._trusted)
         try:
             token, session = await self._door.sign_in(name, fields.get("password", ""), who)
+            await self._end_another(request, session)
         except SignInFailed as exc:
             return self._form(path, status=401, problem=str(exc), name=name)
         except TooManyTries as exc:
@@ -80,17 +86,29 @@ class SignIn:
         return response
 
     async def leave(self, request: Request) -> Response:
-        """GET /auth/logout: where a tab ends. It signs nobody out: a link could lead here."""
+        """GET /auth/logout: where a tab ends. It signs nobody out: a link could lead here.
+
+        A tab comes back to its page: its browser may have a new session, after a new password.
+        """
+        back = came_from(request.headers)
         if "session" in request.scope.get("state", {}):
-            return RedirectResponse("/", 303)
+            return RedirectResponse(back, 303)
         token = token_of(request.headers)
         if token is None:
             why = why_left(request.headers)
-            return RedirectResponse(f"/login?{why}=1" if why else "/login", 303)
+            return RedirectResponse(_sign_in_page(why, back), 303)
         why = "bye" if self._door.accounts.signed_out(token) else "ended"
-        response = RedirectResponse(f"/login?{why}=1", 303)
+        response = RedirectResponse(_sign_in_page(why, back), 303)
         clear_session(response, why)
         return response
+
+    async def _end_another(self, request: Request, session: Session) -> None:
+        """Whoever was signed in with this browser: their open tabs would go on in it."""
+        before = request.scope.get("state", {}).get("session")
+        token = token_of(request.headers)
+        if token and isinstance(before, Session) and before.user.name != session.user.name:
+            await to_thread.run_sync(self._door.accounts.sign_out, token)
+            await to_thread.run_sync(self._door.audit.note, "signed out", before.user)
 
     def _form(self, path: str, *, status: int = 200, note: str = "", problem: str = "",
               name: str = "") -> Response:
@@ -107,6 +125,14 @@ class SignIn:
         return card("Sign in", f"""\
 <p class="sub">Sign in to make and manage datasets.</p>{slot(note=note, problem=problem)}
 {form("/login", inner)}{foot}""", status=status, heading="DataGen")
+
+
+def _sign_in_page(why: Left | None, back: str) -> str:
+    """Who signed out leaves nothing behind for whoever is next."""
+    said = {why: "1"} if why else {}
+    if why == "ended" and back != "/":
+        said["next"] = back
+    return "/login" + (f"?{urlencode(said)}" if said else "")
 
 
 def trouble_page(title: str, text: str) -> Response:

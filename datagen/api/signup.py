@@ -17,6 +17,7 @@ from datagen.api.headers import client_address, loses_cookie
 from datagen.api.inputs import read_json
 from datagen.api.signin_look import card, field, needs_https, slot
 from datagen.domain.errors import (
+    Conflict,
     DatagenError,
     InputError,
     MailNotConfigured,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 SENT = "Your user name and a first password are on their way to you by mail."
 MAYBE = "If there is a mail that has not reached this address, it is on its way again."
 _AWAY = "Signing up is not possible now. Try again in a moment."
+_NO_MAIL = '<p class="foot">No mail came?</p>'
 _SIGN_IN = '<p class="foot">Have an account? <a href="/login">Sign in</a></p>'
 
 
@@ -90,6 +92,8 @@ class _SignUp:
             return _form(fields, wrong={p.path: p.message for p in exc.problems}, status=400)
         except StoreError:
             return _form(fields, problem=_AWAY, status=503)
+        except Conflict as exc:  # who clicked twice saw nothing of what the first click came to
+            return _answered(exc, _form(fields, problem=str(exc), is_known=True))
         except DatagenError as exc:
             return _answered(exc, _form(fields, problem=str(exc)))
         return card("Check your mail", f"""\
@@ -135,18 +139,24 @@ def _answered(exc: DatagenError, page: Response) -> Response:
 
 def _not_sent(problem: str, fields: Mapping[str, str]) -> Response:
     email = escape(fields.get("email", "")[:200])
-    inner = (f'<input type="hidden" name="email" value="{email}">'
-             '<button type="submit">Send the mail again</button>')
     return card("The mail did not leave", f"""\
 {slot(problem=problem)}
 <p>The password waits for a day. Have the mail sent to <b>{email}</b> again in a while.</p>
-{form("/signup/resend", inner)}{_SIGN_IN}""", status=502)
+{_again(fields)}<p class="foot">Another address? <a href="/signup">Sign up again</a></p>{_SIGN_IN}\
+""", status=502)
+
+
+def _again(fields: Mapping[str, str]) -> str:
+    email = escape(fields.get("email", "")[:200])
+    return form("/signup/resend", f'<input type="hidden" name="email" value="{email}">'
+                                  '<button type="submit">Send the mail again</button>')
 
 
 def _form(
     fields: Mapping[str, str], *, problem: str = "", wrong: Mapping[str, str] | None = None,
-    status: int = 200,
+    status: int = 200, is_known: bool = False,
 ) -> Response:
+    """``is_known``: its e-mail has an account; a mail that did not leave can be sent again."""
     wrong = wrong or {}
     rows = "".join(
         field(name, label, attributes, value=fields.get(name, "")[:200], hint=hint,
@@ -160,4 +170,5 @@ def _form(
     button = '<button type="submit">Create account</button>'
     return card("Sign up", f"""\
 <p class="sub">An account of your own to make and manage datasets.</p>{slot(problem=problem)}
-{form("/signup", rows + button)}{_SIGN_IN}""", status=status)
+{form("/signup", rows + button)}{_NO_MAIL + _again(fields) if is_known else ""}{_SIGN_IN}""",
+                status=status)

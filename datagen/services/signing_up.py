@@ -39,8 +39,8 @@ PENDING, EXPIRED = "pending", "expired"
 LOOK_EVERY = 3600.0  # seconds between two looks for what waited too long
 AT_ONCE = 4  # mails that are sent again at the same time
 NAME_BYTES = 8  # of chance in a user name: no two replicas make the same (DATA.md, rule 11)
-KNOWN = ("There is an account with this e-mail already. Sign in, or ask an admin for a new "
-         "password.")
+KNOWN = ("There is an account with this e-mail already. If you signed up just now, its password "
+         "is on its way there; else sign in, or ask an admin for a new password.")
 
 
 @dataclass(frozen=True, kw_only=True)

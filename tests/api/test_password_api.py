@@ -120,3 +120,21 @@ def test_a_stranger_is_led_to_the_sign_in(anonymous: TestClient) -> None:
     answer = anonymous.get("/password", headers={"accept": "text/html"})
     assert answer.headers["location"].startswith("/login")
     assert anonymous.post("/api/auth/password", json=RIGHT).status_code == 401
+
+
+def test_a_form_whose_session_has_ended_leads_to_the_sign_in_page(
+    site: Any, anonymous: TestClient
+) -> None:
+    sign_in(anonymous, "ada", given(site))
+    token = anonymous.get("/password").text.partition('name="form_token" value="')[2][:43]
+    site.accounts.reset("ada")
+    answer = anonymous.post("/password", headers=ORIGIN | {"accept": "text/html"},
+                            data={**RIGHT, "form_token": token})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login?ended=1")
+
+
+def test_a_form_that_was_made_for_somebody_else_changes_nothing(site: Any, ann: TestClient) -> None:
+    answer = form(ann, username="ben")
+    assert answer.status_code == 400
+    assert "You are signed in as ann now" in answer.text
+    assert form(ann, username="ann").status_code == 303

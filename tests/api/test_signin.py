@@ -266,3 +266,48 @@ def test_a_tab_whose_session_expired_is_told_so(site: Any, ann: TestClient) -> N
     site.clock.advance(SESSION_LIFE.total_seconds())
 
     assert ann.get("/auth/logout").headers["location"] == "/login?ended=1"
+
+
+def test_a_tab_that_has_a_new_session_or_gets_one_comes_back_to_its_page(
+    site: Any, ann: TestClient
+) -> None:
+    tab = {"referer": f"{ORIGIN}/dataset?id=job_1"}
+    assert ann.get("/auth/logout", headers=tab).headers["location"] == "/dataset?id=job_1"
+
+    site.clock.advance(SESSION_LIFE.total_seconds())
+    answer = ann.get("/auth/logout", headers=tab)
+    assert answer.headers["location"] == "/login?ended=1&next=%2Fdataset%3Fid%3Djob_1"
+
+
+@pytest.mark.parametrize("referer", [
+    "https://evil.example/new", f"{ORIGIN}.evil.example/new", f"{ORIGIN}/auth/logout",
+    f"{ORIGIN}//evil.example", "http://[", "", "/new"])
+def test_no_other_site_says_where_a_tab_comes_back_to(ann: TestClient, referer: str) -> None:
+    answer = ann.get("/auth/logout", headers={"referer": referer})
+    assert answer.headers["location"] == "/"
+
+
+def test_after_signing_out_nobody_is_led_to_what_somebody_else_looked_at(
+    site: Any, ann: TestClient
+) -> None:
+    site.accounts.sign_out(ann.cookies["datagen_session"])
+    answer = ann.get("/auth/logout", headers={"referer": f"{ORIGIN}/dataset?id=job_1"})
+    assert answer.headers["location"] == "/login?bye=1"
+
+
+def test_who_signs_in_over_somebody_else_ends_that_session(site: Any, ann: TestClient) -> None:
+    site.accounts.create("ben", "his password")
+    hers = ann.cookies["datagen_session"]
+
+    assert post(ann, {"username": "ben", "password": "wrong"}).status_code == 401
+    assert ann.get("/api/auth/me").json()["username"] == "ann"
+    assert post(ann, {"username": "ben", "password": "his password"}).status_code == 303
+
+    assert ann.get("/api/auth/me").json()["username"] == "ben"
+    assert site.accounts.signed_out(hers)  # or her tabs would go on in his browser
+
+
+def test_who_signs_in_again_ends_none_of_the_own_tabs(site: Any, ann: TestClient) -> None:
+    hers = ann.cookies["datagen_session"]
+    assert post(ann, RIGHT).status_code == 303
+    assert not site.accounts.signed_out(hers)

@@ -154,3 +154,32 @@ def test_another_kind_of_body_leads_back_to_the_form(anonymous: TestClient, kind
     answer = anonymous.post("/signup", content=b"{}", headers={
         "origin": ORIGIN, "content-type": kind})
     assert answer.headers["location"] == "/signup"
+
+
+def test_who_signs_up_once_more_can_have_a_mail_that_did_not_leave_sent_again(
+    site: Any, anonymous: TestClient
+) -> None:
+    site.mailer.refuses = True
+    form(anonymous)  # its answer was never seen: somebody who was impatient clicked again
+    again = form(anonymous)
+    assert again.status_code == 409
+    assert "signed up just now" in again.text
+    assert 'action="/signup/resend"' in again.text
+    assert 'name="email" value="ada@example.com"' in again.text
+
+
+def test_who_mistyped_the_address_is_led_back_to_the_form(site: Any, anonymous: TestClient) -> None:
+    site.mailer.refuses = True
+    assert 'href="/signup"' in form(anonymous, email="aad@example.com").text
+
+
+@pytest.mark.parametrize("name", ["علی‌رضا", "👩‍👩‍👧 Family", "<b>Zoë</b>"])
+def test_a_name_is_written_as_its_language_writes_it(anonymous: TestClient, name: str) -> None:
+    assert form(anonymous, name=name).status_code == 201
+
+
+@pytest.mark.parametrize("name", ["a\u202eb", "a\u200bb", "a\x00b"])
+def test_a_name_with_what_can_not_be_seen_is_refused_for_that(
+    anonymous: TestClient, name: str
+) -> None:
+    assert "can’t be seen" in form(anonymous, name=name).text
