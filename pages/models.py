@@ -25,6 +25,8 @@ except StoreError as exc:
 def draw_form(old: Profile | None) -> None:
     """The fields of one model, and what can be done with them."""
     components.title(f"Change {old.name}" if old else "Add a model")
+    if said := model_form.meanwhile():
+        st.warning(said, icon=":material/sync_problem:")
     with st.container(border=True):
         request = model_form.draw(model_actions.problems(), old)
     with st.container(horizontal=True):
@@ -83,7 +85,9 @@ def act(profile: Profile, wanted: str | None) -> None:
 
 opened = model_form.opened()
 edited = known.get(opened) if opened else None
-if opened is None or (opened and edited is None):  # it was deleted meanwhile, in another tab
+if model_form.keep_up(edited):
+    st.rerun()  # what was clicked meant something else
+if opened is None:
     draw_list()
 else:
     draw_form(edited)

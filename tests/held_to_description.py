@@ -27,7 +27,8 @@ def held_to_description(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         path = request.url.path
         is_known = named("GET" if request.method == "HEAD" else request.method, path)
         is_odd = answer.status_code in {400, 404} and ODD.search(unquote(path))  # to Streamlit
-        if not is_odd and (is_known or path == "/api" or path.startswith("/api/")):
+        is_link = request.headers.get("sec-fetch-mode") == "navigate"  # a person sees a page
+        if not is_odd and not is_link and (is_known or path == "/api" or path.startswith("/api/")):
             try:
                 answer.read()
                 (described if is_known else turned_down)(answer)

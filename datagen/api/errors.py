@@ -7,14 +7,18 @@ Every handler is wrapped in ``answering``; what it raises becomes
 from __future__ import annotations
 
 import functools
+import json
 import logging
 import math
 from collections.abc import Awaitable, Callable
+from html import escape
 from typing import Any
 
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from datagen.api.signin_look import card
 from datagen.domain.errors import (
     Conflict,
     DatagenError,
@@ -86,6 +90,19 @@ def answer_for(exc: Exception) -> JSONResponse:
     return failure(500, "Something broke on our side; it was logged. Please try again.")
 
 
+def seen(headers: Headers, answer: JSONResponse) -> Response:
+    """The same as a page where a person followed a link, as one to a file that is gone."""
+    if headers.get("sec-fetch-mode") != "navigate":
+        return answer
+    said = json.loads(bytes(answer.body))["error"]
+    way_out = '<p><a href="/">To your jobs</a></p>'
+    page = card("That could not be had", f"<p>{escape(said)}</p>{way_out}",
+                status=answer.status_code)
+    if pause := answer.headers.get("retry-after"):
+        page.headers["Retry-After"] = pause
+    return page
+
+
 def _known(exc: DatagenError, status: int) -> JSONResponse:
     message = str(exc)
     details = None
@@ -111,6 +128,6 @@ def answering(handler: Handler) -> Handler:
         except ClientDisconnect:
             return Response(status_code=400)  # nobody is left to read it
         except Exception as exc:  # noqa: BLE001 - the outermost seam: logged and answered
-            return answer_for(exc)
+            return seen(request.headers, answer_for(exc))
 
     return wrapped

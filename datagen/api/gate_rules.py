@@ -97,6 +97,12 @@ def _is_form(scope: Scope) -> bool:
             and "text/html" in Headers(scope=scope).get("accept", "").lower())
 
 
+def _is_link(scope: Scope) -> bool:
+    """Whether a person followed a link, to a file perhaps; only a browser says so."""
+    return (scope["method"] == "GET"
+            and Headers(scope=scope).get("sec-fetch-mode") == "navigate")
+
+
 def refusal(method: str, path: str, headers: Headers) -> JSONResponse | None:
     """What no session could make right: two lengths, a foreign origin, a form, a body too large."""
     if "content-length" in headers and "transfer-encoding" in headers:
@@ -162,7 +168,7 @@ def asked_for(scope: Scope) -> str:
 
 def stranger(scope: Scope, *, had_token: bool) -> Response:
     """The way to the sign-in page for a person, a sentence for anything else."""
-    if not is_navigation(scope) and not _is_form(scope):
+    if not is_navigation(scope) and not _is_form(scope) and not _is_link(scope):
         ended = "Your session ended. Sign in again." if had_token else "Sign in first."
         return failure(401, ended)
     path = asked_for(scope)

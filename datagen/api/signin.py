@@ -129,7 +129,7 @@ class SignIn:
 
 def _sign_in_page(why: Left | None, back: str) -> str:
     """Who signed out leaves nothing behind for whoever is next."""
-    said = {why: "1"} if why else {}
+    said: dict[str, str] = {why: "1"} if why else {}
     if why == "ended" and back != "/":
         said["next"] = back
     return "/login" + (f"?{urlencode(said)}" if said else "")

@@ -27,11 +27,15 @@ _SHOWN = {"requests_per_minute": "requestsPerMinute", "tokens_per_minute": "toke
           "max_in_flight": "maxInFlight"}
 _DIALECTS = {None: "As the path says", "openai": "OpenAI", "ratio1": "Ratio1 node"}
 _NEW = ""
+_SEEN = "model_seen"  # when the profile was last changed, as the form knows it
+_MEANWHILE = "model_meanwhile"
 
 
 def open_for(profile: Profile | None) -> None:
     """Show the form from the next run on; None = for a new one."""
     st.session_state[_OPEN] = profile.id if profile else _NEW
+    st.session_state[_SEEN] = profile.updated_at if profile else None
+    st.session_state.pop(_MEANWHILE, None)
     st.session_state[_LOAD] = _values(profile)
     st.session_state.pop(_OFFERS, None)
 
@@ -42,9 +46,33 @@ def opened() -> str | None:
     return value if isinstance(value, str) else None
 
 
+def keep_up(now: Profile | None) -> bool:
+    """Whether the profile of the open form was changed or deleted since, in another tab.
+
+    Told once; what the form holds stays, and is a new profile's where the old one is gone.
+    """
+    known = st.session_state.get(_SEEN)
+    if not opened() or (now is not None and now.updated_at == known):
+        return False
+    st.session_state[_SEEN] = now.updated_at if now else None
+    st.session_state[_OPEN] = now.id if now else _NEW
+    st.session_state[_MEANWHILE] = (
+        "This model was changed meanwhile, in another tab. Below is what you have here: Save puts "
+        "it in the place of that change, Cancel leaves it as it is now." if now else
+        "This model was deleted meanwhile, with its key. Below is what you have here: Save adds it "
+        "as a new one.")
+    return True
+
+
+def meanwhile() -> str | None:
+    """What happened to the profile while its form was open."""
+    said = st.session_state.get(_MEANWHILE)
+    return said if isinstance(said, str) else None
+
+
 def close() -> None:
     """Forget what the form holds, the key above all."""
-    for key in [_OPEN, _OFFERS, _KEY]:
+    for key in [_OPEN, _OFFERS, _KEY, _SEEN, _MEANWHILE]:
         st.session_state.pop(key, None)
 
 

@@ -7,6 +7,7 @@ import logging
 import streamlit as st
 
 from datagen.domain.errors import CutOff, DatagenError, StoreError
+from datagen.domain.jobs import Job
 from datagen.domain.users import User
 from datagen.ui import dialogs, session
 from datagen.ui.words import count, plain, when
@@ -36,6 +37,8 @@ def watch(user: User) -> None:
     if not alive:
         st.logout()
         return
+    if session.role_of(user.name, user.role) != user.role:
+        st.rerun()  # the whole page: an admin was made, or is none any more
     try:
         jobs = session.app().jobs.list(user)
         stale_since = session.app().jobs.snapshot().stale_since
@@ -54,15 +57,17 @@ def watch(user: User) -> None:
         return
     for view in jobs:
         if view.job.id in waiting and view.job.is_over:
-            if view.job.status == "succeeded":
-                st.toast(f"**{plain(view.job.title)}** is ready: "
-                         f"{count(view.job.total_ok, 'record')}.", icon=":material/task_alt:",
-                         duration="long")
-            elif view.job.was_cancelled:
-                st.toast(f"**{plain(view.job.title)}** ended. {plain(view.job.error or '')}",
-                         icon=":material/stop_circle:", duration="long")
-            else:
-                st.toast(f"**{plain(view.job.title)}** failed. "
-                         f"{plain(view.job.error or '')}", icon=":material/error:",
-                         duration="long")
+            _tell(view.job)
     st.session_state[_OPEN] = now_open
+
+
+def _tell(job: Job) -> None:
+    """How a job ended that was open when it was last looked at."""
+    title, why = plain(job.title), plain(job.error or "")
+    if job.status == "succeeded":
+        st.toast(f"**{title}** is ready: {count(job.total_ok, 'record')}.",
+                 icon=":material/task_alt:", duration="long")
+    elif job.was_cancelled:
+        st.toast(f"**{title}** ended. {why}", icon=":material/stop_circle:", duration="long")
+    else:
+        st.toast(f"**{title}** failed. {why}", icon=":material/error:", duration="long")

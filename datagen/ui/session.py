@@ -13,7 +13,7 @@ import streamlit as st
 
 from datagen import bootstrap
 from datagen.bootstrap import Services
-from datagen.domain.users import User
+from datagen.domain.users import Role, User
 
 COOKIE = "datagen_session"
 
@@ -31,12 +31,15 @@ def require_user() -> User:
         st.info("Your session ended. Taking you to the sign-in page …", icon=":material/lock:")
         st.logout()  # leads the browser to /auth/logout, a route of ours
         st.stop()
-    account = app().accounts.present(name)  # it may have changed since the tab was opened
-    if account is not None:
-        role = account.role
     address = said.get("address")
-    return User(name=name, role="admin" if role == "admin" else "user",
+    return User(name=name, role=role_of(name, "admin" if role == "admin" else "user"),
                 address=address if isinstance(address, str) else None)
+
+
+def role_of(name: str, known: Role) -> Role:
+    """The role now: it may have changed since the tab was opened."""
+    account = app().accounts.present(name)
+    return known if account is None else account.role
 
 
 def is_alive() -> bool:

@@ -363,3 +363,11 @@ async def test_a_download_is_cut_off_once_its_session_or_token_has_ended(
 
 async def _nothing() -> Any:
     await asyncio.sleep(0)
+
+
+def test_a_person_who_follows_a_link_to_a_file_without_a_session_is_led_to_sign_in(
+    anonymous: TestClient
+) -> None:
+    link = anonymous.get("/api/tasks/job_1/export", headers={"sec-fetch-mode": "navigate"})
+    assert (link.status_code, link.headers["location"]) == (303, "/login")
+    assert anonymous.get("/api/tasks/job_1/export").status_code == 401

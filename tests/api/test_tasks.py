@@ -569,3 +569,12 @@ async def test_a_download_whose_client_has_gone_is_over() -> None:
 
 async def _never() -> Any:
     await asyncio.get_running_loop().create_future()
+
+
+def test_a_person_who_follows_a_link_to_a_file_that_is_gone_sees_a_page(api: Api) -> None:
+    link = {"sec-fetch-mode": "navigate", "accept": "text/html"}
+    path = "/api/tasks/job_0_gone/export?format=csv"
+    answer = api.client.get(path, headers=link)
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "There is no such job among yours." in answer.text
+    assert api.get(path).json() == {"error": "There is no such job among yours."}  # a script

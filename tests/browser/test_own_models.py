@@ -115,6 +115,8 @@ def connect(page: Page, server: Server, model: str, look: Callable[[], None]) ->
     expect(page.get_by_text("refused the key")).to_be_visible()
     look()
     page.get_by_label("API key", exact=True).fill(KEY)
+    page.keyboard.press("Tab")  # as who uses the keys alone: what was typed is not lost
+    expect(page.get_by_label("Path of the chat call")).to_be_focused()
     page.get_by_role("button", name="List models").click()
     expect(page.get_by_text("1 model to choose from")).to_be_visible()
     choose_model(page, MODEL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -288,3 +289,44 @@ def test_names_and_models_are_never_markup(world: World, word: str) -> None:
         assert_harmless(world.open(page))
     assert_harmless(press(world.open("models"), "Delete"))
     assert_harmless(press(world.open("models"), "Edit"))
+
+
+def test_a_model_that_is_deleted_while_it_is_edited_takes_nothing_away_that_was_typed(
+    world: World
+) -> None:
+    saved = world.services.profiles.save(ADA, ASKED)
+    at = typed(press(world.open("models"), "Edit"), name="Typed for long")
+    world.services.profiles.delete(ADA, saved.id)  # in another tab
+    press(at, "Save")
+    assert "was deleted meanwhile" in said(at)
+    assert profiles(world) == []  # nobody knew what they saved
+    press(at, "Save")
+    assert profiles(world) == [("Typed for long", "m-1")]
+    assert world.services.profiles.opened(ADA).all[0].api_key is None
+    assert "meanwhile" not in said(at)
+
+
+def test_a_change_made_in_another_tab_is_not_undone_unseen(world: World) -> None:
+    saved = world.services.profiles.save(ADA, ASKED)
+    at = typed(press(world.open("models"), "Edit"), name="From here")
+    world.services.profiles.save(ADA, replace(ASKED, id=saved.id, model="m-2"))
+    press(at, "Save")
+    assert "was changed meanwhile" in said(at)
+    assert profiles(world) == [("Mine", "m-2")]
+    press(at, "Save")
+    assert profiles(world) == [("From here", "m-1")]
+
+
+def test_a_key_that_was_saved_for_another_address_meanwhile_does_not_go_to_this_one(
+    world: World
+) -> None:
+    saved = world.services.profiles.save(ADA, ASKED)
+    at = press(world.open("models"), "Edit")
+    world.services.profiles.save(ADA, replace(
+        ASKED, id=saved.id, base_url="https://other.example", api_key="sk-OTHER"))
+    for label in ("Save", "Save", "Test connection"):
+        press(at, label)
+        assert "sk-OTHER" not in held(at)
+    assert "Enter the key again" in said(at)
+    kept, = world.services.profiles.opened(ADA).all
+    assert (kept.base_url, kept.api_key) == ("https://other.example", "sk-OTHER")

@@ -132,3 +132,24 @@ def test_an_admin_page_with_the_store_away_is_no_broken_page(
     at.run()
 
     assert not at.exception
+
+
+
+def _frame() -> None:
+    from dataclasses import replace
+
+    import streamlit as st
+
+    from datagen.ui import notices
+    from datagen.ui.session import require_user
+
+    user = require_user()
+    drawn = st.session_state.setdefault("drawn", [])
+    drawn.append(user.role)
+    notices.watch(user if len(drawn) > 1 else replace(user, role="admin"))
+
+
+def test_who_is_no_admin_any_more_is_shown_the_page_anew(world: World) -> None:
+    at = AppTest.from_function(_frame, default_timeout=20)
+    at.user = signed_in(ADA)
+    assert at.run().session_state["drawn"] == ["user", "user"]  # was drawn for an admin before
