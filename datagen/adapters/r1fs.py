@@ -11,9 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from threading import Lock
 from typing import BinaryIO, TypeVar
-from zlib import crc32
 
 from datagen.adapters.dead_files import DeadFiles
 from datagen.adapters.file_cache import FileCache
@@ -24,6 +22,7 @@ from datagen.adapters.r1fs_calls import CID, SMALL, R1fsCalls
 from datagen.adapters.whole_files import within
 from datagen.domain.errors import NotThere, StoreError
 from datagen.ports import Clock
+from datagen.services.locks import Locks
 
 _LOG = logging.getLogger(__name__)
 
@@ -36,7 +35,6 @@ _LONGEST_PAUSE = 4.0  # seconds
 _QUICK_PAUSE = 0.1  # seconds before a call that failed is made again, doubled each time
 _LONGEST_QUICK = 0.4  # seconds
 _TRIES = 7  # of a call that fails for no reason of the file's
-_LANES = 64  # files that are fetched at once, about; one file only once
 
 
 class R1fs:
@@ -64,11 +62,11 @@ class R1fs:
         self._cache = FileCache(cache_dir, max_bytes=max_cache_bytes)
         self._calls = R1fsCalls(
             self._http, log=FileLog(on=log_calls), timeout=timeout, transfer=transfer,
-            max_bytes=max_file_bytes, scratch=self._cache.part,
+            max_bytes=max_file_bytes,
         )
         self._secret = secret or None
         self._dead = DeadFiles(clock=clock, pause=pause)
-        self._lanes = [Lock() for _ in range(_LANES)]
+        self._fetching = Locks()  # by id: a file is fetched only once, and waits for no other
         self._patience = patience
         self._clock = clock
         self._nap = nap
@@ -139,7 +137,7 @@ class R1fs:
 
         kept = self._cache.open(name)
         if kept is None:
-            with self._lanes[crc32(cid.encode()) % _LANES]:
+            with self._fetching.of(cid):
                 kept = self._cache.open(name)  # who was before us may have fetched it
                 if kept is None and sha256 is not None:
                     kept = self._cache.proven(plain, name, sha256)

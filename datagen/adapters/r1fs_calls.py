@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import base64
-import mmap
 import re
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from itertools import chain
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from datagen.adapters.file_log import FileLog
 from datagen.adapters.multipart import MultipartFile
 from datagen.adapters.node_answers import Answer, NodeError, Why, result_of
 from datagen.adapters.node_http import Incoming, NodeHttp, as_json
-from datagen.adapters.whole_files import Part
 
 CID = re.compile(r"[A-Za-z0-9]{16,128}")  # before it goes into an address or names a file
 SMALL = 8 * 1024 * 1024  # bytes that are sent and read as one JSON text
-_IN_MEMORY = 2 * SMALL  # bytes of an answer in base64; longer ones pass through the disk
+_IN_MEMORY = 2 * SMALL  # bytes of an answer in base64; longer ones are decoded as they come
 _JSON_LIMIT = 1024 * 1024  # bytes of an answer that holds no file
-_PIECE = 1024 * 1024  # base64 digits decoded at once; of four each
 _BASE64_FIELD = re.compile(rb'"file_base64_str"\s*:\s*"')
 
 Sink = Callable[[bytes], object]
@@ -35,19 +30,17 @@ class R1fsCalls:
     """One method per call of R1FS's API. Safe from any thread. Raises NodeError.
 
     ``timeout`` is how long a call may be silent, ``transfer`` how long a file may take, both in
-    seconds; ``scratch`` makes a file for what is too large for the memory.
+    seconds.
     """
 
     def __init__(
         self, http: NodeHttp, *, log: FileLog, timeout: float, transfer: float, max_bytes: int,
-        scratch: Callable[[], AbstractContextManager[Part]],
     ) -> None:
         self._http = http
         self._log = log
         self._timeout = timeout
         self._transfer = transfer
         self._max_bytes = max_bytes
-        self._scratch = scratch
         self._streams: bool | None = None  # whether get_file gives the bytes; None = not known
 
     def add_file_base64(self, content: bytes, filename: str, secret: str | None) -> str:
@@ -154,20 +147,17 @@ class R1fsCalls:
         return len(content)
 
     def _decode_large(self, incoming: Incoming, chunks: Iterator[bytes], sink: Sink) -> int:
-        """Decode without ever holding the text: a container may have 512 MB in all."""
+        """Decode as it comes: a container may have 512 MB in all."""
         unreadable = NodeError(self._http.service, Why.UNREADABLE, status=incoming.status)
         if incoming.status != 200:
             raise unreadable
-        with self._scratch() as part:
-            for chunk in chunks:
-                part.write(chunk)
-            size = 0
-            try:
-                for content in _decoded_field(part.path):
-                    sink(content)
-                    size += len(content)
-            except ValueError:
-                raise unreadable from None
+        size = 0
+        try:
+            for content in _decoded_field(chunks):
+                sink(content)
+                size += len(content)
+        except ValueError:
+            raise unreadable from None
         return size
 
     def _cid(self, result: Any) -> str:
@@ -190,12 +180,18 @@ def _offered(answer: Answer) -> Any:
         raise
 
 
-def _decoded_field(path: Path) -> Iterator[bytes]:
-    """The content of ``file_base64_str`` in a JSON file, in pieces. Raises ValueError."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-        start = _BASE64_FIELD.search(text)
-        end = text.find(b'"', start.end()) if start else -1
-        if start is None or end < 0:
-            raise ValueError("no file in it")
-        for at in range(start.end(), end, _PIECE):
-            yield base64.b64decode(text[at : min(at + _PIECE, end)], validate=True)
+def _decoded_field(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The content of ``file_base64_str`` in a JSON text, as it comes. Raises ValueError."""
+    rest = next(chunks)
+    start = _BASE64_FIELD.search(rest)
+    if start is None:
+        raise ValueError("no file in it")
+    rest = rest[start.end():]
+    while (end := rest.find(b'"')) < 0:
+        whole = len(rest) // 4 * 4  # digits; three bytes are four
+        yield base64.b64decode(rest[:whole], validate=True)
+        more = next(chunks, None)
+        if more is None:
+            raise ValueError("no end")
+        rest = rest[whole:] + more
+    yield base64.b64decode(rest[:end], validate=True)

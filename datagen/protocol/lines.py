@@ -13,19 +13,28 @@ from datagen.domain.exports import ResultLine
 from datagen.protocol.fields import MAX_DEPTH, whole_characters
 
 MAX_LINE = 4 * 1024 * 1024  # bytes; a record of 4,096 tokens is far below
+MOST_ODD = 10_000  # lines of a file that are no results; a crash leaves one
 _PLAIN = frozenset({str, int, bool, type(None)})  # what no reader gets wrong
 BLOCK = 256 * 1024  # bytes of lines that are read one by one
 
 
 def result_lines(stream: BinaryIO) -> Iterator[ResultLine]:
-    """The results in a file, in its order, whatever indices they name."""
+    """The results in a file, in its order, whatever indices they name.
+
+    One with more than MOST_ODD lines that are none is not read to its end.
+    """
+    odd = 0
     for block in blocks(stream):
-        yield from lines_of(block)
+        found = list(lines_of(block))
+        yield from found
+        odd += block.count(b"\n") - len(found)
+        if odd > MOST_ODD:
+            return
 
 
 def lines_of(block: bytes) -> Iterator[ResultLine]:
     """The results among some whole lines."""
-    return filter(None, map(read_line, block.split(b"\n")))
+    return filter(None, map(read_line, filter(None, block.split(b"\n"))))
 
 
 def blocks(stream: BinaryIO, *, size: int = BLOCK, first: int = BLOCK) -> Iterator[bytes]:

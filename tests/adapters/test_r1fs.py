@@ -303,13 +303,20 @@ def test_a_server_that_offers_no_form_is_told(files: R1fs, node: OddNode) -> Non
     assert node.calls == ["get_file", "get_file_base64"]
 
 
-def test_a_large_answer_in_base64_passes_through_the_disk(
+def test_a_large_answer_in_base64_is_decoded_as_it_comes(
     files: R1fs, node: OddNode, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(r1fs_calls, "_IN_MEMORY", 1000)
-    monkeypatch.setattr(r1fs_calls, "_PIECE", 400)
     content = os.urandom(5001)
-    node.script = lambda asked: PATH if asked.call == "get_file" else coded(content)
+
+    def script(asked: Asked) -> Reply:
+        if asked.call == "get_file":
+            return PATH
+        whole = cast("bytes", coded(content).body)
+        return Reply(iter([whole[:1001], *(whole[at:at + 399] for at in range(1001, 9999, 399)
+                                           if whole[at:])]))
+
+    node.script = script
     assert read(files) == content
     assert kept(tmp_path) == [CID]
 
@@ -572,6 +579,28 @@ def test_leftovers_of_a_killed_process_go_a_day_later(make: Make, tmp_path: Path
         os.utime(tmp_path / "cache" / name, (time.time() - age,) * 2)
     make()
     assert kept(tmp_path) == ["young.part"]
+
+
+def test_a_file_that_takes_long_keeps_nobody_from_another(files: R1fs, node: OddNode) -> None:
+    may_end, has_begun = threading.Event(), threading.Event()
+
+    def script(asked: Asked) -> Reply:
+        if asked.query["cid"] == CID:
+            has_begun.set()
+            may_end.wait(10)
+        return stream()
+
+    node.script = script
+    slow = threading.Thread(target=read, args=(files,))
+    slow.start()
+    has_begun.wait(10)
+    try:
+        for n in range(200):
+            assert read(files, f"another{n:040}") == b"content"
+        assert slow.is_alive()
+    finally:
+        may_end.set()
+        slow.join()
 
 
 def test_many_who_want_one_file_ask_for_it_once(files: R1fs, node: OddNode) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
@@ -63,3 +64,17 @@ def test_both_readers_agree_on_what_is_no_record(text: bytes) -> None:
     b'{"i":0,"ok":true,"data":{"\xff":1}}'])
 def test_a_line_that_is_no_utf8_is_no_result(line: bytes) -> None:
     assert lines.read_line(line) is None
+
+
+@pytest.mark.parametrize("rubbish", [b"\n", b"x\n", b"{}\n", b"\n{}\n"], ids=repr)
+def test_a_file_of_what_is_no_result_is_not_read_to_its_end(rubbish: bytes) -> None:
+    record = b'{"i":0,"ok":true,"data":{}}\n'
+    stream = io.BytesIO(record + rubbish * 2_000_000)
+    assert [line.i for line in lines.result_lines(stream)] == [0]
+    assert stream.tell() <= 2 * lines.BLOCK
+
+
+def test_some_of_it_between_results_costs_only_itself() -> None:
+    record = b'{"i":0,"ok":true,"data":{}}\n'
+    found = list(lines.result_lines(io.BytesIO((record * 9 + b"{to\n") * 5_000)))
+    assert len(found) == 45_000
