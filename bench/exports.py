@@ -102,7 +102,7 @@ def _make(folder: Path) -> dict[str, float]:
     from datagen.engine.closing import make_edition
     from datagen.engine.shelf import Shelf
     from datagen.protocol.board import Board
-    from datagen.protocol.codec import details_record
+    from datagen.protocol.details import details_record
 
     now, data = datetime.now(UTC), folder / "data"
     for part in (data, folder / "cache"):

@@ -29,7 +29,8 @@ from datagen.model.sample.faults import Faults
 from datagen.model.server import create_app, run_in_thread
 from datagen.protocol import keys
 from datagen.protocol.board import Board
-from datagen.protocol.codec import details_record, job_record
+from datagen.protocol.codec import job_record
+from datagen.protocol.details import details_record
 from datagen.protocol.fields import dumps
 from datagen.protocol.requests import ask_here, asked_here, deleted_here
 from datagen.protocol.usage import load_usage

@@ -19,10 +19,8 @@ from datagen.domain.jobs import (
     MAX_RECORDS,
     PEER_ID,
     Effort,
-    Inference,
     InFlight,
     Job,
-    JobDetails,
     Part,
     PeerState,
     RecordError,
@@ -32,10 +30,8 @@ from datagen.domain.jobs import (
 from datagen.domain.totals import Totals
 from datagen.domain.users import USER_NAME
 from datagen.protocol.fields import (
-    MAX_VALUE,
     SHA256,
     cid_of,
-    dialect_of,
     from_iso,
     id_of,
     load_object,
@@ -54,7 +50,6 @@ from datagen.protocol.usage import usage_in, usage_record
 from datagen.protocol.words import edition_record, load_edition, load_rename, rename_record
 
 _STATUSES = frozenset({"queued", "running", "succeeded", "failed"})
-MAX_DETAILS = 4 * 1024 * 1024  # characters; a schema is far smaller, more is not ours
 _MAX_NAME = 100  # characters of a field's path
 
 
@@ -258,64 +253,6 @@ def _load_effort(record: object) -> Effort:
     return Effort(of=id_of(record, "of", PEER_ID), round=whole(record, "round", 0),
                   ok=whole(record, "ok", most=MAX_RECORDS),
                   failed=whole(record, "failed", most=MAX_RECORDS))
-
-
-def details_record(details: JobDetails) -> dict[str, Any]:
-    """The JobDetails as the API and the file show it."""
-    inference = details.inference
-    return {
-        "id": details.id,
-        "owner": details.owner,
-        "description": details.description,
-        "instructions": details.instructions,
-        "schema": details.schema,
-        "inference": without_none({
-            "useExternalApi": inference.use_external_api,
-            "profileId": inference.profile_id,
-            "baseUrl": inference.base_url,
-            "path": inference.path,
-            "model": inference.model,
-            "parameters": dict(inference.parameters) or None,
-            "own": inference.own or None,
-            "dialect": inference.dialect,
-        }),
-        "datasetMode": details.dataset_mode,
-        "createdAt": to_iso(details.created_at),
-        "schemaGeneratedAt": to_iso(details.schema_generated_at),
-        "schemaDurationMs": details.schema_duration_ms,
-        "schemaRefreshes": details.schema_refreshes,
-    }
-
-
-def load_details(text: str) -> JobDetails:
-    """Raises ValueError for anything that is not a JobDetails."""
-    record = load_object(text, MAX_DETAILS)
-    inference, schema = record.get("inference"), record.get("schema")
-    if not isinstance(inference, dict) or not isinstance(schema, dict):
-        raise ValueError("inference or schema is missing")  # noqa: TRY004 - as above
-    parameters = inference.get("parameters")
-    return JobDetails(
-        id=id_of(record, "id", JOB_ID),
-        owner=id_of(record, "owner", USER_NAME),
-        description=text_of(record, "description", MAX_VALUE),
-        instructions=text_of(record, "instructions", MAX_VALUE),
-        schema=schema,
-        inference=Inference(
-            base_url=text_of(inference, "baseUrl"),
-            path=text_of(inference, "path"),
-            model=optional_text(inference, "model"),
-            parameters=parameters if isinstance(parameters, dict) else {},
-            use_external_api=inference.get("useExternalApi") is True,
-            profile_id=optional_text(inference, "profileId"),
-            own=inference.get("own") is True,
-            dialect=dialect_of(inference),
-        ),
-        dataset_mode=record.get("datasetMode") is True,
-        created_at=from_iso(record.get("createdAt")),
-        schema_generated_at=from_iso(record.get("schemaGeneratedAt", record.get("createdAt"))),
-        schema_duration_ms=milliseconds(record, "schemaDurationMs") or 0,
-        schema_refreshes=whole(record, "schemaRefreshes", 0),
-    )
 
 
 def totals_record(totals: Totals) -> dict[str, Any]:

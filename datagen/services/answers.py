@@ -9,7 +9,8 @@ from typing import Any
 from datagen.domain.exports import ResultLine
 from datagen.domain.jobs import JobDetails, PeerState, shares
 from datagen.domain.profiles import Profile, Profiles
-from datagen.protocol.codec import details_record, job_record, peer_record
+from datagen.protocol.codec import job_record, peer_record
+from datagen.protocol.details import details_record
 from datagen.protocol.fields import to_iso, without_none
 from datagen.protocol.settings import profile_record
 from datagen.protocol.words import asked_record

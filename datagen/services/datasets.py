@@ -20,11 +20,12 @@ from datagen.services.column_profile import Bin, ColumnProfile, Top
 from datagen.services.columns import Column, Table
 from datagen.services.exports import Export, Exports, is_prepared
 from datagen.services.failures import Failure, FailureGroup, grouped, some_of
-from datagen.services.jobs import Jobs, Recent
+from datagen.services.jobs import Jobs
 from datagen.services.locks import Locks
 from datagen.services.patience import NotYetError, Patience
 from datagen.services.preparing import Preparation
 from datagen.services.reading import Reader, Records
+from datagen.services.recent import Recent
 from datagen.services.tables import Filter, Page
 
 __all__ = ["Bin", "Column", "ColumnProfile", "Datasets", "Export", "Failure",

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import io
-import threading
-from collections import OrderedDict
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from datagen.domain.asked import Asked, Rename, Request
 from datagen.domain.errors import Conflict, InputError, NotThere, Problem, StoreError
 from datagen.domain.folds import Case
-from datagen.domain.jobs import Job, JobDetails, PeerState, heard, job_id, shares
+from datagen.domain.jobs import Job, JobDetails, job_id
 from datagen.domain.requests import checked_title
 from datagen.domain.schema import problems, sanitise
 from datagen.domain.totals import Totals
@@ -22,53 +20,21 @@ from datagen.domain.users import User
 from datagen.ports import Clock, Desk, FileStore
 from datagen.protocol import keys
 from datagen.protocol.board import Board
-from datagen.protocol.codec import details_record, job_record, load_job, totals_record
-from datagen.protocol.details import read_details
+from datagen.protocol.codec import job_record, load_job, totals_record
+from datagen.protocol.details import details_record, read_details
 from datagen.protocol.fields import dumps
 from datagen.protocol.requests import ask_here, deleted_here
 from datagen.services.allowances import Allowances
 from datagen.services.drafts import Draft, Drafts
+from datagen.services.final_states import FinalStates
 from datagen.services.locks import Locks
 from datagen.services.metrics import read_totals, totals_of_all
 from datagen.services.patience import Patience
+from datagen.services.recent import Recent
 from datagen.services.snapshots import JobsSnapshot, Snapshots
 from datagen.services.views import JobView
 
-__all__ = ["JobView", "Jobs", "JobsSnapshot", "Recent"]
-
-K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
-
-
-class Recent(Generic[K, V]):
-    """The most recently used values, at most ``size``. Safe to call from any thread."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._lock = threading.Lock()
-        self._values: OrderedDict[K, V] = OrderedDict()
-
-    def get(self, key: K) -> V | None:
-        with self._lock:
-            if key in self._values:
-                self._values.move_to_end(key)
-            return self._values.get(key)
-
-    def put(self, key: K, value: V) -> V:
-        with self._lock:
-            self._values[key] = value
-            self._values.move_to_end(key)
-            while len(self._values) > self._size:
-                self._values.popitem(last=False)
-        return value
-
-
-@dataclass(frozen=True, kw_only=True)
-class _FinalStates:
-    job: Job
-    states: Mapping[str, PeerState]
-    good_until: float  # monotonic; infinite once every peer told its end
-
+__all__ = ["JobView", "Jobs", "JobsSnapshot"]
 
 class Jobs:
     """What a user may do with jobs; looking at them is answered from memory mostly.
@@ -101,12 +67,12 @@ class Jobs:
         self._peers = peers
         self._peer_id = peer_id
         self._max_records = max_records
-        self._active_poll = active_poll
         self._patience = patience or Patience(None, clock=clock)
         self._allowances = allowances or Allowances(clock=clock)
         self._confirming = Locks()  # by draft: a double click must not store it twice
         self._details: Recent[tuple[str, str, str], JobDetails] = Recent(64)  # as in ``details``
-        self._finals: Recent[str, _FinalStates] = Recent(64)
+        self._finals = FinalStates(board=board, clock=clock, patience=self._patience,
+                                   poll=active_poll)
         self._snapshots = Snapshots(
             board=board, desk=desk, clock=clock, peers=peers,
             active_poll=active_poll, idle_poll=idle_poll,
@@ -147,7 +113,7 @@ class Jobs:
         """One job with what each peer says of it. Raises NotThere, StoreError."""
         view = self._own(user, job_id)
         if view.job.is_over:
-            states = self._final_states(view.job)
+            states = self._finals.of(view.job)
             return replace(view, states=states,
                            counts=Case(job=view.job, states=states).all_counts)
         return view
@@ -321,26 +287,3 @@ class Jobs:
             schema_refreshes=details.schema_refreshes, updated_at=details.created_at,
             creator=self._peer_id, inc=1,
         )
-
-    def _final_states(self, job: Job) -> Mapping[str, PeerState]:
-        known = self._finals.get(job.id)
-        if known is not None and known.job == job and self._clock.monotonic() < known.good_until:
-            return known.states
-        try:
-            return self._patience.ask(("states", job.id), partial(self._read_final, job))
-        except StoreError:
-            if known is None:
-                raise
-            return known.states
-
-    def _read_final(self, job: Job) -> Mapping[str, PeerState]:
-        now, states = self._clock.monotonic(), heard(job, self._board.states(job.id))
-        whole = all(
-            peer in states and states[peer].finished_at
-            for peer, share in shares(job.total_records, job.peers).items() if len(share)
-        )
-        self._finals.put(job.id, _FinalStates(
-            job=job, states=states,
-            good_until=float("inf") if whole else now + self._active_poll,
-        ))
-        return states

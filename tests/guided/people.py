@@ -30,7 +30,8 @@ from datagen.domain.schema import (
     problems,
     sanitise,
 )
-from datagen.protocol import codec, fields
+from datagen.protocol import details as kept_details
+from datagen.protocol import fields
 from datagen.protocol import settings as kept
 from tests.addresses import FORBIDDEN_NUMBERS, MISSPELLED
 from tests.guided.models import SCHEMAS, finished
@@ -172,9 +173,9 @@ def request(data: bytes) -> None:
         id="job_1", owner="ada", description=asked.description, instructions=asked.instructions,
         schema=schema, inference=inference, dataset_mode=asked.dataset_mode, created_at=_AT,
         schema_generated_at=_AT, schema_duration_ms=1, schema_refreshes=0)
-    said = fields.dumps(codec.details_record(details))
-    found = codec.load_details(said)
-    assert fields.dumps(codec.details_record(found)) == said
+    said = fields.dumps(kept_details.details_record(details))
+    found = kept_details.load_details(said)
+    assert fields.dumps(kept_details.details_record(found)) == said
     assert (found.description, found.instructions, found.inference) == (
         details.description, details.instructions, replace(inference))
 

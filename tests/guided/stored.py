@@ -18,6 +18,7 @@ from datagen.protocol import (
     audit,
     board,
     codec,
+    details,
     fields,
     lines,
     people,
@@ -108,7 +109,7 @@ def _kept(load: Load, record: Record, said: str) -> None:
 def _job_kinds() -> Iterator[tuple[Load, Record]]:
     yield codec.load_job, codec.job_record
     yield codec.load_peer, codec.peer_record
-    yield codec.load_details, codec.details_record
+    yield details.load_details, details.details_record
     yield codec.load_totals, codec.totals_record
     yield words.load_word, lambda word: {
         **words.word_record(word), "inc": word.inc, "rev": word.rev}

@@ -26,7 +26,7 @@ def _gives(answer: object) -> Fault:
 
 # By target: the module, what in it, and the fault that is planted there.
 PLANTED: Mapping[str, tuple[str, str, Fault]] = {
-    "job-values": ("datagen.protocol.codec", "from_iso", lambda real, text: real(text.strip())),
+    "job-values": ("datagen.protocol.details", "from_iso", lambda real, text: real(text.strip())),
     "people-values": ("datagen.protocol.tokens", "optional_iso", lambda _, text: text[:4] and None),
     "sealed": ("datagen.protocol.seal", "Seal._mac",
                lambda real, self, hkey, field, text: real(self, "", field, text)),

@@ -36,7 +36,8 @@ from datagen.engine.roster import Roster
 from datagen.engine.shelf import Shelf
 from datagen.protocol import keys
 from datagen.protocol.board import Beat, Board
-from datagen.protocol.codec import load_details, load_job, load_peer, load_totals
+from datagen.protocol.codec import load_job, load_peer, load_totals
+from datagen.protocol.details import load_details
 from datagen.protocol.fields import dumps
 from datagen.protocol.foreign import MAX_LOGGED, Foreign
 from datagen.protocol.settings import load_profiles

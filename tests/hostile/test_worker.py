@@ -12,7 +12,7 @@ import pytest
 
 from datagen.protocol import keys
 from datagen.protocol.board import Board
-from datagen.protocol.codec import details_record
+from datagen.protocol.details import details_record
 from tests.engine.workbench import details_of, job_of
 from tests.hostile.test_board_keys import CONTROL, JOB, STATE, wicked, wicked_jobs, wicked_states
 from tests.hostile.wicked import FRAGMENTS, IMAGE, NESTED, NO_RECORDS, SCRIPT, OpenStore, changed

@@ -30,14 +30,8 @@ from datagen.domain.jobs import (
 )
 from datagen.domain.usage import Usage
 from datagen.domain.users import USER_NAME
-from datagen.protocol.codec import (
-    details_record,
-    job_record,
-    load_details,
-    load_job,
-    load_peer,
-    peer_record,
-)
+from datagen.protocol.codec import job_record, load_job, load_peer, peer_record
+from datagen.protocol.details import details_record, load_details
 from datagen.protocol.fields import SHA256, dumps, from_iso, to_iso
 from tests import golden
 

@@ -24,8 +24,7 @@ from datagen.engine.pace import Pace, wait
 from datagen.engine.roster import Roster
 from datagen.protocol import keys
 from datagen.protocol.board import Board
-from datagen.protocol.codec import details_record
-from datagen.protocol.details import read_details
+from datagen.protocol.details import details_record, read_details
 from datagen.protocol.fields import dumps
 from datagen.services import generation
 from datagen.services.generation import Generation

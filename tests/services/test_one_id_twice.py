@@ -20,7 +20,8 @@ from datagen.engine.returning import SILENT
 from datagen.engine.signs import BEAT_EVERY, HEAR_EVERY
 from datagen.protocol import keys
 from datagen.protocol.board import Board
-from datagen.protocol.codec import details_record, job_record
+from datagen.protocol.codec import job_record
+from datagen.protocol.details import details_record
 from datagen.protocol.fields import dumps
 from datagen.protocol.said import Said
 from datagen.services.generation import Generation

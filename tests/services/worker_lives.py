@@ -17,7 +17,8 @@ from datagen.domain.errors import StoreError
 from datagen.domain.jobs import Job
 from datagen.protocol import keys
 from datagen.protocol.board import Board
-from datagen.protocol.codec import details_record, job_record
+from datagen.protocol.codec import job_record
+from datagen.protocol.details import details_record
 from datagen.protocol.fields import dumps
 from datagen.protocol.seal import Seal
 from datagen.services.generation import Generation

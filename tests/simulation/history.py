@@ -21,7 +21,8 @@ from datagen.domain.errors import Conflict, NotThere
 from datagen.domain.jobs import Job
 from datagen.engine import handover
 from datagen.protocol import board, keys, requests, said
-from datagen.protocol.codec import details_record, job_record, load_job, load_peer
+from datagen.protocol.codec import job_record, load_job, load_peer
+from datagen.protocol.details import details_record
 from datagen.protocol.fields import dumps, load_object
 from datagen.protocol.words import load_word
 from datagen.services import snapshots

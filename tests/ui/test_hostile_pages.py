@@ -152,7 +152,7 @@ def test_a_dataset_of_any_texts(world: World) -> None:
     plant(world, keys.JOBS, job_id, json.dumps({
         **json.loads(board._store.hgetall(keys.JOBS)[job_id]), "totalOk": 4, "totalFailed": 2,
         "title": MARKDOWN}))
-    world.services.jobs._finals._values.clear()
+    world.services.jobs._finals._kept._values.clear()
     world.services.jobs.invalidate()
     assert job.id == job_id
     for page in ("job", "dataset"):

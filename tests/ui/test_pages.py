@@ -308,7 +308,7 @@ def test_a_finished_job_shows_while_what_its_peers_did_can_not_be_read(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = world.finish(records=6)
-    world.services.jobs._finals.put(job_id, None)  # nobody looked at it for long
+    world.services.jobs._finals._kept._values.clear()  # nobody looked at it for long
     with monkeypatch.context() as patch:
         patch.setattr(LocalStore, "hgetall", away)
         at = world.open("job", id=job_id)
