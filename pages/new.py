@@ -9,6 +9,7 @@ from datagen.ui import (
     components,
     dataset_form,
     drafting,
+    kept,
     model_choice,
     paste_box,
     schema_editor,
@@ -60,3 +61,4 @@ else:
         drafting.take()
         if ready:
             schema_editor.outlook()
+kept.draw(user, draft)

@@ -100,6 +100,8 @@ class SignIn:
         why = "bye" if self._door.accounts.signed_out(token) else "ended"
         response = RedirectResponse(_sign_in_page(why, back), 303)
         clear_session(response, why)
+        if why == "bye":
+            response.headers["Clear-Site-Data"] = '"storage"'  # what was being written here
         return response
 
     async def _end_another(self, request: Request, session: Session) -> None:

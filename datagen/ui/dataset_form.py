@@ -23,6 +23,8 @@ _TITLE, _DESCRIPTION, _INSTRUCTIONS = "form_title", "form_description", "form_in
 _RECORDS, _SEED, _MODE = "form_records", "form_seed", "form_mode"
 _PRESET_DONE, _CLEAR, _TAKE = "form_preset_done", "form_clear", "form_take"
 _DEFAULT_RECORDS = 20
+_MOST = 2**53 - 1  # the largest number a browser holds exactly
+_TEXTS = {_TITLE: MAX_TITLE, _DESCRIPTION: MAX_DESCRIPTION, _INSTRUCTIONS: MAX_INSTRUCTIONS}
 
 
 def fill(example: Example) -> None:
@@ -41,6 +43,26 @@ def take(draft: Draft) -> None:
     st.session_state[_TAKE] = (draft.title, draft.description, draft.instructions,
                                draft.total_records, draft.dataset_mode,
                                draft.inference.parameters.get("seed"))
+
+
+def held() -> Mapping[str, Any]:
+    """What the fields hold now, by their keys: texts, and the rest."""
+    return {"texts": {key: st.session_state.get(key) or "" for key in _TEXTS},
+            "rest": {key: st.session_state.get(key) for key in (_RECORDS, _SEED, _MODE)}}
+
+
+def put_back(kept: Mapping[str, Any]) -> None:
+    """The same from a browser, which may send anything: what fits its field."""
+    texts, rest = (kept[name] if isinstance(kept.get(name), Mapping) else {}
+                   for name in ("texts", "rest"))
+    for key, most in _TEXTS.items():
+        if isinstance(text := texts.get(key), str):
+            st.session_state[key] = text[:most]
+    for key in (_RECORDS, _SEED):
+        if type(number := rest.get(key)) is int and abs(number) <= _MOST:
+            st.session_state[key] = number
+    if isinstance(mode := rest.get(_MODE), bool):
+        st.session_state[_MODE] = mode
 
 
 def prepare(preset: Mapping[str, Any] | None) -> None:

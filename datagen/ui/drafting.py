@@ -83,6 +83,12 @@ def edit(made: Draft, *, anew: bool = False) -> None:
     st.rerun()
 
 
+def resume(draft: Draft) -> None:
+    """Go on with a draft of before, as far as it was edited."""
+    schema_editor.load(draft.schema, anew=True)
+    st.session_state[_DRAFT] = draft
+
+
 def create(user: User, request: DraftRequest, draft: Draft) -> None:
     """Confirm: the schema is checked again where it is stored."""
     schema, services = schema_editor.result(), app()

@@ -8,6 +8,7 @@ rewrites the JSON beside it. What the schema was before each change is kept for 
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -76,7 +77,8 @@ def _is_torn() -> bool:
 
 def _show(schema: Mapping[str, Any]) -> None:
     st.session_state[_BASE] = st.session_state[_NOW] = dict(schema)
-    st.session_state[_REVISION] = st.session_state.get(_REVISION, 0) + 1
+    # not from 0: a tab whose server was restarted tells its edits of that table once more
+    st.session_state[_REVISION] = st.session_state.get(_REVISION, secrets.randbelow(10**9)) + 1
     st.session_state.pop(_BAD_JSON, None)
     st.session_state.pop(_BAD_TABLE, None)
 

@@ -243,6 +243,7 @@ def test_after_signing_out_a_tab_says_goodbye(site: Any, ann: TestClient) -> Non
 
     assert answer.headers["location"] == "/login?bye=1"
     assert 'datagen_session=""' in answer.headers["set-cookie"]
+    assert answer.headers["clear-site-data"] == '"storage"'  # what was being written
 
 
 @pytest.mark.parametrize("why", ["bye", "ended"])

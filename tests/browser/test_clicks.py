@@ -20,9 +20,8 @@ from tests.model_process import MODEL, model_process
 pytestmark = pytest.mark.browser
 
 
-@contextmanager
-def held_up(server: Server) -> Iterator[None]:
-    """The web process stands still, as under great load; what was clicked reaches it at once."""
+def web_of(server: Server) -> int:
+    """The id of its web process."""
     found = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True,
                            check=True).stdout
     rows = [line.split(None, 2) for line in found.splitlines()[1:]]
@@ -30,6 +29,13 @@ def held_up(server: Server) -> Iterator[None]:
     for _ in range(3):  # up, the supervisor, its programs
         family |= {pid for pid, parent, _ in rows if parent in family}
     [web] = [int(pid) for pid, _, args in rows if pid in family and "streamlit_app.py" in args]
+    return web
+
+
+@contextmanager
+def held_up(server: Server) -> Iterator[None]:
+    """The web process stands still, as under great load; what was clicked reaches it at once."""
+    web = web_of(server)
     os.kill(web, signal.SIGSTOP)
     try:
         yield
@@ -152,3 +158,26 @@ def _press_and_touch(page: Page, server: Server, button: str) -> None:
     with held_up(server):
         page.get_by_role("button", name=button).click()
         mode.click()
+
+
+def test_what_is_being_written_outlives_a_reload_and_a_killed_server_and_no_sign_out(
+    page: Page, server: Server, newcomer: tuple[str, str]
+) -> None:
+    sign_in(page, server, *newcomer)
+    draft_example(page, "Support tickets")
+    page.reload()
+    page.get_by_text("What you asked for").click()
+    expect(page.get_by_label("Title")).to_have_value("Support tickets")
+    page.get_by_label("Instructions").fill("Fields: subject, half a wo")  # not sent yet
+
+    os.kill(web_of(server), signal.SIGKILL)
+    form = page.get_by_text("What you asked for")
+    expect(page.get_by_label("Instructions")).to_be_hidden()  # the page is drawn anew, folded
+    form.click()
+    expect(page.get_by_label("Instructions")).to_have_value("Fields: subject, half a wo")
+    expect(page.get_by_role("button", name="Create dataset")).to_be_visible()
+
+    page.get_by_role("button", name=newcomer[0]).click()
+    page.get_by_text("Sign out", exact=True).click()
+    expect(page.get_by_text("You are signed out.")).to_be_visible()
+    assert page.evaluate("sessionStorage.length") == 0
