@@ -96,7 +96,7 @@ def seen(headers: Headers, answer: JSONResponse) -> Response:
         return answer
     said = json.loads(bytes(answer.body))["error"]
     way_out = '<p><a href="/">To your jobs</a></p>'
-    page = card("That could not be had", f"<p>{escape(said)}</p>{way_out}",
+    page = card("That did not work", f"<p>{escape(said)}</p>{way_out}",
                 status=answer.status_code)
     if pause := answer.headers.get("retry-after"):
         page.headers["Retry-After"] = pause

@@ -46,6 +46,7 @@ outline-offset:1px}
 button{width:100%;height:42px;margin-top:4px;border:0;border-radius:8px;cursor:pointer;
 background:var(--accent);color:var(--on);font:inherit;font-weight:600}
 button:hover{background:var(--hover)}
+.second button{background:none;border:1px solid var(--line);color:var(--accent)}
 .foot{margin:18px 0 0;text-align:center;color:var(--quiet)}
 .hint,.amiss{font-size:13px;margin:-12px 0 18px}.hint{color:var(--quiet)}
 .amiss{color:var(--bad)}

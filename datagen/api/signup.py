@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 SENT = "Your user name and a first password are on their way to you by mail."
 MAYBE = "If there is a mail that has not reached this address, it is on its way again."
 _AWAY = "Signing up is not possible now. Try again in a moment."
-_NO_MAIL = '<p class="foot">No mail came?</p>'
 _SIGN_IN = '<p class="foot">Have an account? <a href="/login">Sign in</a></p>'
 
 
@@ -146,6 +145,10 @@ def _not_sent(problem: str, fields: Mapping[str, str]) -> Response:
 """, status=502)
 
 
+def _mail_again(fields: Mapping[str, str]) -> str:
+    return f'<div class="second"><p class="foot">No mail came?</p>{_again(fields)}</div>'
+
+
 def _again(fields: Mapping[str, str]) -> str:
     email = escape(fields.get("email", "")[:200])
     return form("/signup/resend", f'<input type="hidden" name="email" value="{email}">'
@@ -170,5 +173,5 @@ def _form(
     button = '<button type="submit">Create account</button>'
     return card("Sign up", f"""\
 <p class="sub">An account of your own to make and manage datasets.</p>{slot(problem=problem)}
-{form("/signup", rows + button)}{_NO_MAIL + _again(fields) if is_known else ""}{_SIGN_IN}""",
+{form("/signup", rows + button)}{_mail_again(fields) if is_known else ""}{_SIGN_IN}""",
                 status=status)

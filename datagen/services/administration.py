@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -45,6 +46,7 @@ class Administration:
     ) -> None:
         self._accounts, self._directory, self._jobs = accounts, directory, jobs
         self._audit = audit
+        self._one_by_one = threading.Lock()  # who takes admins away: one of them has to stay
 
     def members(self, user: User, search: str = "") -> list[Member]:
         """All accounts by name; or those in whose name, e-mail or country the text occurs."""
@@ -77,8 +79,9 @@ class Administration:
         """Nobody can sign in with it. Raises Conflict for oneself and for the last admin."""
         must_be_admin(user)
         self._not_oneself(user, name, "another admin can deactivate you.")
-        self._not_the_last(name)
-        account = self._accounts.deactivate(name)
+        with self._one_by_one:
+            self._not_the_last(name)
+            account = self._accounts.deactivate(name)
         self._audit.note("account deactivated", user, account.name)
         return account
 
@@ -86,9 +89,10 @@ class Administration:
         """Raises InputError, and Conflict for oneself and for the last admin."""
         must_be_admin(user)
         self._not_oneself(user, name, "another admin can change your role.")
-        if role != "admin":
-            self._not_the_last(name)
-        account = self._accounts.update(name, role=role)
+        with self._one_by_one:
+            if role != "admin":
+                self._not_the_last(name)
+            account = self._accounts.update(name, role=role)
         self._audit.note("role changed", user, f"{account.name} ({role})")
         return account
 

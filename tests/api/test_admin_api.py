@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+
+from datagen.domain.errors import Conflict
+from datagen.domain.users import User
 
 ACCOUNTS = "/api/admin/accounts"
 ROUTES = [("GET", ACCOUNTS), ("POST", ACCOUNTS), ("PATCH", ACCOUNTS), ("DELETE", ACCOUNTS),
@@ -122,3 +128,27 @@ def test_the_log_tells_who_did_what_from_where(admin: TestClient, ann: TestClien
     assert len(admin.get("/api/admin/audit?limit=1").json()["events"]) == 1
     for limit in ("0", "1001", "x", "-1", "²", "9" * 5_000):
         assert admin.get(f"/api/admin/audit?limit={limit}").status_code == 400
+
+
+def test_two_admins_who_deactivate_one_another_at_once_leave_one(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("eve", "kim"):
+        site.accounts.create(name, "a long password", role="admin")
+    known, both = site.accounts.list, threading.Barrier(2)
+
+    def looked() -> Any:
+        found = known()
+        with suppress(threading.BrokenBarrierError):
+            both.wait(timeout=0.3)  # neither acts before the other has looked, where that can be
+        return found
+
+    monkeypatch.setattr(site.accounts, "list", looked)
+    administration = site.services.administration
+    for name in {one.name for one in known() if one.role == "admin"} - {"eve", "kim"}:
+        site.accounts.deactivate(name)
+    with ThreadPoolExecutor(2) as pool:
+        tries = [pool.submit(administration.deactivate, User(name=one, role="admin"), other)
+                 for one, other in (("eve", "kim"), ("kim", "eve"))]
+    assert sum(isinstance(one.exception(), Conflict) for one in tries) == 1
+    assert sum(one.role == "admin" and one.active for one in known()) == 1

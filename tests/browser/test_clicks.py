@@ -171,8 +171,10 @@ def test_what_is_being_written_outlives_a_reload_and_a_killed_server_and_no_sign
     page.get_by_label("Instructions").fill("Fields: subject, half a wo")  # not sent yet
 
     os.kill(web_of(server), signal.SIGKILL)
+    expect(page.get_by_text("The connection to DataGen is lost.")).to_be_visible()
     form = page.get_by_text("What you asked for")
     expect(page.get_by_label("Instructions")).to_be_hidden()  # the page is drawn anew, folded
+    expect(page.get_by_text("The connection to DataGen is lost.")).to_be_hidden()
     form.click()
     expect(page.get_by_label("Instructions")).to_have_value("Fields: subject, half a wo")
     expect(page.get_by_role("button", name="Create dataset")).to_be_visible()
