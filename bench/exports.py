@@ -99,7 +99,7 @@ def _make(folder: Path) -> dict[str, float]:
     from datagen.adapters.local import LocalFiles, LocalStore
     from datagen.domain.folds import Case, ended
     from datagen.domain.jobs import Inference, Job, JobDetails, Part, PeerState, shares
-    from datagen.engine.closing import make_edition
+    from datagen.engine.sealing import make_edition
     from datagen.engine.shelf import Shelf
     from datagen.protocol.board import Board
     from datagen.protocol.details import details_record

@@ -21,9 +21,10 @@ from datagen.domain.errors import NotThere, StoreError
 from datagen.domain.exports import ResultLine
 from datagen.domain.folds import Case
 from datagen.domain.jobs import Edition, Job, Part, PeerState, shares
-from datagen.engine import closing
-from datagen.engine.closing import LAST_PARTS, Closing, make_edition
+from datagen.engine import sealing
+from datagen.engine.closing import LAST_PARTS, Closing
 from datagen.engine.journal import failed_line, ok_line
+from datagen.engine.sealing import make_edition
 from datagen.engine.shelf import PATIENCE, TRIES, Shelf
 from datagen.engine.stillness import Stillness
 from datagen.protocol.manifests import check_edition, edition_lines, read_manifest
@@ -201,7 +202,7 @@ class TestEdition:
     ) -> None:
         three.all_made()
         assert read_manifest(three.common, make(three)).keys == ("by",)
-        monkeypatch.setattr(closing, "MAX_KEYS", 1)
+        monkeypatch.setattr(sealing, "MAX_KEYS", 1)
         assert read_manifest(three.common, make(three)).keys is None
 
     def test_of_a_job_with_one_file_that_file_is_the_dataset(self, tmp_path: Path) -> None:
@@ -413,6 +414,25 @@ class TestAgreement:
             five.files[peer].away = set()
         five.watch(100.0, "b", "c", "d")
         assert five.edition == vote.taken
+
+    def test_one_that_can_not_be_read_for_long_binds_no_quorum_that_did_not_take_it(
+        self, three: Peers
+    ) -> None:
+        """As where a node gives other bytes of it to all but its own peer, for ever."""
+        three.all_made()
+        part = next(part.cid for peer, part in three.case().parts() if peer == "b")
+        three.files["a"].away.add(part)
+        while not ((vote := three.words.get("b", Word(peer_id="b")).vote) and vote.taken):
+            three.watch(10, "a", "c", "b")  # a can't make one, so b does
+        for peer in "ac":
+            three.files[peer].away = {vote.taken.manifest_cid}
+        three.watch(0.9 * PATIENT)
+        assert three.edition is None
+        three.shelves["a"].stored(part)  # that share was made again
+        three.watch(4 * PATIENT)
+        assert three.sealed().manifest_cid != vote.taken.manifest_cid
+        three.watch(PATIENT)  # b takes it too
+        assert {word.ended for word in three.words.values()} == {three.sealed()}
 
     def test_too_few_never_agree(self, three: Peers) -> None:
         three.all_made()

@@ -13,7 +13,7 @@ from datagen.domain.asked import NOTHING, Asked
 from datagen.domain.exports import ResultLine
 from datagen.domain.folds import Case
 from datagen.domain.jobs import Edition
-from datagen.engine import closing, entries, hearing, journal, roster, stillness
+from datagen.engine import closing, entries, hearing, journal, roster, sealing, stillness
 from datagen.engine.repeating import Repeating
 from datagen.engine.reporter import Reporter
 from datagen.engine.shelf import Shelf
@@ -24,7 +24,7 @@ from datagen.protocol.said import Place, Said
 from datagen.services.generation import Generation
 
 Plant = Callable[[], AbstractContextManager[Any]]
-_say, _merged, _edition = hearing.Hearing.say, Shelf.merged, closing._edition
+_say, _merged, _edition = hearing.Hearing.say, Shelf.merged, sealing._edition
 _joined = Asked.joined
 
 
@@ -112,7 +112,7 @@ PLANTED: Mapping[str, tuple[Plant, tuple[int, ...]]] = {
         _in_place_of(journal.Journal, "sync", _sync_nothing), (93, 108, 9)),
     "it closes without coverage": (
         _together(_in_place_of(Case, "is_complete", _complete_with_one_part),
-                  _in_place_of(closing, "_edition", _covered_or_not)), (1, 5, 0)),
+                  _in_place_of(sealing, "_edition", _covered_or_not)), (1, 5, 0)),
     "one peer is a quorum": (
         _in_place_of(editions, "is_quorum", lambda job, peers: bool(peers)), (678, 844)),
     "a promise does not bind": (
