@@ -64,6 +64,11 @@ def own_ballot(job: Job, peer: str, above: int) -> int:
     return number + max(0, (above - number) // count + 1) * count
 
 
+def is_own(job: Job, peer: str, ballot: int) -> bool:
+    """Whether it is one of this peer's own, after the creator's first."""
+    return ballot > 0 and own_ballot(job, peer, ballot - 1) == ballot
+
+
 def votes_of(job: Job, words: Mapping[str, Word], number: int) -> dict[str, Vote]:
     """Where the job's peers stand in that round; nothing of those that did not vote yet."""
     return {peer: vote for peer in job.peers
@@ -135,10 +140,9 @@ def may_propose(job: Job, peer: str, mine: Vote, votes: Mapping[str, Vote], *,
         return False  # it is up already
     if not mine.promised:
         return first and mine.taken is None
-    own = own_ballot(job, peer, mine.promised - 1) == mine.promised
     promised = [one for one, vote in {**votes, peer: mine}.items()
                 if vote.promised == mine.promised]
-    return own and is_quorum(job, promised)
+    return is_own(job, peer, mine.promised) and is_quorum(job, promised)
 
 
 def bound_to(votes: Mapping[str, Vote], ballot: int) -> Edition | None:

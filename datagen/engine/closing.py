@@ -20,9 +20,7 @@ from datagen.engine.sealing import make_edition
 from datagen.engine.shelf import Shelf
 from datagen.engine.stillness import Stillness
 from datagen.ports import Clock, FileStore
-from datagen.protocol.manifests import (
-    check_edition,
-)
+from datagen.protocol.manifests import check_edition
 
 _LOG = logging.getLogger(__name__)
 LAST_PARTS = 60.0  # seconds that a cancelled job waits for what its other peers have
@@ -92,7 +90,7 @@ class Closing:
                 edition = self._to_propose(case, mine, votes)
                 if edition is not None:
                     mine = editions.take(mine, mine.promised, edition)
-            elif self._is_my_turn(case, votes, first=first):
+            elif self._is_my_turn(case, mine, votes, first=first):
                 mine = replace(mine, promised=editions.own_ballot(job, me, mine.promised))
         return mine if mine != Vote(round=case.round) else None
 
@@ -108,7 +106,7 @@ class Closing:
             return self._edition(case)
         if self.carry(job.id, bound):
             return bound
-        if not self._patience or self._unmoved(case, votes) < self._patience:
+        if not self._is_unread(case, votes):
             return None
         votes = {peer: vote for peer, vote in votes.items()
                  if vote.promised == mine.promised
@@ -117,10 +115,14 @@ class Closing:
             return None
         return editions.bound_to(votes, mine.promised) or self._edition(case)
 
-    def _unmoved(self, case: Case, votes: Mapping[str, Vote]) -> float:
-        """Seconds since a ballot changed anywhere, as seen here."""
-        marks = tuple(sorted((peer, vote.promised, vote.ballot) for peer, vote in votes.items()))
-        return self._still.of((case.job.id, case.round, "votes"), marks, self._clock.monotonic())
+    def _is_unread(self, case: Case, votes: Mapping[str, Vote]) -> bool:
+        """Whether the edition that was put up last could not be read here for long."""
+        job, last = case.job, max(votes.values(), key=lambda vote: vote.ballot, default=None)
+        if last is None or last.taken is None or self.carry(job.id, last.taken):
+            return False
+        waited = self._still.of((job.id, case.round, "unread"), last.taken.manifest_cid,
+                                self._clock.monotonic())
+        return bool(self._patience) and waited >= self._patience
 
     def _may_end(self, case: Case) -> bool:
         """Whether there is all that will be there."""
@@ -134,16 +136,28 @@ class Closing:
                        if not _has_stopped(case, peer, share.start, share.end)]
         return not still_at_it or (self._peer_id not in still_at_it and waited >= LAST_PARTS)
 
-    def _is_my_turn(self, case: Case, votes: Mapping[str, Vote], *, first: bool) -> bool:
-        """Whether the end was waited for so long that this peer should try to bring it about."""
-        job, waited = case.job, self._unmoved(case, votes)
+    def _is_my_turn(
+        self, case: Case, mine: Vote, votes: Mapping[str, Vote], *, first: bool
+    ) -> bool:
+        """Whether the end was waited for so long that this peer should try to bring it about.
+
+        Not who took what is up: those who can't read it have to find another that all can read.
+        """
+        job = case.job
+        marks = tuple(sorted((peer, vote.promised, vote.ballot) for peer, vote in votes.items()))
+        waited = self._still.of((job.id, case.round, "votes"), marks, self._clock.monotonic())
+        has_asked = editions.is_own(job, self._peer_id, mine.promised)
+        ready = (self._is_unread(case, votes) and self._edition(case) is not None
+                 and not has_asked)
         if not job.inc or (first and not any(vote.promised for vote in votes.values())):
+            return False
+        if mine.taken is not None and mine.ballot == mine.promised:
             return False
         if editions.creator(job) == self._peer_id and not any(vote.promised or vote.taken
                                                              for vote in votes.values()):
             return True  # its disk is a new one, so it must ask first
         turn = job.peers.index(self._peer_id)
-        return bool(self._patience) and waited >= self._patience * (1 + turn / 4)
+        return bool(self._patience) and waited >= self._patience * ((not ready) + turn / 4)
 
     def _forced(self, case: Case, vote: Vote | None) -> Edition | None:
         """The edition that a person closed the job with, on this replica."""
@@ -159,13 +173,16 @@ class Closing:
         if key not in self._made:
             self._errands.add(f"sealing round {case.round} of job {case.job.id}",
                               partial(self._make, case.job.id, case.round),
-                              longest=LONGEST_PAUSE)
+                              longest=LONGEST_PAUSE,
+                              mark=tuple(case.parts(self._shelf.unreadable())))
         return self._made.get(key)
 
     def _make(self, job_id: str, number: int) -> None:
         case = self._cases.get(job_id)
         if case is None or case.round != number or not case.is_open:
             return  # it has ended meanwhile
+        if (job_id, number) in self._made:
+            return
         edition = make_edition(case, self._shelf, self._files, by=self._peer_id,
                                clock=self._clock, cache=self._cache)
         self._made[job_id, number] = edition

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from datagen.domain.errors import NotThere, StoreError
@@ -23,6 +23,7 @@ LONGEST_PAUSE = 3600.0  # seconds until a failed one is tried again
 class _Errand:
     work: Callable[[], object]  # blocks; may raise StoreError and NotThere
     backoff: Backoff
+    mark: Hashable
     not_before: float = -math.inf  # monotonic seconds
 
 
@@ -34,14 +35,18 @@ class Errands:
         self._waiting: dict[str, _Errand] = {}  # by name
 
     def add(
-        self, name: str, work: Callable[[], object], *, longest: float = LONGEST_PAUSE
+        self, name: str, work: Callable[[], object], *, longest: float = LONGEST_PAUSE,
+        mark: Hashable = None,
     ) -> None:
         """Have it done; nothing new where one of that name is still to do.
 
-        ``name`` is told in the log while it fails; ``longest``: seconds between two tries.
+        ``name`` is told in the log while it fails; ``longest``: seconds between two tries;
+        ``mark``: what it depends on: with another one it is tried at once.
         """
         backoff = Backoff(self._pace, first=2.0, cap=longest)
-        self._waiting.setdefault(name, _Errand(work=work, backoff=backoff))
+        one = self._waiting.setdefault(name, _Errand(work=work, backoff=backoff, mark=mark))
+        if one.mark != mark:
+            one.mark, one.backoff, one.not_before = mark, backoff, -math.inf
 
     async def run(self, stop: asyncio.Event, done: asyncio.Event) -> None:
         """Until ``stop``; sets ``done`` after each that worked."""

@@ -123,6 +123,7 @@ class Behaviour:
     slow_files: float = _switch(0, _rate, "rate of files that other nodes fetch slowly")
     slow_seconds: float = _switch(20, _number, "seconds such a fetch takes")
     dead_files: float = _switch(0, _rate, "rate of files that other nodes can never fetch")
+    wrong_files: float = _switch(0, _rate, "rate of files that other nodes get with other digits")
     missing: str = _switch("404", _one_of("404", "result"), "how a missing file is told: as 404, "
                            "or as 200 with result.error")
     missing_after: float = _switch(0, _number, "seconds a node looks for a missing file; a real "

@@ -7,6 +7,7 @@ import binascii
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 
 import yaml
@@ -16,6 +17,7 @@ from datagen.sandbox.world import Deliver, File, Node, World
 
 PUBLIC_SECRET = "ratio1"  # noqa: S105 - what a node encrypts with when it is given none
 MAX_LISTED = 1_000  # files in get_status
+_OTHER = bytes.maketrans(b"123456789", b"912345678")  # numbers stay numbers
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 Opened = Callable[[File], Answer]
@@ -146,8 +148,11 @@ class Files:
         for other in self._world.nodes:
             file = other.files.get(cid)
             if file is not None and other is not node and other.state == "up":
-                dead = self._fate(cid, "dead") < self._adder(file).behaviour.dead_files
-                return None if dead else file
+                behaviour = self._adder(file).behaviour
+                if self._fate(cid, "dead") < behaviour.dead_files:
+                    return None
+                wrong = self._fate(cid, "wrong") < behaviour.wrong_files
+                return replace(file, content=file.content.translate(_OTHER)) if wrong else file
         return None
 
     def _ready(self, file: File) -> float:

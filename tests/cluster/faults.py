@@ -97,6 +97,15 @@ def _retried(world: World, job_id: str) -> None:
     assert world.person.exports(job_id) == edition, "the old edition goes before there is a new one"
 
 
+def _files_lost(node: int, **switches: Any) -> Callable[[World, str], None]:
+    """What that node stored, and stores from then on, is of no use to the others."""
+    def befalls(world: World, job_id: str) -> None:
+        world.reached(RECORDS // 10)  # the others have read what they are to make
+        world.sandbox.network.set(node, **switches)
+
+    return befalls
+
+
 SCENARIOS = (
     Scenario(name="none"),
     Scenario(name="5 % store errors", switches=_errors(0.05)),
@@ -112,6 +121,12 @@ SCENARIOS = (
     Scenario(name="stale hsync, one killed and back", switches={"stale_hsync": 20},
              befalls=_restarted),
     Scenario(name="a disk wiped at 50 %", befalls=_disk_wiped),
+    Scenario(name="nobody else gets what one node stores", seconds=150,
+             befalls=_files_lost(B, dead_files=1)),
+    Scenario(name="the others get other bytes of what one node stores", seconds=150,
+             befalls=_files_lost(B, wrong_files=1)),
+    Scenario(name="the same of the node where the job was made", seconds=150,
+             befalls=_files_lost(A, wrong_files=1)),
     Scenario(name="1 record on 3 peers", records=1),
     Scenario(name="two jobs at once, one lists a peer that never existed", records=150,
              makers=(A, B), ghost=B),

@@ -59,7 +59,8 @@ class Later:
 
     waiting: dict[str, Callable[[], object]] = field(default_factory=dict)
 
-    def add(self, name: str, work: Callable[[], object], *, longest: float = 0.0) -> None:
+    def add(self, name: str, work: Callable[[], object], *, longest: float = 0.0,
+            mark: object = None) -> None:
         self.waiting.setdefault(name, work)
 
     def run(self) -> None:
@@ -433,6 +434,35 @@ class TestAgreement:
         assert three.sealed().manifest_cid != vote.taken.manifest_cid
         three.watch(PATIENT)  # b takes it too
         assert {word.ended for word in three.words.values()} == {three.sealed()}
+
+    def test_an_edition_of_the_creator_that_nobody_else_can_read_is_replaced(
+        self, three: Peers
+    ) -> None:
+        three.all_made()
+        three.look("a", "a")
+        vote = three.words["a"].vote
+        assert vote is not None
+        assert vote.taken is not None
+        part = next(part.cid for peer, part in three.case().parts() if peer == "a")
+        for peer in "bc":
+            three.files[peer].away = {vote.taken.manifest_cid, part}
+        three.watch(8 * PATIENT)  # also while they can't make one of their own
+        assert three.edition is None
+        for peer in "bc":
+            three.files[peer].away.discard(part)
+            three.shelves[peer].stored(part)  # that share was made again
+        three.watch(2 * PATIENT)
+        assert three.sealed().by == "b"
+
+    def test_who_took_what_is_up_asks_for_nothing_higher(self, five: Peers) -> None:
+        """A higher ballot of theirs would only keep those from their turn who can't read it."""
+        five.all_made()
+        five.look("a", "a", "b", "b")  # who took it; too few
+        five.watch(10 * PATIENT, "a", "b")
+        for peer in "ab":
+            vote = five.words[peer].vote
+            assert vote is not None
+            assert (vote.promised, vote.ballot) == (0, 0)
 
     def test_too_few_never_agree(self, three: Peers) -> None:
         three.all_made()

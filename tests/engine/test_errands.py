@@ -23,7 +23,7 @@ class Round:
         self.tries: list[tuple[str, float]] = []  # name, monotonic seconds
         self.done = asyncio.Event()
 
-    def add(self, name: str, *errors: Exception) -> None:
+    def add(self, name: str, *errors: Exception, mark: int = 0) -> None:
         """Fails with each of ``errors`` in turn, then works."""
         left = list(errors)
 
@@ -32,7 +32,7 @@ class Round:
             if left:
                 raise left.pop(0)
 
-        self.errands.add(name, work)
+        self.errands.add(name, work, mark=mark)
 
     async def run(self, until: Callable[[], bool]) -> None:
         stop = asyncio.Event()
@@ -54,6 +54,18 @@ async def test_one_that_fails_holds_up_no_other_and_is_tried_again() -> None:
     await round_.run(lambda: round_.names().count("a") == 4)
     assert round_.names() == ["a", "b", "a", "a", "a"]
     assert round_.done.is_set()
+
+
+async def test_one_that_depends_on_something_else_now_is_tried_at_once() -> None:
+    round_ = Round()
+    round_.add("a", *[StoreError("away")] * 100)
+    await round_.run(lambda: len(round_.tries) == 12)
+    round_.add("a")
+    now = round_.clock.monotonic()
+    round_.add("a", mark=1)
+    await round_.run(lambda: len(round_.tries) == 14)
+    assert round_.tries[12][1] == now
+    assert 1 <= round_.tries[13][1] - now <= 4  # and its pauses are short ones again
 
 
 async def test_one_that_fails_for_ever_is_tried_less_and_less_and_told_once(

@@ -233,6 +233,14 @@ def test_some_files_are_slow_the_first_time_and_some_dead_for_others() -> None:
     assert 30 < fates.count([True, False, False]) < 70
 
 
+def test_of_some_files_others_get_other_digits() -> None:
+    lab = Lab(3)
+    cid = add(lab, content=b'{"i":10}')
+    lab.network.set(0, wrong_files=1)
+    assert [content(lab, cid, node=node) for node in range(3)] == [
+        b'{"i":10}', b'{"i":90}', b'{"i":90}']
+
+
 def test_an_r1fs_call_takes_its_time_and_the_next_waits() -> None:
     lab = Lab(file_seconds=2)
     first, second = lab.begin(0, "add_json", data=1), lab.begin(0, "add_json", data=2)
