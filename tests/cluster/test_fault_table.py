@@ -11,7 +11,7 @@ from tests.cluster.proof import happen
 
 
 @pytest.mark.deep
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(420)
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_every_record_is_made_once_and_all_who_live_export_the_same(
     scenario: Scenario, tmp_path: Path

@@ -114,7 +114,7 @@ PLANTED: Mapping[str, tuple[Plant, tuple[int, ...]]] = {
         _together(_in_place_of(Case, "is_complete", _complete_with_one_part),
                   _in_place_of(sealing, "_edition", _covered_or_not)), (1, 5, 0)),
     "one peer is a quorum": (
-        _in_place_of(editions, "is_quorum", lambda job, peers: bool(peers)), (678, 844)),
+        _in_place_of(editions, "is_quorum", lambda job, peers: bool(peers)), (852, 1386)),
     "a promise does not bind": (
         _in_place_of(editions, "heard", lambda mine, votes: mine), (11, 14, 36)),
     "a proposal is taken unread": (
