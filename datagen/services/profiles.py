@@ -13,7 +13,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from datagen.domain.addresses import Networks
 from datagen.domain.chat import ChatCall, Endpoint, Message, Trial
@@ -104,7 +103,7 @@ class ModelProfiles:
             if old is None:
                 changed = replace(changed, active_id=profile.id, active_at=now)
             self._book.put(user.name, changed)
-        self._audit.note("model saved", user, _noted(profile))
+        self._audit.note("model saved", user)
         return profile
 
     def activate(self, user: User, profile_id: str | None) -> None:
@@ -120,10 +119,9 @@ class ModelProfiles:
         """Take one away with its key. Raises NotThere."""
         with self._saving.of(user.name):
             known = self.seen_by(user)
-            if (old := known.get(profile_id)) is None:
-                raise NotThere(_NONE)
+            self._old(known, profile_id)
             self._book.put(user.name, without(known, profile_id, self._now(known)))
-        self._audit.note("model deleted", user, _noted(old))
+        self._audit.note("model deleted", user)
 
     def changed(self, user: User, request: ProfileRequest) -> Profiles:
         """All of the user's as they would be with this one saved. Raises what ``save`` does."""
@@ -191,11 +189,6 @@ class ModelProfiles:
     def _now(self, known: Profiles) -> datetime:
         """Later than anything that is known, as exact as it is stored."""
         return max(from_iso(to_iso(self._clock.now())), known.latest + timedelta(milliseconds=1))
-
-
-def _noted(profile: Profile) -> str:
-    """Which one, and where its calls go."""
-    return f"{profile.name} ({urlsplit(profile.base_url).hostname})"
 
 
 def _key(request: ProfileRequest, old: Profile | None) -> str | None:

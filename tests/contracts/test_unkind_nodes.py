@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import threading
 from collections.abc import Callable, Iterator
@@ -57,8 +58,9 @@ STORE_SWITCHED: dict[str, Any] = SWITCHED | {
 }
 FILE_SWITCHED: dict[str, Any] = SWITCHED | {
     "r1fs_errors": 0.08, "file_seconds": 1, "file_delay": 2, "slow_files": 1, "slow_seconds": 5,
-    "dead_files": 0.5, "missing": "result", "missing_after": 2, "get_file": "path",
-    "fn_required": True, "sort_json": True, "check_secrets": False, "base64_limit": 2000,
+    "dead_files": 0.5, "wrong_files": 0.5, "missing": "result", "missing_after": 2,
+    "get_file": "path", "fn_required": True, "sort_json": True,
+    "check_secrets": False, "base64_limit": 2000,
 }
 # Switches that do nothing without another.
 TOGETHER: dict[str, dict[str, Any]] = {
@@ -217,7 +219,7 @@ def test_with_any_switch_a_file_is_right_or_there_is_an_error(
             content = f"{number}".encode() * (1 if number % 2 else 1000)
             try:
                 cid = here.add(io.BytesIO(content), "a.txt")
-                with there.open(cid) as stream:
+                with there.open(cid, sha256=hashlib.sha256(content).hexdigest()) as stream:
                     assert stream.read() == content
                 there.verify(cid)
                 good += 1

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
@@ -67,6 +68,11 @@ class World:
 
         self.work(over)
         return job_id
+
+
+def schema_json(at: AppTest) -> Any:
+    """The box with the drafted schema."""
+    return next(area for area in at.text_area if (area.key or "").startswith("schema_json_"))
 
 
 def signed_in(user: User, *, seconds: float = 3600) -> dict[str, str]:

@@ -15,7 +15,7 @@ from datagen.domain.errors import ModelUnreachable
 from datagen.domain.schema import FieldRow
 from datagen.ui import file_box, schema_table
 from datagen.ui.file_box import ChosenFile
-from tests.ui.replica import ADA, ROOT, World
+from tests.ui.replica import ADA, ROOT, World, schema_json
 
 WINGS = {"type": "object", "properties": {"wings": {"type": "integer"}}, "required": ["wings"]}
 
@@ -62,12 +62,8 @@ def pasted(at: AppTest, text: str, title: str = "Birds") -> AppTest:
     return press(at, "Use this")
 
 
-def box(at: AppTest) -> Any:
-    return next(a for a in at.text_area if (a.key or "").startswith("schema_json_"))
-
-
 def schema(at: AppTest) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(box(at).value)
+    found: dict[str, Any] = json.loads(schema_json(at).value)
     return found
 
 
@@ -81,7 +77,7 @@ def said(at: AppTest) -> str:
 
 
 def edit_json(at: AppTest, value: Any) -> AppTest:
-    box(at).set_value(value if isinstance(value, str) else json.dumps(value))
+    schema_json(at).set_value(value if isinstance(value, str) else json.dumps(value))
     return at.run()
 
 
@@ -186,7 +182,7 @@ def test_a_pasted_sample_becomes_a_schema(world: World, text: str) -> None:
     assert {n: f["type"] for n, f in schema(at)["properties"].items()} == {
         "name": "string", "wings": "integer"}
     assert at.text_area(key="form_description").value  # filled, to be bettered
-    assert "Robin" not in box(at).value
+    assert "Robin" not in schema_json(at).value
 
 
 @pytest.mark.usefixtures("no_model")

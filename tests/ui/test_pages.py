@@ -13,7 +13,7 @@ from datagen.adapters.local import LocalStore
 from datagen.domain.errors import CutOff, ModelUnreachable, StoreError
 from datagen.domain.users import User
 from datagen.services import beginning, building
-from tests.ui.replica import ADA, BEN, ROOT, World, signed_in
+from tests.ui.replica import ADA, BEN, ROOT, World, schema_json, signed_in
 
 PAGES = ("jobs", "new", "job", "dataset", "models", "metrics", "account", "admin", "api_docs")
 
@@ -137,7 +137,7 @@ def test_a_draft_shows_its_schema_and_can_be_created(world: World) -> None:
     at = drafted(world)
 
     assert not at.exception
-    assert '"species"' in at.text_area(key="schema_json_1").value
+    assert '"species"' in schema_json(at).value
     next(b for b in at.button if b.label == "Create dataset").click()
     at.run()
 
@@ -191,10 +191,10 @@ def test_drafting_again_keeps_count(world: World) -> None:
 def test_broken_json_keeps_its_text_and_says_the_line(world: World) -> None:
     at = drafted(world)
 
-    at.text_area(key="schema_json_1").set_value('{\n  "type": "object",,\n}').run()
+    schema_json(at).set_value('{\n  "type": "object",,\n}').run()
 
     assert any("Line 2" in m.value.replace("\\", "") for m in at.markdown)
-    assert ",," in at.text_area(key="schema_json_1").value
+    assert ",," in schema_json(at).value
     assert next(b for b in at.button if b.label == "Create dataset").disabled
 
 
@@ -203,7 +203,7 @@ def test_edited_json_becomes_the_schema_of_the_job(world: World) -> None:
     edited = ('{"type": "object", "additionalProperties": false, "required": ["wings"], '
               '"properties": {"wings": {"type": "integer", "minimum": 0, "maximum": 2}}}')
 
-    at.text_area(key="schema_json_1").set_value(edited).run()
+    schema_json(at).set_value(edited).run()
     next(b for b in at.button if b.label == "Create dataset").click()
     at.run()
 
@@ -216,7 +216,7 @@ def test_a_schema_that_cannot_work_names_the_field_and_cannot_be_created(world: 
     bounds = '{"type": "integer", "minimum": 5, "maximum": 1}'
     wrong = f'{{"type": "object", "properties": {{"n": {bounds}}}}}'
 
-    at.text_area(key="schema_json_1").set_value(wrong).run()
+    schema_json(at).set_value(wrong).run()
 
     assert any("`n`" in m.value for m in at.markdown if ":red[" in m.value)
     assert next(b for b in at.button if b.label == "Create dataset").disabled
