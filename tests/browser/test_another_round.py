@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,17 @@ class Moody:
 
     well = False
 
+    def __init__(self) -> None:
+        self.goes_on = threading.Event()
+        self.goes_on.set()
+
     def answer(self, messages: Sequence[Message], schema: Mapping[str, Any] | None, *,
                max_tokens: int, temperature: float) -> Answer:
         asked = re.search(r"Record (\d+) of", messages[-1].content)
         if asked is None:
             fields = [{"name": "n", "type": "integer", "description": "a number"}]
             return Answer(json.dumps({"fields": fields}), "stop", Usage(1, 1))
+        self.goes_on.wait(60)
         number = int(asked[1])
         text = json.dumps({"n": number}) if self.well or number % 3 else "I would rather not."
         return Answer(text, "stop", Usage(1, 1))
@@ -43,6 +49,7 @@ def model() -> Iterator[tuple[Moody, str]]:
     engine = Moody()
     url, stop = run_in_thread(create_app(engine, latency=0.3))
     yield engine, url
+    engine.goes_on.set()
     stop()
 
 
@@ -76,10 +83,12 @@ def test_failed_records_are_made_again_while_the_dataset_stays(
 
     again.click()
     model[0].well = True
+    model[0].goes_on.clear()
     page.get_by_role("button", name="Generate them").click()
 
     expect(page.get_by_text("Round 2: making 10 records again")).to_be_visible()
     assert numbers(page) == good
+    model[0].goes_on.set()
     expect(page.get_by_text(f"is ready: {RECORDS} records")).to_be_visible()
     expect(again).to_have_count(0)
     assert numbers(page) == list(range(1, RECORDS + 1))
