@@ -95,16 +95,20 @@ def measured(files: FileStore, cid: str, sha256: str | None = None) -> tuple[str
 
 def edition_lines(files: FileStore, edition: Edition) -> Iterator[ResultLine]:
     """The edition's records in order, read as they are asked for. Raises StoreError at once."""
-    found = read_manifest(files, edition)
-    return (_all_of(_opened(files, found.cid, sha256=found.sha256)) if found.cid
-            else iter(()))
+    stream = _dataset(files, edition)
+    return _all_of(stream) if stream else iter(())
 
 
 def edition_blocks(files: FileStore, edition: Edition) -> Iterator[bytes]:
     """The same as its file has them: whole lines, few at first, then many at a time."""
+    stream = _dataset(files, edition)
+    return _blocks_of(stream) if stream else iter(())
+
+
+def _dataset(files: FileStore, edition: Edition) -> BinaryIO | None:
+    """The file with the records; None where there are none."""
     found = read_manifest(files, edition)
-    return (_blocks_of(_opened(files, found.cid, sha256=found.sha256)) if found.cid
-            else iter(()))
+    return _opened(files, found.cid, sha256=found.sha256) if found.cid else None
 
 
 def _blocks_of(stream: BinaryIO) -> Iterator[bytes]:
